@@ -1,0 +1,215 @@
+"""The one door to other programs: fixed arguments, sealed environment, limits, and no survivor."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import resource
+import selectors
+import shutil
+import signal
+import subprocess
+import time
+from collections.abc import Mapping, Sequence
+from functools import cache
+from typing import NamedTuple, Self
+
+_CHUNK = 1 << 16
+_STDERR_KEPT = 64 * 1024
+
+
+class Limits(NamedTuple):
+    """What one process may use before it is killed."""
+
+    seconds: float = 120.0
+    """Wall-clock time."""
+    output: int = 256 * 1024 * 1024
+    """Bytes on standard output."""
+    memory: int = 4 * 1024 * 1024 * 1024
+    """Bytes of address space beyond what the runtime reserves; 0 for no limit."""
+
+
+DEFAULT_LIMITS = Limits()
+
+
+class Finished(NamedTuple):
+    """How a process ended."""
+
+    code: int
+    """Exit code; negative for the signal that ended it."""
+    stdout: bytes
+    stderr: str
+    """At most the last 64 KiB, undecodable bytes replaced."""
+    stopped: str
+    """Why it was killed (``120 s``, ``256 MiB of output``), ``""`` when it ended by itself."""
+
+
+def run(
+    argv: Sequence[str],
+    *,
+    cwd: str,
+    env: Mapping[str, str],
+    stdin: bytes = b"",
+    limits: Limits = DEFAULT_LIMITS,
+    network: bool = False,
+) -> Finished:
+    """Run a program to its end, or kill it and all its children at a limit.
+
+    ``argv`` is passed as it is, never through a shell; ``env`` is the whole environment, nothing is inherited.
+    Without ``network`` the program runs in an empty network namespace where the platform allows one.
+    Raises FileNotFoundError when ``argv[0]`` cannot be found.
+    """
+    command = list(argv) if network else [*network_guard(), *argv]
+    process = subprocess.Popen(
+        command,
+        cwd=cwd,
+        env=dict(env),
+        stdin=subprocess.PIPE if stdin else subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        start_new_session=True,
+    )
+    try:
+        _limit_memory(process.pid, limits.memory)
+        stdout, stderr, stopped = _collect(process, stdin, limits)
+    finally:
+        _kill_group(process)
+    return Finished(process.returncode, stdout, stderr.decode("utf-8", "replace"), stopped)
+
+
+def _collect(process: subprocess.Popen[bytes], stdin: bytes, limits: Limits) -> tuple[bytes, bytes, str]:
+    """Feed and drain the pipes until the program ends or breaks a limit; the third value says which."""
+    deadline = time.monotonic() + limits.seconds
+    stdout: list[bytes] = []
+    stderr, pending, size = b"", memoryview(stdin), 0
+    assert process.stdout is not None and process.stderr is not None
+    with selectors.DefaultSelector() as selector:
+        selector.register(process.stdout, selectors.EVENT_READ)
+        selector.register(process.stderr, selectors.EVENT_READ)
+        if process.stdin is not None:
+            os.set_blocking(process.stdin.fileno(), False)
+            selector.register(process.stdin, selectors.EVENT_WRITE)
+        while selector.get_map():
+            left = deadline - time.monotonic()
+            ready = selector.select(left) if left > 0 else []
+            if not ready:
+                return b"".join(stdout), stderr, f"{limits.seconds:g} s"
+            for key, _ in ready:
+                if key.fileobj is process.stdin:
+                    pending = _feed(process, selector, pending)
+                    continue
+                chunk = os.read(key.fd, _CHUNK)
+                if not chunk:
+                    selector.unregister(key.fileobj)
+                elif key.fileobj is process.stdout:
+                    stdout.append(chunk)
+                    size += len(chunk)
+                    if size > limits.output:
+                        return b"".join(stdout), stderr, f"{limits.output >> 20} MiB of output"
+                else:
+                    stderr = (stderr + chunk)[-_STDERR_KEPT:]
+        try:
+            process.wait(max(0.0, deadline - time.monotonic()))
+        except subprocess.TimeoutExpired:
+            return b"".join(stdout), stderr, f"{limits.seconds:g} s"
+    return b"".join(stdout), stderr, ""
+
+
+def _feed(process: subprocess.Popen[bytes], selector: selectors.BaseSelector, pending: memoryview) -> memoryview:
+    """Write some of the pending input; close the pipe when it is all written or nobody reads it."""
+    assert process.stdin is not None
+    with contextlib.suppress(BlockingIOError):
+        try:
+            pending = pending[os.write(process.stdin.fileno(), pending[:_CHUNK]) :]
+        except BrokenPipeError:
+            pending = pending[:0]
+        if not pending:
+            selector.unregister(process.stdin)
+            process.stdin.close()
+    return pending
+
+
+def _limit_memory(pid: int, size: int) -> None:
+    """Set the address-space limit from outside; where the platform cannot, the other limits still hold."""
+    if size and hasattr(resource, "prlimit"):
+        with contextlib.suppress(OSError, ValueError):
+            resource.prlimit(pid, resource.RLIMIT_AS, (size, size))
+
+
+def _kill_group(process: subprocess.Popen[bytes]) -> None:
+    """End what is left of the process group, and collect the process."""
+    with contextlib.suppress(ProcessLookupError, PermissionError):
+        os.killpg(process.pid, signal.SIGKILL)
+    process.wait()
+    for pipe in (process.stdin, process.stdout, process.stderr):
+        if pipe is not None:
+            pipe.close()
+
+
+@cache
+def network_guard() -> tuple[str, ...]:
+    """The command prefix that gives a program an empty network namespace; empty where the platform has none."""
+    unshare = shutil.which("unshare")
+    if unshare is None:
+        return ()
+    guard = (unshare, "--net", "--map-root-user", "--")
+    probe = subprocess.run([*guard, "true"], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, check=False)
+    return guard if probe.returncode == 0 else ()
+
+
+class Conversation:
+    """A program that answers one request after another on its pipes (``git cat-file --batch``).
+
+    A context manager: leaving it ends the program.
+    """
+
+    def __init__(self, argv: Sequence[str], *, cwd: str, env: Mapping[str, str]) -> None:
+        """Start the program; raises FileNotFoundError when it cannot be found."""
+        self._process = subprocess.Popen(
+            list(argv),
+            cwd=cwd,
+            env=dict(env),
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            start_new_session=True,
+        )
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def write(self, data: bytes) -> None:
+        """Send bytes at once. Raises BrokenPipeError when the program has ended."""
+        assert self._process.stdin is not None
+        self._process.stdin.write(data)
+        self._process.stdin.flush()
+
+    def read_line(self) -> bytes:
+        """The next line without its newline; raises EOFError when the program has ended."""
+        assert self._process.stdout is not None
+        line = self._process.stdout.readline()
+        if not line.endswith(b"\n"):
+            raise EOFError("the program ended in the middle of an answer")
+        return line[:-1]
+
+    def read(self, size: int) -> bytes:
+        """Exactly ``size`` bytes; raises EOFError when the program ends before."""
+        assert self._process.stdout is not None
+        data = self._process.stdout.read(size)
+        if len(data) != size:
+            raise EOFError("the program ended in the middle of an answer")
+        return data
+
+    def poll_readable(self, seconds: float) -> bool:
+        """Wait until an answer can be read; False when the time is over first."""
+        assert self._process.stdout is not None
+        with selectors.DefaultSelector() as selector:
+            selector.register(self._process.stdout, selectors.EVENT_READ)
+            return bool(selector.select(seconds))
+
+    def close(self) -> None:
+        """End the program."""
+        _kill_group(self._process)

@@ -1,0 +1,53 @@
+"""Every way the program can fail: one exit code and one next step each.
+
+BotError
+├─ UsageError   2   wrong options, settings or revisions: all problems at once
+├─ RenderError  3   something selected could not be rendered
+├─ ToolError    4   helm or kustomize missing, or too old
+├─ GitError     5   not a repository, or git itself failed
+└─ FetchError   3   a remote source was refused or could not be fetched
+"""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+
+class BotError(Exception):
+    """A failure the user can act on: what happened, to what, and what to do next."""
+
+    exit_code: ClassVar[int] = 1
+
+    def __init__(self, message: str, *, hint: str = "") -> None:
+        """Take what happened and to what (``message``), and the next step (``hint``, may be empty)."""
+        super().__init__(message)
+        self.message = message
+        self.hint = hint
+
+
+class UsageError(BotError):
+    """Wrong options, settings or revisions."""
+
+    exit_code = 2
+
+
+class RenderError(BotError):
+    """A target could not be rendered."""
+
+    exit_code = 3
+
+
+class FetchError(RenderError):
+    """A remote source was refused by policy or could not be fetched."""
+
+
+class ToolError(BotError):
+    """A program that is needed is missing, or not new enough."""
+
+    exit_code = 4
+
+
+class GitError(BotError):
+    """Not a repository, an unknown revision's object, or git itself failed."""
+
+    exit_code = 5
