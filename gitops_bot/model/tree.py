@@ -61,9 +61,10 @@ class Tree:
         self.entries = entries
         self._read = read
         self._paths = sorted(entries)
+        self._children: dict[str, list[str]] = {}
 
     def __contains__(self, path: str) -> bool:
-        return path == "" or path in self.entries
+        return self.entry(path) is not None
 
     def entry(self, path: str) -> Entry | None:
         """The entry at exactly this path, links not followed; None when there is none. The root is a directory."""
@@ -79,9 +80,11 @@ class Tree:
             yield path
 
     def children(self, directory: str) -> Iterator[str]:
-        """The paths directly in a directory, in order."""
-        skip = len(directory) + 1 if directory else 0
-        return (path for path in self.below(directory) if "/" not in path[skip:])
+        """The paths directly in a directory, in order; links are listed, not followed."""
+        if not self._children:
+            for path in self._paths:
+                self._children.setdefault(path.rpartition("/")[0], []).append(path)
+        return iter(self._children.get(directory, ()))
 
     def resolve(self, path: str) -> str | None:
         """The path with every symbolic link in it followed; None when nothing is there.
@@ -99,7 +102,7 @@ class Tree:
                 done.pop()
                 continue
             here = "/".join([*done, part])
-            entry = self.entries.get(here)
+            entry = self.entry(here)
             if entry is None:
                 if ".." in todo:
                     self._refuse_escape(path, [*done, part], todo)

@@ -1,0 +1,82 @@
+"""Renders that need not be made again, by the hash of everything that went into them.
+
+The directory can be carried between machines (``actions/cache``). It is not trusted: an entry carries the hash of its
+content and is dropped when that does not match. A render that holds Secret data is never kept.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import os
+import tempfile
+import zlib
+from pathlib import Path
+
+from gitops_bot.manifests.documents import holds_secret
+
+_MAGIC = b"gitops-bot render 1 "
+KEPT_BYTES = 512 * 1024 * 1024
+"""Above this size the entries that were unused for longest are removed."""
+
+
+class Cache:
+    """A content-addressed store of renders. Safe under several processes; an unusable directory only costs time."""
+
+    def __init__(self, directory: Path | None) -> None:
+        """Keep entries below ``directory``, which is made when first needed; None keeps nothing."""
+        self._directory = directory / "render" if directory else None
+
+    def get(self, key: str) -> bytes | None:
+        """The render of that key, None when there is none or its content does not match its hash."""
+        if self._directory is None:
+            return None
+        path = self._path(self._directory, key)
+        try:
+            data = path.read_bytes()
+        except OSError:
+            return None
+        head, _, body = data.partition(b"\n")
+        with contextlib.suppress(zlib.error):
+            content = zlib.decompress(body)
+            if head == _MAGIC + self._seal(key, content):
+                with contextlib.suppress(OSError):
+                    os.utime(path)
+                return content
+        with contextlib.suppress(OSError):
+            path.unlink()
+        return None
+
+    def put(self, key: str, content: bytes) -> None:
+        """Keep a render, unless it holds Secret data."""
+        if self._directory is None or holds_secret(content):
+            return
+        path = self._path(self._directory, key)
+        with contextlib.suppress(OSError):
+            path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+            handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=".new-")
+            with os.fdopen(handle, "wb") as file:
+                file.write(_MAGIC + self._seal(key, content) + b"\n" + zlib.compress(content, 1))
+            os.replace(temporary, path)
+
+    def trim(self, limit: int = KEPT_BYTES) -> None:
+        """Remove what was unused for longest until at most ``limit`` bytes are kept."""
+        if self._directory is None:
+            return
+        with contextlib.suppress(OSError):
+            stats = [(path, path.stat()) for path in self._directory.glob("*/*")]
+            excess = sum(stat.st_size for _, stat in stats) - limit
+            for path, stat in sorted(stats, key=lambda item: (item[1].st_mtime, item[0])):
+                if excess <= 0:
+                    return
+                path.unlink(missing_ok=True)
+                excess -= stat.st_size
+
+    @staticmethod
+    def _path(directory: Path, key: str) -> Path:
+        return directory / key[:2] / key
+
+    @staticmethod
+    def _seal(key: str, content: bytes) -> bytes:
+        """The hash covers the key too, so that an entry moved to another key is not believed."""
+        return hashlib.sha256(key.encode() + b"\n" + content).hexdigest().encode()
