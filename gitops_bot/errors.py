@@ -6,11 +6,17 @@ BotError
 ├─ ToolError    4   helm or kustomize missing, or too old
 ├─ GitError     5   not a repository, or git itself failed
 └─ FetchError   3   a remote source was refused or could not be fetched
+
+Beside them: 0 done, 1 with ``--exit-code`` and changes, 70 a mistake of ours (any other exception), and 128 + N when
+signal N ended the run (130 Ctrl-C, 143 SIGTERM, 141 the reader of our output went away).
 """
 
 from __future__ import annotations
 
 from typing import ClassVar
+
+UNEXPECTED = 70
+"""Exit code for an exception that is none of these (EX_SOFTWARE of sysexits.h)."""
 
 
 class BotError(Exception):

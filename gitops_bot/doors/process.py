@@ -9,6 +9,7 @@ import selectors
 import shutil
 import signal
 import subprocess
+import threading
 import time
 from collections.abc import Mapping, Sequence
 from functools import cache
@@ -30,6 +31,9 @@ class Limits(NamedTuple):
 
 
 DEFAULT_LIMITS = Limits()
+
+_live: set[subprocess.Popen[bytes]] = set()
+_ending = threading.Event()
 
 
 class Finished(NamedTuple):
@@ -57,8 +61,10 @@ def run(
 
     ``argv`` is passed as it is, never through a shell; ``env`` is the whole environment, nothing is inherited.
     Without ``network`` the program runs in an empty network namespace where the platform allows one.
-    Raises FileNotFoundError when ``argv[0]`` cannot be found.
+    Raises FileNotFoundError when ``argv[0]`` cannot be found, InterruptedError after ``end_all``.
     """
+    if _ending.is_set():
+        raise InterruptedError("this program is ending; it starts no other")
     command = list(argv) if network else [*network_guard(), *argv]
     process = subprocess.Popen(
         command,
@@ -69,6 +75,7 @@ def run(
         stderr=subprocess.PIPE,
         start_new_session=True,
     )
+    _live.add(process)
     try:
         _limit_memory(process.pid, limits.memory)
         stdout, stderr, stopped = _collect(process, stdin, limits)
@@ -141,9 +148,18 @@ def _kill_group(process: subprocess.Popen[bytes]) -> None:
     with contextlib.suppress(ProcessLookupError, PermissionError):
         os.killpg(process.pid, signal.SIGKILL)
     process.wait()
+    _live.discard(process)
     for pipe in (process.stdin, process.stdout, process.stderr):
         if pipe is not None:
             pipe.close()
+
+
+def end_all() -> None:
+    """Kill every running program and start no more: for a process that was told to end while threads still work."""
+    _ending.set()
+    for process in list(_live):
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            os.killpg(process.pid, signal.SIGKILL)
 
 
 @cache

@@ -1,0 +1,192 @@
+"""The command line: which commands there are, and the one place where an error becomes a message and an exit code.
+
+A command lives in a module of its own that exports ``command``. It is imported when it is run, so ``--help`` needs
+none of them: their one-line help stands in the table below.
+"""
+
+from __future__ import annotations
+
+import importlib
+import os
+import signal
+import sys
+from collections.abc import Sequence
+from types import FrameType
+from typing import TYPE_CHECKING, NoReturn, TextIO
+
+import click
+
+from gitops_bot.errors import UNEXPECTED, BotError
+
+if TYPE_CHECKING:
+    from click.formatting import HelpFormatter
+
+COMMANDS: dict[str, tuple[str, str]] = {
+    "diff": ("gitops_bot.cli.diff", "Show what a change will really do to the cluster."),
+    "render": ("gitops_bot.cli.render", "Print the manifests that would be applied."),
+    "apps": ("gitops_bot.cli.apps", "List what is deployed from this repository."),
+    "fetch": ("gitops_bot.cli.fetch", "Bring charts and sources from elsewhere into the cache."),
+    "tools": ("gitops_bot.cli.tools", "Find or install helm and kustomize."),
+    "doctor": ("gitops_bot.cli.doctor", "Say what is missing here and what to do about it."),
+    "version": ("gitops_bot.cli.version", "Print the version."),
+}
+"""Name → (module that exports ``command``, one line of help); the order is the order of ``--help``."""
+
+_DEBUG = "GITOPS_BOT_DEBUG"
+_INTERRUPTED = 128 + signal.SIGINT
+_BROKEN_PIPE = 128 + signal.SIGPIPE
+
+
+class LazyGroup(click.Group):
+    """A group whose commands are imported when they are run."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """Every command's name, in the table's order."""
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """The command of this name, imported now; None when there is none."""
+        if cmd_name not in COMMANDS:
+            return None
+        command = importlib.import_module(COMMANDS[cmd_name][0]).command
+        assert isinstance(command, click.Command)
+        return command
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """As click does, with a suggestion for a name that is nearly right. Raises click.UsageError."""
+        if args[0] not in COMMANDS and not args[0].startswith("-"):
+            from difflib import get_close_matches  # noqa: PLC0415 - only where a name was mistyped
+
+            near = get_close_matches(args[0], COMMANDS, n=1)
+            ctx.fail(f"there is no command {args[0]!r}" + (f"; did you mean {near[0]!r}?" if near else ""))
+        return super().resolve_command(ctx, args)
+
+    def format_commands(self, ctx: click.Context, formatter: HelpFormatter) -> None:
+        """The list of commands, from the table alone."""
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, line) for name, (_, line) in COMMANDS.items()])
+
+
+def _show_version(ctx: click.Context, _: click.Parameter, value: bool) -> None:  # noqa: FBT001 - click's signature
+    if value:
+        ctx.invoke(_command("version"))
+        ctx.exit()
+
+
+def _command(name: str) -> click.Command:
+    command = importlib.import_module(COMMANDS[name][0]).command
+    assert isinstance(command, click.Command)
+    return command
+
+
+@click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 120})
+@click.option("--version", is_flag=True, is_eager=True, expose_value=False, callback=_show_version,
+              help="Print the version.")  # fmt: skip
+@click.option("--debug", is_flag=True, envvar=_DEBUG, help="Say what is done, and show a traceback when it fails.")
+def group(*, debug: bool) -> None:
+    """GitOps on GitHub: see the rendered change of a pull request before it is merged."""
+    if debug:
+        from gitops_bot import log  # noqa: PLC0415 - logging costs 10 ms that --help need not pay
+
+        os.environ[_DEBUG] = "1"
+        log.configure(debug=True)
+
+
+def main(args: Sequence[str] | None = None) -> NoReturn:
+    """Run the program with ``args`` (None: the process's own) and exit with the code that ``errors`` documents."""
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, _stop)
+    sys.exit(run(sys.argv[1:] if args is None else args))
+
+
+def run(args: Sequence[str]) -> int:
+    """Run one command and return its exit code; every failure is told on standard error, none is raised."""
+    try:
+        code = _invoke(list(args))
+        sys.stdout.flush()
+    except click.ClickException as error:
+        error.show()
+        return error.exit_code
+    except BotError as error:
+        _explain(error, sys.stderr)
+        return error.exit_code
+    except (KeyboardInterrupt, click.Abort):
+        _end_children()
+        print("interrupted", file=sys.stderr)
+        return _INTERRUPTED
+    except BrokenPipeError:
+        _silence(sys.stdout)
+        return _BROKEN_PIPE
+    except Exception as error:  # noqa: BLE001 - the last resort: nobody but a debugger is shown a traceback
+        _report(error, sys.stderr)
+        return UNEXPECTED
+    return code
+
+
+def _invoke(args: list[str]) -> int:
+    if "_GITOPS_BOT_COMPLETE" in os.environ:
+        group.main(args, prog_name="gitops-bot")
+    try:
+        with group.make_context("gitops-bot", args) as ctx:
+            result = group.invoke(ctx)
+    except click.exceptions.Exit as end:
+        return end.exit_code
+    return result if isinstance(result, int) else 0
+
+
+def _explain(error: BotError, stream: TextIO) -> None:
+    """What happened and the next step; who debugs also sees where."""
+    if os.environ.get(_DEBUG):
+        _traceback(error)
+    print(f"error: {error.message}", file=stream)
+    if error.hint:
+        print(f"next: {error.hint}", file=stream)
+
+
+def _report(error: Exception, stream: TextIO) -> None:
+    """A mistake of ours: where it happened and what to tell us; not its text, which may quote a user's data."""
+    if os.environ.get(_DEBUG):
+        _traceback(error)
+    frame = error.__traceback__
+    while frame is not None and frame.tb_next is not None:
+        frame = frame.tb_next
+    where = ""
+    if frame is not None:
+        code = frame.tb_frame.f_code
+        where = f" in {os.path.basename(code.co_filename)}:{frame.tb_lineno} {code.co_name}"
+    print(f"error: gitops-bot failed unexpectedly: {type(error).__name__}{where}", file=stream)
+    print(
+        f"next: run it again with {_DEBUG}=1 and report the traceback, without secrets, with the output of "
+        "`gitops-bot doctor`",
+        file=stream,
+    )
+
+
+def _traceback(error: BaseException) -> None:
+    import traceback  # noqa: PLC0415 - only for those who debug
+
+    traceback.print_exception(error)
+
+
+def _stop(number: int, _: FrameType | None) -> NoReturn:
+    """End as a signal asks, through every ``finally``: scratch directories go, and so do the programs we started."""
+    _end_children()
+    raise SystemExit(128 + number)
+
+
+def _end_children() -> None:
+    """End the programs that worker threads wait for, if there can be any."""
+    process = sys.modules.get("gitops_bot.doors.process")
+    if process is not None:
+        process.end_all()
+
+
+def _silence(stream: TextIO) -> None:
+    """Let Python's own flush at exit write into nothing: the reader is gone, and that is no error."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
+
+
+if __name__ == "__main__":
+    main()
