@@ -1,0 +1,64 @@
+# A fresh machine needs Python 3.11 or newer, git and make, nothing else. `make` alone says what there is.
+SHELL := /bin/sh
+VENV := .venv
+BIN := $(VENV)/bin
+STAMPS := .stamps
+# The first Python that is new enough; PYTHON=… chooses another.
+PYTHON ?= $(shell for p in python3 python3.14 python3.13 python3.12 python3.11 python; do \
+	$$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && { echo $$p; break; }; done)
+PYTEST ?= -q -n auto
+
+.PHONY: help demo test check format setup tools lock schemas clean
+
+help:
+	@echo "make demo    show the rendered diff of a change in the example repository"
+	@echo "make test    run the tests"
+	@echo "make check   format, lint, types, layers"
+	@echo "make format  format, and fix what can be fixed"
+	@echo "make lock    write requirements/*.txt anew (needs uv, which make setup brings)"
+	@echo "make schemas write docs/schemas/*.json anew"
+	@echo "make clean   remove what make has built here"
+
+demo: tools
+	@$(BIN)/python examples/demo.py
+
+test: tools
+	@$(BIN)/python -m pytest $(PYTEST)
+
+check: setup
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+format: setup
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+setup: $(STAMPS)/python
+
+tools: $(STAMPS)/python
+	@$(BIN)/gitops-bot tools install
+
+$(STAMPS)/python: requirements/dev.txt pyproject.toml
+	@test -n "$(PYTHON)" || { echo "No Python 3.11 or newer was found." \
+		"Install one (apt-get install python3 python3-venv, brew install python) or say make PYTHON=/path/to/python3."; exit 1; }
+	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || { echo "$(PYTHON) cannot make virtual environments." \
+		"Install its venv package (on Debian and Ubuntu: apt-get install python3-venv)."; exit 1; }
+	@echo "setting up $(VENV) with $$($(PYTHON) --version) (once; about half a minute)"
+	@$(PYTHON) -m venv --clear $(VENV)
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/dev.txt
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	@mkdir -p $(STAMPS) && touch $@
+
+lock: setup
+	$(BIN)/uv pip compile -q --generate-hashes --no-emit-index-url --no-header --universal --python-version 3.11 \
+		pyproject.toml -o requirements/runtime.txt
+	$(BIN)/uv pip compile -q --generate-hashes --no-emit-index-url --no-header --universal --python-version 3.11 \
+		pyproject.toml --group dev -o requirements/dev.txt
+
+schemas: setup
+	$(BIN)/python -m tests.schemas
+
+clean:
+	rm -rf $(VENV) $(STAMPS) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
