@@ -57,7 +57,7 @@ class LazyGroup(click.Group):
     ) -> tuple[str | None, click.Command | None, list[str]]:
         """As click does, with a suggestion for a name that is nearly right. Raises click.UsageError."""
         if args[0] not in COMMANDS and not args[0].startswith("-"):
-            from difflib import get_close_matches  # noqa: PLC0415 - only where a name was mistyped
+            from difflib import get_close_matches  # only where a name was mistyped
 
             near = get_close_matches(args[0], COMMANDS, n=1)
             ctx.fail(f"there is no command {args[0]!r}" + (f"; did you mean {near[0]!r}?" if near else ""))
@@ -88,7 +88,7 @@ def _command(name: str) -> click.Command:
 def group(*, debug: bool) -> None:
     """GitOps on GitHub: see the rendered change of a pull request before it is merged."""
     if debug:
-        from gitops_bot import log  # noqa: PLC0415 - logging costs 10 ms that --help need not pay
+        from gitops_bot import log  # logging costs 10 ms that --help need not pay
 
         os.environ[_DEBUG] = "1"
         log.configure(debug=True)
@@ -165,7 +165,7 @@ def _report(error: Exception, stream: TextIO) -> None:
 
 
 def _traceback(error: BaseException) -> None:
-    import traceback  # noqa: PLC0415 - only for those who debug
+    import traceback  # only for those who debug
 
     traceback.print_exception(error)
 

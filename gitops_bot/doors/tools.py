@@ -168,10 +168,13 @@ def _asked(path: str, arguments: tuple[str, ...]) -> str:
 
 def _built_with_kustomize(path: str) -> str:
     """The version of the kustomize in a kubectl, from the module list that Go writes into every program."""
-    with contextlib.suppress(OSError, ValueError), open(path, "rb") as file:
-        with mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as content:
-            found = _KUBECTL_BUILT_WITH.search(content)
-            return found[1].decode() if found else ""
+    with (
+        contextlib.suppress(OSError, ValueError),
+        open(path, "rb") as file,
+        mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as content,
+    ):
+        found = _KUBECTL_BUILT_WITH.search(content)
+        return found[1].decode() if found else ""
     return ""
 
 
