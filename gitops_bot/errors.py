@@ -43,6 +43,10 @@ class RenderError(BotError):
     exit_code = 3
 
 
+class NotRenderable(RenderError):
+    """A target that cannot be rendered here by its nature: a plugin, Jsonnet, a path that is gone."""
+
+
 class FetchError(RenderError):
     """A remote source was refused by policy or could not be fetched."""
 

@@ -28,10 +28,14 @@ class InputFile(msgspec.Struct, frozen=True):
     tree: Tree | None = None
     """The tree the blob is read from, None for content of our own."""
     content: bytes = b""
+    link: str = ""
+    """For a symbolic link its target, relative to its own directory and inside its tree; ``""`` for a file."""
 
     @property
     def identity(self) -> str:
-        """What tells this content from any other: the object id, or the SHA-256 of our own content."""
+        """What tells this content from any other: the object id, the SHA-256 of our own content, or the link."""
+        if self.link:
+            return f"link:{self.link}"
         return self.oid or "sha256:" + hashlib.sha256(self.content).hexdigest()
 
 
