@@ -1,0 +1,223 @@
+"""The diff, from two trees to one report."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import msgspec
+
+from gitops_bot.errors import RenderError
+from gitops_bot.manifests.compare import compare
+from gitops_bot.manifests.plan import plan_hash
+from gitops_bot.model.change import TargetChanges
+from gitops_bot.model.report import Compared, Report
+from gitops_bot.model.target import NotRendered, Target
+from gitops_bot.render.discover import Discovery
+from gitops_bot.render.select import is_selected
+from gitops_bot.render.workshop import Preparation, Workshop
+from gitops_bot.review.pairs import Pair, pair
+from gitops_bot.review.report import Outcome, build_report, outcome_of
+
+_FINALIZER = "resources-finalizer.argocd.argoproj.io"
+
+
+class Doors(msgspec.Struct, frozen=True, kw_only=True):
+    """What a review needs from outside."""
+
+    workshop: Workshop
+    delete_jq: Callable[..., Any]
+    """Deletes what jq expressions select; see ``doors.jq``."""
+    text_diff: Callable[[str, str], str]
+    """A unified diff of two large texts; see ``doors.git``."""
+    progress: Callable[[int, int], None] = lambda _done, _all: None
+    """Told after each target how many of how many are done."""
+
+
+class Request(msgspec.Struct, frozen=True, kw_only=True):
+    """What is asked of a review."""
+
+    compared: Compared
+    selected: tuple[str, ...] = ()
+    """Globs of target names or ids, a leading ``!`` excludes; empty selects all."""
+    plans: bool = True
+    """Whether plan hashes are wanted; they cost a parse of every manifest of what changed."""
+    reaches: Callable[[Target], str]
+    """What a target follows when that is not the base branch, else ``""``."""
+
+
+def review(base: Discovery, head: Discovery, request: Request, doors: Doors) -> Report:
+    """Compare what two trees deploy: render what differs, compare it, and say what could not be."""
+    pairs = [one for one in pair(base.preparations, head.preparations) if is_selected(one.targets, request.selected)]
+    lost = _Lost(base, head, doors.workshop)
+    outcomes: dict[str, Outcome] = {}
+    failures: list[NotRendered] = [*_problems(base, head)]
+    affected: list[Pair] = []
+    for one in pairs:
+        if _is_unaffected(one, doors.workshop):
+            outcomes[one.id] = _outcome(one, request, "unchanged")
+            if one.head is not None and one.head.error is not None:
+                outcomes[one.id] = _outcome(one, request, "skipped")
+                failures.append(_not_rendered(one.id, one.head.error, "", failed=False))
+        else:
+            affected.append(one)
+    done = 0
+    with ThreadPoolExecutor(doors.workshop.workers + 1) as pool:
+        for one, (outcome, failure) in zip(
+            affected, pool.map(lambda item: _compare(item, lost, request, doors), affected), strict=True
+        ):
+            outcomes[one.id] = outcome
+            failures += [failure] if failure else []
+            done += 1
+            doors.progress(done, len(affected))
+    return build_report(
+        [outcomes[key] for key in sorted(outcomes)],
+        compared=request.compared,
+        not_rendered=failures,
+        notes=(),
+        tools=doors.workshop.versions_used(),
+    )
+
+
+def _is_unaffected(one: Pair, workshop: Workshop) -> bool:
+    """True when nothing that the target is rendered from differs, whether it renders or not."""
+    if one.base is None or one.head is None or one.base.target.namespace != one.head.target.namespace:
+        return False
+    if one.base.error is not None or one.head.error is not None:
+        return one.base.error is one.head.error  # the same preparation, taken over because all it read is the same
+    if one.base.sources is one.head.sources:
+        return True
+    return workshop.key(one.base) == workshop.key(one.head)
+
+
+def _compare(one: Pair, lost: _Lost, request: Request, doors: Doors) -> tuple[Outcome, NotRendered | None]:
+    """Render both sides of one target and compare them; a failure of a side is never an empty side."""
+    missing = lost.reason(one)
+    if missing:
+        return _outcome(one, request, "failed"), NotRendered(id=one.id, reason=missing)
+    streams = []
+    for side, name in ((one.base, "base"), (one.head, "head")):
+        rendering = doors.workshop.render(side) if side is not None else None
+        if rendering is not None and rendering.error is not None:
+            failure = _not_rendered(one.id, rendering.error, name, failed=name == "head")
+            return _outcome(one, request, "failed"), failure
+        streams.append(rendering.manifests if rendering is not None else b"")
+    target = (one.head or one.base).target  # type: ignore[union-attr]  # a pair has at least one side
+    try:
+        changes = compare(
+            streams[0],
+            streams[1],
+            namespace=target.namespace,
+            ignore=target.ignore,
+            delete_jq=doors.delete_jq,
+            text_diff=doors.text_diff,
+        )
+        plan, reason = _plan(one, streams[1], request)
+    except RenderError as error:
+        return _outcome(one, request, "failed"), _not_rendered(one.id, error, "", failed=True)
+    status = "added" if one.base is None else "removed" if one.head is None else "changed"
+    if status == "changed" and not changes.changes:
+        status = "unchanged"
+    return _outcome(one, request, status, changes=changes, plan=plan, plan_reason=reason), None
+
+
+def _plan(one: Pair, manifests: bytes, request: Request) -> tuple[str | None, str | None]:
+    """The plan hash of the head side, or why there is none."""
+    if one.head is None:
+        return None, "the target is removed"
+    if one.head.unstable:
+        return None, one.head.unstable
+    if not request.plans:
+        return None, "not asked for"
+    return plan_hash(manifests, namespace=one.head.target.namespace), None
+
+
+def _outcome(
+    one: Pair,
+    request: Request,
+    status: Any,
+    *,
+    changes: TargetChanges | None = None,
+    plan: str | None = None,
+    plan_reason: str | None = None,
+) -> Outcome:
+    side = one.head or one.base
+    assert side is not None
+    if plan_reason is None and plan is None:
+        plan_reason = "its inputs are the same on both sides" if status == "unchanged" else f"the target is {status}"
+    if changes is not None:
+        changes = msgspec.structs.replace(changes, warnings=(*_warnings(one), *changes.warnings))
+    return outcome_of(
+        side.target,
+        status,
+        changes=changes,
+        plan=plan,
+        plan_reason=plan_reason,
+        moved_from=one.moved_from,
+        reaches=request.reaches(side.target),
+    )
+
+
+def _warnings(one: Pair) -> tuple[str, ...]:
+    """What the inputs of a target make a reader want to know, beside what its manifests do."""
+    side = one.head or one.base
+    assert side is not None
+    if one.head is None and _leaves_objects(side.target):
+        return (*side.warnings, "its Application has no resources finalizer: Argo CD leaves its objects in the cluster")
+    return side.warnings
+
+
+def _leaves_objects(target: Target) -> bool:
+    if target.application is None:
+        return False
+    finalizers = target.application.metadata.finalizers or ()
+    return not any(finalizer.startswith(_FINALIZER) for finalizer in finalizers)
+
+
+def _not_rendered(identity: str, error: RenderError, side: str, *, failed: bool) -> NotRendered:
+    where = f"{side} side: " if side else ""
+    return NotRendered(id=identity, reason=f"{where}{error.told}", failed=failed)
+
+
+def _problems(base: Discovery, head: Discovery) -> Sequence[NotRendered]:
+    """The head side's problems are failures unless the base side has the very same ones; the base side's are named."""
+    known = {(problem.id, problem.reason) for problem in base.problems}
+    mended = {(problem.id, problem.reason) for problem in head.problems}
+    return [
+        *(
+            msgspec.structs.replace(problem, failed=problem.failed and (problem.id, problem.reason) not in known)
+            for problem in head.problems
+        ),
+        *(
+            NotRendered(id=problem.id, reason=f"base side: {problem.reason}", failed=False)
+            for problem in base.problems
+            if (problem.id, problem.reason) not in mended
+        ),
+    ]
+
+
+class _Lost:
+    """Tells a target that is really gone (or new) from one that only a broken definition or parent hides."""
+
+    def __init__(self, base: Discovery, head: Discovery, workshop: Workshop) -> None:
+        self._sides: Mapping[str, Discovery] = {"base": base, "head": head}
+        self._workshop = workshop
+
+    def reason(self, one: Pair) -> str:
+        """Why the missing side is missing through a failure; ``""`` when the target is really added or removed."""
+        if one.base is not None and one.head is not None:
+            return ""
+        present = one.base or one.head
+        assert present is not None
+        side = "head" if one.head is None else "base"
+        discovery, target = self._sides[side], present.target
+        for problem in discovery.problems:
+            if target.file and (problem.id == target.file or problem.id.startswith(f"{target.file}#")):
+                return f"{side} side: {problem.reason}"
+        parent = discovery.preparations.get(target.parent) if target.parent else None
+        if parent is not None:
+            error = self._workshop.render(parent).error
+            if error is not None:
+                return f"{side} side: its parent {parent.target.name} could not be rendered: {error.message}"
+        return ""

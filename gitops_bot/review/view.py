@@ -1,0 +1,101 @@
+"""From the report to what people read: sections, order, labels. Pure."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping
+
+from gitops_bot.model.report import Report, TargetReport
+from gitops_bot.review.counts import asides, buckets_of, phrase, visible
+from gitops_bot.review.group import group_for_people
+from gitops_bot.review.headline import compared_sentence, coverage, headline
+from gitops_bot.review.images import image_rows
+from gitops_bot.text.view import Block, Plan, Section, Verdict, View
+
+_SHOWN_BUCKETS = ("removed", "changed", "added")
+
+
+def build_view(report: Report) -> View:
+    """Arrange a report for its readers: what the merge does at once first, what arrives later apart."""
+    labels = target_labels(report)
+    at_once = buckets_of(report.changes, _ids(report, ""))
+    sections = _sections(report, labels)
+    return View(
+        verdict=_verdict(report),
+        headline=headline(report.counts, at_once),
+        details=(*asides(at_once), *_later(report)),
+        compared=compared_sentence(report.compared),
+        conflicts=tuple(sorted(report.compared.conflicts)),
+        coverage=coverage(report.counts),
+        not_rendered=tuple(sorted(report.not_rendered, key=lambda entry: (not entry.failed, entry.id, entry.reason))),
+        images=image_rows(report.changes, labels),
+        sections=sections,
+        noise=_of_bucket(report, "noise", labels),
+        ignored=_of_bucket(report, "ignored", labels),
+        warnings=tuple((labels[target.id], warning) for target in report.targets for warning in target.warnings),
+        moved=tuple((labels[target.id], target.moved_from) for target in report.targets if target.moved_from),
+        plans=tuple(
+            Plan(target=labels[target.id], status=target.status, plan=target.plan, reason=target.plan_reason)
+            for target in report.targets
+            if target.status in ("changed", "added", "removed")
+        ),
+        notes=report.notes,
+        tools=tuple(sorted(report.tools.items())),
+    )
+
+
+def target_labels(report: Report) -> Mapping[str, str]:
+    """Give each target id its name, or the id itself where several targets share the name."""
+    shared = Counter(target.name for target in report.targets)
+    return {target.id: target.name if shared[target.name] == 1 else target.id for target in report.targets}
+
+
+def _ids(report: Report, reaches: str) -> frozenset[str]:
+    """Ids of the targets that follow this revision (``""``: what the merge reaches at once)."""
+    return frozenset(target.id for target in report.targets if target.reaches == reaches)
+
+
+def _revisions(report: Report) -> list[str]:
+    """The revisions that targets follow, what the merge reaches at once first."""
+    return sorted({target.reaches for target in report.targets} | {""})
+
+
+def _sections(report: Report, labels: Mapping[str, str]) -> tuple[Section, ...]:
+    """One section for what happens at once and one for each revision that brings changes later."""
+    sections = []
+    for reaches in _revisions(report):
+        ids = _ids(report, reaches)
+        found = group_for_people(report, targets=ids, labels=labels)
+        blocks = tuple(block for bucket in _SHOWN_BUCKETS for block in found.get(bucket, ()))
+        if blocks:
+            sections.append(Section(reaches=reaches, phrase=phrase(buckets_of(report.changes, ids)), blocks=blocks))
+    return tuple(sections)
+
+
+def _of_bucket(report: Report, bucket: str, labels: Mapping[str, str]) -> tuple[Block, ...]:
+    """Blocks of one folded bucket, at once and later alike."""
+    return group_for_people(report, labels=labels).get(bucket, ())
+
+
+def _later(report: Report) -> tuple[str, ...]:
+    """One line for each revision whose targets change when it moves, not with the merge."""
+    lines = []
+    for reaches in _revisions(report)[1:]:
+        found = buckets_of(report.changes, _ids(report, reaches))
+        parts = ([phrase(found)] if visible(found) else []) + list(asides(found))
+        if parts:
+            lines.append(f"later, when {reaches} moves: {'; '.join(parts)}")
+    return tuple(lines)
+
+
+def _verdict(report: Report) -> Verdict:
+    """The worst that applies."""
+    counts = report.counts
+    failures: list[TargetReport] = [target for target in report.targets if target.status == "failed"]
+    if failures or any(entry.failed for entry in report.not_rendered) or report.compared.how == "conflict":
+        return "failed"
+    if counts.targets == 0:
+        return "failed"
+    if counts.removed:
+        return "removals"
+    return "changes" if counts.added + counts.changed else "none"

@@ -1,0 +1,129 @@
+"""Making foreign text harmless: names, values and error messages come from a repository that may mean harm. Pure.
+
+The rules for Markdown are those of GitHub's flavour (CommonMark with tables and bare links) and of what GitHub does
+to the rendered text afterwards: mentions, references to issues, closing words. None of that happens inside code; in
+prose a zero-width space is put where such a thing would be recognised.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Callable
+
+_C0_PICTURES = 0x2400
+"""Unicode's pictures of the control characters, in the same order: ESC is drawn as U+241B."""
+
+_HARMLESS = re.compile(r"[ -~\xa1-\xac\xae-\u024f]*")
+"""Fast path: printable ASCII and Latin."""
+
+_UNSEEN = frozenset({"Cc", "Cf", "Cs", "Co", "Zl", "Zp"})
+"""Unicode categories that are not seen, or that change how other characters are seen."""
+
+_MARKUP = re.compile(r"[\\`*_\[\]<>#!|~$&]")
+"""What Markdown, its tables and GitHub's formulas read inside a line."""
+
+_HTML_MARKUP = re.compile(r"""[\\`*_\[\]<>#!|~$&"']""")
+"""The same and what HTML reads."""
+
+_RECOGNISED = re.compile(r"@|#(?=\d)|(?i:\bGH)(?=-\d)|:(?=//)|(?i:\bwww)(?=\.)")
+"""Behind these GitHub sees a mention, an issue, a link; backslashes do not stop it."""
+
+_GAP = "&#8203;"
+"""A zero-width space: nothing is seen, nothing is recognised."""
+
+
+def visible(text: str) -> str:
+    """Draw what cannot be seen: control characters, ANSI escapes, bidi overrides, zero-width and line-break characters.
+
+    Takes any text, returns one line without any character that could move a cursor, colour a terminal, reorder or
+    hide text. Applying it twice changes nothing more.
+    """
+    return text if _HARMLESS.fullmatch(text) else "".join(map(_draw, text))
+
+
+def visible_lines(text: str) -> list[str]:
+    """Split text at line feeds only and make each line visible; tabs become four spaces, a final line feed is no line."""
+    lines = text.split("\n")
+    if not lines[-1]:
+        lines.pop()
+    return [visible(line.replace("\t", "    ")) for line in lines]
+
+
+def fence(text: str) -> str:
+    """Give a fence of backticks that nothing inside the text can close."""
+    return "`" * max(3, _longest_run(text) + 1)
+
+
+def md_code(text: str) -> str:
+    """Make a Markdown code span that shows the text as it is; not for tables and not for ``<summary>``.
+
+    Blank text becomes an HTML element, because a code span cannot hold it.
+    """
+    shown = visible(text)
+    if not shown.strip():
+        return html_code(text)
+    ticks = "`" * (_longest_run(shown) + 1)
+    pad = " " if shown[0] in "` " or shown[-1] in "` " else ""
+    return f"{ticks}{pad}{shown}{pad}{ticks}"
+
+
+def md_cell_code(text: str) -> str:
+    """Make a code span for a table's cell; the empty text gives an empty cell.
+
+    Where backslashes or backticks stand in the text, GitHub would count its bars differently: it becomes an HTML
+    element.
+    """
+    if not text:
+        return ""
+    shown = visible(text)
+    if "\\" in shown or "`" in shown:
+        return f"<code>{_unrecognised(shown, _entities)}</code>"
+    return md_code(shown).replace("|", "\\|")
+
+
+def html_code(text: str) -> str:
+    """Make an HTML code element, for ``<summary>``, where Markdown is not read."""
+    return f"<code>{_entities(visible(text))}</code>"
+
+
+def html_text(text: str) -> str:
+    """Make HTML text without mentions, references or links, for ``<summary>``."""
+    return _unrecognised(visible(text), _entities)
+
+
+def md_text(text: str) -> str:
+    """Make Markdown prose that shows the text as it is: no markup, mention, reference, link or HTML comes out of it.
+
+    Also for tables. What comes out stands within a line: a text that begins like a list must not begin the line.
+    """
+    return _unrecognised(visible(text), lambda part: _MARKUP.sub(r"\\\g<0>", part))
+
+
+def _draw(sign: str) -> str:
+    """Draw one character: itself when it is seen as it is."""
+    code = ord(sign)
+    if code < 0x20:
+        return chr(_C0_PICTURES + code)
+    if code == 0x7F:
+        return "\u2421"
+    return f"<U+{code:04X}>" if unicodedata.category(sign) in _UNSEEN else sign
+
+
+def _longest_run(text: str) -> int:
+    """Length of the longest run of backticks."""
+    return max(map(len, re.findall("`+", text)), default=0)
+
+
+def _entities(text: str) -> str:
+    """Write everything that HTML or Markdown could read as a numeric entity."""
+    return _HTML_MARKUP.sub(lambda found: f"&#{ord(found[0])};", text)
+
+
+def _unrecognised(text: str, escape: Callable[[str], str]) -> str:
+    """Escape the text and put a gap behind every place where GitHub would recognise something."""
+    parts, last = [], 0
+    for found in _RECOGNISED.finditer(text):
+        parts.append(escape(text[last : found.end()]))
+        last = found.end()
+    return _GAP.join((*parts, escape(text[last:])))

@@ -1,0 +1,54 @@
+"""Shortening long diffs and long lists, always saying exactly what is left out. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from gitops_bot.text.escape import visible_lines
+
+MOST_LINES = 200
+"""Lines of one resource's diff that are shown; a longer diff is cut to this."""
+
+MOST_NAMES = 6
+"""Names of a list that are shown in a heading."""
+
+
+class Shown(NamedTuple):
+    """The lines of a diff that are shown, and what is not."""
+
+    lines: tuple[str, ...]
+    """Visible text, one line each."""
+    added: int
+    """Lines with ``+`` that were left out."""
+    removed: int
+    """Lines with ``-`` that were left out."""
+    left_out: int
+    """All lines that were left out."""
+
+    @property
+    def remark(self) -> str:
+        """Say what was left out: ``512 more lines (500 added, 0 removed)``; ``""`` when nothing was."""
+        if not self.left_out:
+            return ""
+        lines = "line" if self.left_out == 1 else "lines"
+        return f"{self.left_out} more {lines} ({self.added} added, {self.removed} removed)"
+
+
+def shorten_diff(diff: str, most: int = MOST_LINES) -> Shown:
+    """Show the first ``most`` lines of a unified diff and count the rest."""
+    lines = visible_lines(diff) if diff else []
+    rest = lines[most:]
+    return Shown(
+        lines=tuple(lines[:most]),
+        added=sum(line.startswith("+") for line in rest),
+        removed=sum(line.startswith("-") for line in rest),
+        left_out=len(rest),
+    )
+
+
+def shorten_names(names: Sequence[str], most: int = MOST_NAMES) -> tuple[tuple[str, ...], int]:
+    """Show the first names and count the rest; a rest of one is shown, since saying so takes as much room."""
+    if len(names) <= most + 1:
+        return tuple(names), 0
+    return tuple(names[:most]), len(names) - most

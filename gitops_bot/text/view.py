@@ -1,0 +1,121 @@
+"""What a reader of a diff is told, in which order: the one value that the terminal and the comment are laid out from.
+
+Every string may hold foreign text (names, values, error messages) exactly as it came: whoever writes it out escapes it
+for the medium (``gitops_bot.text.escape``).
+"""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import msgspec
+
+from gitops_bot.model.change import Action, FieldChange
+from gitops_bot.model.report import Status
+from gitops_bot.model.target import NotRendered
+
+Verdict = Literal["none", "changes", "removals", "failed"]
+"""What the reader should feel first; the worst that applies."""
+
+
+class Member(msgspec.Struct, frozen=True, kw_only=True):
+    """One object that a block's change happens to."""
+
+    namespace: str
+    """``""`` for cluster-scoped objects."""
+    name: str
+    renamed_from: str | None = None
+    targets: tuple[str, ...]
+    """Labels of the targets it is in, in order: the target's name, or its id where several share the name."""
+
+
+class Block(msgspec.Struct, frozen=True, kw_only=True):
+    """One distinct change and every object it happens to."""
+
+    action: Action
+    kind: str
+    group: str
+    hook: str | None = None
+    members: tuple[Member, ...]
+    """In order of namespace and name; never empty."""
+    summary: tuple[str, ...] = ()
+    """Short names of the fields that differ: ``image``, ``env LOG_LEVEL``."""
+    diff: str = ""
+    """Unified diff of the first member."""
+    folded: tuple[FieldChange, ...] = ()
+    """Folded fields that differ as well (all that differs, in the noise section)."""
+    hidden: int = 0
+    """Fields that ``ignoreDifferences`` hides, in each member."""
+    consequence: str = ""
+    """What a removal takes along (``the namespace and everything in it``), ``""`` for most."""
+
+    @property
+    def targets(self) -> tuple[str, ...]:
+        """Labels of all targets, each once, in order."""
+        return tuple(sorted({target for member in self.members for target in member.targets}))
+
+    @property
+    def size(self) -> int:
+        """How many resources it stands for: an object in three targets is three."""
+        return sum(len(member.targets) for member in self.members)
+
+
+class Section(msgspec.Struct, frozen=True, kw_only=True):
+    """Blocks that belong together: what the merge changes at once, or what reaches an environment later."""
+
+    reaches: str = ""
+    """The revision whose move brings these changes, ``""`` for what the merge brings at once."""
+    phrase: str
+    """``2 to add, 14 to change, 1 to remove``."""
+    blocks: tuple[Block, ...] = ()
+
+
+class ImageRow(msgspec.Struct, frozen=True, kw_only=True):
+    """One image that moves."""
+
+    image: str
+    """Repository, without tag and digest."""
+    before: str
+    """Tag or digest, the whole reference when the repository differs, ``""`` when it was not there."""
+    after: str
+    targets: tuple[str, ...]
+    """Labels, in order."""
+
+
+class Plan(msgspec.Struct, frozen=True, kw_only=True):
+    """The plan hash of one rendered target."""
+
+    target: str
+    status: Status
+    plan: str | None
+    reason: str | None
+
+
+class View(msgspec.Struct, frozen=True, kw_only=True):
+    """Everything people read about one run, in reading order."""
+
+    verdict: Verdict
+    headline: str
+    """``2 to add, 14 to change, 1 to remove``, or a sentence when nothing changes."""
+    details: tuple[str, ...] = ()
+    """What is not in the headline and must not be missed: noise, hidden, what comes later."""
+    compared: str
+    conflicts: tuple[str, ...] = ()
+    """Paths that do not merge."""
+    coverage: str
+    not_rendered: tuple[NotRendered, ...] = ()
+    images: tuple[ImageRow, ...] = ()
+    sections: tuple[Section, ...] = ()
+    """At once first, then by what they reach. Sections without blocks are left out."""
+    noise: tuple[Block, ...] = ()
+    """Differ in folded fields only."""
+    ignored: tuple[Block, ...] = ()
+    """Differ only in what ``ignoreDifferences`` hides."""
+    warnings: tuple[tuple[str, str], ...] = ()
+    """(target label, warning)."""
+    moved: tuple[tuple[str, str], ...] = ()
+    """(target label, id it had before)."""
+    plans: tuple[Plan, ...] = ()
+    notes: tuple[str, ...] = ()
+    tools: tuple[tuple[str, str], ...] = ()
+    """(name, version)."""

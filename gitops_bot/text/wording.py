@@ -1,0 +1,59 @@
+"""Words that the terminal and the comment share: headings, places, remarks. Foreign text comes out unescaped. Pure."""
+
+from __future__ import annotations
+
+from gitops_bot.text.view import Block, ImageRow, Member
+
+SIGNS = {"added": "+", "changed": "~", "removed": "-"}
+"""What stands before an action."""
+
+
+def title(block: Block) -> str:
+    """Name what a block is about: ``Deployment churn-api (churn-staging)``, ``Deployment ×40``."""
+    first = block.members[0]
+    if len(block.members) == 1:
+        return f"{block.kind} {member_name(first)}"
+    if len({member.name for member in block.members}) == 1:
+        return f"{block.kind} {first.name}"
+    return f"{block.kind} ×{len(block.members)}"
+
+
+def member_name(member: Member) -> str:
+    """Name one object: ``churn-api (churn-staging)``; the namespace is left out where there is none."""
+    return f"{member.name} ({member.namespace})" if member.namespace else member.name
+
+
+def objects(block: Block) -> tuple[str, ...]:
+    """Name the objects of a block where its title does not; empty for a block of one object."""
+    if len(block.members) == 1:
+        return ()
+    if len({member.name for member in block.members}) == 1:
+        return tuple(member.namespace or "(cluster)" for member in block.members)
+    return tuple(member_name(member) for member in block.members)
+
+
+def objects_word(block: Block) -> str:
+    """Say what ``objects`` lists: ``namespaces`` or ``objects``."""
+    return "namespaces" if len({member.name for member in block.members}) == 1 else "objects"
+
+
+def remarks(block: Block) -> tuple[str, ...]:
+    """Say what the diff does not: a hook, what is hidden or folded beside it."""
+    said = []
+    if block.hidden:
+        fields = "field" if block.hidden == 1 else "fields"
+        said.append(f"{block.hidden} {fields} hidden by ignoreDifferences")
+    if block.folded:
+        fields = "field" if len(block.folded) == 1 else "fields"
+        said.append(f"{len(block.folded)} {fields} folded (chart labels, checksums)")
+    return tuple(said)
+
+
+def image_sides(row: ImageRow) -> tuple[str, str]:
+    """Name both sides of an image's move; ``(none)`` where it is new or gone."""
+    return row.before or "(none)", row.after or "(none)"
+
+
+def apps(number: int) -> str:
+    """``1 app``, ``12 apps``."""
+    return "1 app" if number == 1 else f"{number} apps"
