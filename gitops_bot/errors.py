@@ -30,6 +30,11 @@ class BotError(Exception):
         self.message = message
         self.hint = hint
 
+    @property
+    def told(self) -> str:
+        """Message and next step as one sentence for a list of failures."""
+        return f"{self.message} ({self.hint})" if self.hint else self.message
+
 
 class UsageError(BotError):
     """Wrong options, settings or revisions."""

@@ -266,3 +266,24 @@ class Repository:
 
     def _text(self, argv: Sequence[str], extra: Mapping[str, str] | None = None) -> str:
         return self._must(argv, extra).stdout.decode("utf-8", "surrogateescape").strip()
+
+
+def text_diff(before: str, after: str) -> str:
+    """A unified diff of two texts with 3 lines of context and no file headers; ``""`` when they are equal.
+
+    Git's histogram diff: linear where Python's difflib is quadratic. Raises GitError when git cannot run.
+    """
+    with tempfile.TemporaryDirectory(prefix="gitops-bot-diff-") as scratch:
+        for name, text in (("before", before), ("after", after)):
+            Path(scratch, name).write_text(text, encoding="utf-8", errors="surrogateescape", newline="")
+        env = {"PATH": os.environ.get("PATH", ""), "LC_ALL": "C", "HOME": scratch, "GIT_CONFIG_NOSYSTEM": "1"}
+        argv = ["git", "diff", "--no-index", "--histogram", "--no-ext-diff", "--no-color", "--", "before", "after"]
+        try:
+            ended = process.run(argv, cwd=scratch, env=env, limits=process.Limits(memory=0), network=True)
+        except FileNotFoundError as error:
+            raise GitError("git was not found on PATH", hint="install git 2.38 or newer") from error
+    if ended.code not in (0, 1) or ended.stopped:
+        raise GitError(f"git diff failed: {ended.stopped or ended.stderr.strip()}")
+    text = ended.stdout.decode("utf-8", "surrogateescape")
+    start = text.find("\n@@ ")
+    return text[start + 1 :] if start >= 0 else ""

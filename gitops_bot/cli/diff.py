@@ -1,0 +1,165 @@
+"""``gitops-bot diff``: what merging a change would really do to the cluster."""
+
+from __future__ import annotations
+
+import sys
+import time
+from pathlib import Path
+from typing import Literal
+
+import click
+
+from gitops_bot.cli import options
+from gitops_bot.errors import RenderError
+from gitops_bot.model.report import Compared, Report
+
+Format = Literal["text", "markdown", "json"]
+
+
+@click.command("diff")
+@options.repository
+@click.option("--base", default="origin/HEAD", show_default=True, metavar="REV", help="What is merged into.")
+@click.option("--head", metavar="REV", help="What is merged.  [default: the working tree]")
+@options.selection
+@click.option("--format", "format_", type=click.Choice(["text", "markdown", "json"]), default="text", show_default=True)
+@click.option("--output", metavar="FILE", help="Write there instead of to standard output.")
+@click.option("--exit-code", is_flag=True, help="Exit with 1 when something changes.")
+@options.cache
+@click.option("--timings", is_flag=True, help="Say on standard error where the time went.")
+def command(
+    *,
+    repo: str,
+    repo_urls: tuple[str, ...],
+    base: str,
+    head: str | None,
+    apps: tuple[str, ...],
+    format_: Format,
+    output: str | None,
+    exit_code: bool,
+    cache_dir: str | None,
+    no_cache: bool,
+    offline: bool,
+    timings: bool,
+) -> int:
+    """Show what a change will really do to the cluster.
+
+    Compares the base with the result of merging the head into it. Where they conflict, the merge base is compared with
+    the head, and it says so. Exits with 0 when done, 1 with --exit-code and changes, 2 for wrong options or settings,
+    3 when something selected could not be rendered.
+    """
+    from gitops_bot.cli.workspace import Wanted  # noqa: PLC0415 - --help needs none of it
+
+    wanted = Wanted(repo_urls=repo_urls, cache_dir=cache_dir, no_cache=no_cache, offline=offline)
+    clock = _Clock(timings)
+    report = _review(repo, base, head, apps, wanted, clock, plans=format_ != "text")
+    text = _write(report, format_, colour=output is None and sys.stdout.isatty())
+    if output is None:
+        click.get_binary_stream("stdout").write(text)
+    else:
+        _replace(Path(output), text)
+    clock.mark("write")
+    if any(entry.failed for entry in report.not_rendered):
+        return RenderError.exit_code
+    counts = report.counts
+    return 1 if exit_code and counts.added + counts.changed + counts.removed else 0
+
+
+def _review(
+    repo: str, base: str, head: str | None, apps: tuple[str, ...], wanted: Wanted, clock: _Clock, *, plans: bool
+) -> Report:
+    from gitops_bot.cli.progress import Progress  # noqa: PLC0415
+    from gitops_bot.cli.workspace import open_workspace, refuse_unmatched  # noqa: PLC0415
+    from gitops_bot.doors.git import Repository, text_diff  # noqa: PLC0415
+    from gitops_bot.doors.jq import JqWorker  # noqa: PLC0415
+    from gitops_bot.review.flow import Doors, Request, review  # noqa: PLC0415
+
+    clock.mark("start")
+    with Repository(repo) as repository, Progress() as progress, JqWorker() as jq:
+        compared = repository.compare(base, head)
+        branch = repository.branch_of(base)
+        clock.mark("read the trees")
+        with open_workspace(repository, compared.base, wanted) as workspace:
+            before = workspace.discover(compared.base, compared.base_commit)
+            same = compared.base.oid == compared.head.oid
+            after = before if same else workspace.discover(compared.head, compared.head_commit)
+            found = [one.target for side in (before, after) for one in side.preparations.values()]
+            refuse_unmatched(apps, found)
+            clock.mark("find what is deployed")
+            request = Request(
+                compared=Compared(
+                    base=compared.base_commit,
+                    head=compared.head_commit,
+                    base_branch=branch,
+                    how=compared.how,
+                    conflicts=compared.conflicts,
+                ),
+                selected=apps,
+                plans=plans,
+                reaches=workspace.reaches(branch),
+            )
+            doors = Doors(
+                workshop=workspace.workshop, delete_jq=jq.delete, text_diff=text_diff, progress=progress.update
+            )
+            report = review(before, after, request, doors)
+            clock.mark("render and compare")
+            clock.count("renderer runs", workspace.workshop.runs)
+    return report
+
+
+def _write(report: Report, format_: Format, *, colour: bool) -> bytes:
+    if format_ == "json":
+        from gitops_bot.text.json import to_json  # noqa: PLC0415
+
+        return to_json(report)
+    if format_ == "markdown":
+        from gitops_bot.text.markdown import to_markdown  # noqa: PLC0415
+
+        return to_markdown(report).encode()
+    from gitops_bot.text.terminal import to_text  # noqa: PLC0415
+
+    return to_text(report, colour=colour).encode()
+
+
+def _replace(path: Path, text: bytes) -> None:
+    """Write a file whole or not at all."""
+    import os  # noqa: PLC0415
+    import tempfile  # noqa: PLC0415
+
+    from gitops_bot.errors import UsageError  # noqa: PLC0415
+
+    try:
+        handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}-")
+        with os.fdopen(handle, "wb") as file:
+            file.write(text)
+        os.chmod(temporary, 0o666 & ~_umask())
+        os.replace(temporary, path)
+    except OSError as error:
+        raise UsageError(f"cannot write {path}: {error.strerror}", hint="name another file with --output") from error
+
+
+def _umask() -> int:
+    import os  # noqa: PLC0415
+
+    mask = os.umask(0)
+    os.umask(mask)
+    return mask
+
+
+class _Clock:
+    """Where the time of a run went, told on standard error when asked for."""
+
+    def __init__(self, wanted: bool) -> None:
+        self._wanted = wanted
+        self._last = time.perf_counter()
+
+    def mark(self, what: str) -> None:
+        """What was done since the last mark."""
+        now = time.perf_counter()
+        if self._wanted:
+            click.echo(f"{now - self._last:8.3f} s  {what}", err=True)
+        self._last = now
+
+    def count(self, what: str, number: int) -> None:
+        """A number worth knowing beside the times."""
+        if self._wanted:
+            click.echo(f"{number:8}    {what}", err=True)

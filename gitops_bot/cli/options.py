@@ -1,0 +1,39 @@
+"""Options that several commands share, so that they read the same everywhere."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TypeVar
+
+import click
+
+_Command = TypeVar("_Command", bound=Callable[..., object])
+
+
+def repository(command: _Command) -> _Command:
+    """``--repo`` and ``--repo-url``."""
+    for option in (
+        click.option("--repo-url", "repo_urls", multiple=True, metavar="URL",
+                     help="Another URL that means this repository in Applications; may be repeated."),
+        click.option("--repo", default=".", show_default="here", metavar="DIR", help="The Git repository."),
+    ):  # fmt: skip
+        command = option(command)
+    return command
+
+
+def selection(command: _Command) -> _Command:
+    """``--app``."""
+    return click.option("--app", "apps", multiple=True, metavar="GLOB",
+                        help="Only targets whose name or id matches; !GLOB leaves out; may be repeated.")(command)  # fmt: skip
+
+
+def cache(command: _Command) -> _Command:
+    """``--cache``, ``--no-cache`` and ``--offline``."""
+    for option in (
+        click.option("--offline", is_flag=True, help="Fetch nothing; use what the cache holds of sources from elsewhere."),
+        click.option("--no-cache", is_flag=True, help="Keep and use no renders."),
+        click.option("--cache", "cache_dir", metavar="DIR", envvar="GITOPS_BOT_CACHE",
+                     help="Where renders and fetched sources are kept.  [default: your cache directory]"),
+    ):  # fmt: skip
+        command = option(command)
+    return command

@@ -1,0 +1,140 @@
+"""Everything a command needs to look at a repository: opened in one place, closed again whatever happens."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from functools import cache
+from pathlib import Path
+
+import msgspec
+
+from gitops_bot.doors import tools as tool_door
+from gitops_bot.doors.git import Repository
+from gitops_bot.errors import UsageError
+from gitops_bot.model.settings import Settings
+from gitops_bot.model.target import Target
+from gitops_bot.model.tree import Tree
+from gitops_bot.render.cache import Cache
+from gitops_bot.render.discover import Discovery, Place, discover
+from gitops_bot.render.fetch import RemoteSources
+from gitops_bot.render.gotemplate import GoTemplates
+from gitops_bot.render.own import OwnUrls
+from gitops_bot.render.policy import Policy
+from gitops_bot.render.prepared import Capabilities
+from gitops_bot.render.run import Tools
+from gitops_bot.render.select import unmatched
+from gitops_bot.render.settings import read_cluster, read_settings
+from gitops_bot.render.sources import named_sources
+from gitops_bot.render.workshop import Workshop
+
+
+class Wanted(msgspec.Struct, frozen=True, kw_only=True):
+    """What the options of a command ask for."""
+
+    repo_urls: tuple[str, ...] = ()
+    cache_dir: str | None = None
+    no_cache: bool = False
+    offline: bool = False
+
+
+class Workspace:
+    """One repository, its policy and the workshop that renders from it."""
+
+    def __init__(self, workshop: Workshop, own: OwnUrls, policy: Settings, sources: RemoteSources) -> None:
+        self.workshop = workshop
+        self._own = own
+        self._policy = policy
+        self._sources = sources
+
+    def discover(self, tree: Tree, revision: str) -> Discovery:
+        """What is deployed from a tree; ``revision`` is its commit id, ``""`` for the working tree."""
+        place = Place(
+            tree=tree,
+            revision=revision,
+            own=self._own,
+            capabilities=_capabilities(tree, self._policy),
+            may_be_empty=self._policy.render.empty_generators,
+            fetcher=self._sources,
+            render_templates=GoTemplates(lambda: self.workshop.tools.helm),
+        )
+        return discover(place, self.workshop)
+
+    def reaches(self, base_branch: str) -> Callable[[Target], str]:
+        """Tells of a target which environment or revision it follows, where that is not the base branch."""
+
+        def later(target: Target) -> str:
+            if not base_branch or target.follows in ("", "HEAD", base_branch, f"refs/heads/{base_branch}"):
+                return ""
+            for name, environment in self._policy.environments.items():
+                if target.follows in (environment.branch, environment.tag):
+                    return f"{name} ({target.follows})"
+            return target.follows
+
+        return later
+
+
+@contextmanager
+def open_workspace(repository: Repository, tree: Tree, wanted: Wanted) -> Iterator[Workspace]:
+    """Make ready to look at a repository; the settings in ``tree`` (a comparison's base) say what is allowed.
+
+    Raises UsageError for settings that are wrong.
+    """
+    with ExitStack() as stack:
+        settings = read_settings(tree)
+        scratch = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="gitops-bot-render-")))
+        home = Path(wanted.cache_dir) if wanted.cache_dir else tool_door.user_cache()
+        own = OwnUrls([*repository.remotes(), *_forge_urls(), *wanted.repo_urls, *settings.render.repositories])
+        policy = Policy.from_settings(settings.fetch.allow) if settings.fetch.allow else Policy.from_named(named_sources(tree, own))
+        sources = stack.enter_context(RemoteSources(home / "fetch", policy, offline=wanted.offline))
+        renders = Cache(None if wanted.no_cache else home)
+        workshop = Workshop(
+            tools=_tools,
+            cache=renders,
+            fetcher=sources,
+            own=own,
+            scratch=scratch,
+            build_options=settings.render.kustomize.build_options,
+        )
+        yield Workspace(workshop, own, settings, sources)
+        renders.trim()
+
+
+@cache
+def _tools() -> Tools:
+    return Tools(helm=tool_door.find("helm"), kustomize=tool_door.find("kustomize"))
+
+
+def _forge_urls() -> Sequence[str]:
+    repository = os.environ.get("GITHUB_REPOSITORY")
+    return [f"{os.environ.get('GITHUB_SERVER_URL', 'https://github.com')}/{repository}"] if repository else []
+
+
+def _capabilities(tree: Tree, settings: Settings) -> Callable[[Target], Capabilities]:
+    """What the cluster of a target can do: its environment's snapshot in this tree, else the settings' version."""
+    default = Capabilities(kube_version=settings.render.kube_version or "")
+
+    @cache
+    def of_cluster(name: str) -> Capabilities:
+        cluster = read_cluster(tree, name)
+        if cluster is None:
+            return default
+        return Capabilities(kube_version=cluster.kube_version, api_versions=cluster.api_versions)
+
+    def of(target: Target) -> Capabilities:
+        for environment in settings.environments.values():
+            place = (environment.applications or "").strip("/")
+            if environment.cluster and place and (target.file == place or target.file.startswith(f"{place}/")):
+                return of_cluster(environment.cluster)
+        return default
+
+    return of
+
+
+def refuse_unmatched(globs: Sequence[str], targets: Sequence[Target]) -> None:
+    """Raise UsageError naming every ``--app`` glob that means no target."""
+    unknown = unmatched(targets, globs)
+    if unknown:
+        raise UsageError(f"--app {', '.join(unknown)} matches no target", hint="`gitops-bot apps` lists them")

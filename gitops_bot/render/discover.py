@@ -1,0 +1,194 @@
+"""Finding what is deployed: Applications wherever they lie, what they generate, and what needs no Application."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Collection, Iterable, Mapping
+from fnmatch import fnmatchcase
+
+import msgspec
+
+from gitops_bot.manifests.documents import split
+from gitops_bot.manifests.yaml import YamlError, load_all
+from gitops_bot.model.application import Application
+from gitops_bot.model.target import NotRendered, Target
+from gitops_bot.model.tree import Tree
+from gitops_bot.render import plain
+from gitops_bot.render.applicationset import expand
+from gitops_bot.render.definitions import Definition, definitions_in, find_definitions
+from gitops_bot.render.prepared import Capabilities, Fetcher, Prepared
+from gitops_bot.render.targets import application_target, unique
+from gitops_bot.render.workshop import Preparation, Workshop
+
+_DEEPEST = 10
+"""How many parents an Application may have above it (app of apps of apps …)."""
+
+_APPLICATION = re.compile(rb"""kind["']?\s*:\s*["']?Application(?:Set)?\b""")
+"""What a file that can yield Applications contains: a cheap test that lets everything else go unrendered here."""
+
+
+class Discovery(msgspec.Struct, frozen=True, kw_only=True):
+    """What is deployed from one tree."""
+
+    preparations: Mapping[str, Preparation]
+    """By target id, in order of id."""
+    problems: tuple[NotRendered, ...] = ()
+    """Definitions that are broken and generators that yield nothing."""
+
+
+class Place(msgspec.Struct, frozen=True, kw_only=True):
+    """The tree to look in, and how to read it."""
+
+    tree: Tree
+    revision: str = ""
+    """Commit id, for the variables that show it; ``""`` for the working tree."""
+    own: Callable[[str], bool]
+    """Whether a repository URL means this repository."""
+    capabilities: Callable[[Target], Capabilities]
+    """What the cluster of a target can do."""
+    may_be_empty: tuple[str, ...] = ()
+    """Globs of names of ApplicationSets that may yield nothing."""
+    fetcher: Fetcher
+    render_templates: Callable[..., list[str]]
+    """Evaluates Go templates for ApplicationSets."""
+
+
+def discover(place: Place, workshop: Workshop) -> Discovery:
+    """Every target of a tree, prepared; errors are part of the result, never raised."""
+    finder = _Finder(place, workshop)
+    finder.add_definitions()
+    finder.add_plain(plain.charts)
+    finder.add_plain(plain.overlays)
+    finder.add_plain(plain.directories)
+    return Discovery(
+        preparations=dict(sorted(finder.found.items())),
+        problems=tuple(sorted(set(finder.problems), key=lambda problem: (problem.id, problem.reason))),
+    )
+
+
+class _Finder:
+    """The state of one discovery."""
+
+    def __init__(self, place: Place, workshop: Workshop) -> None:
+        self.place = place
+        self.workshop = workshop
+        self.found: dict[str, Preparation] = {}
+        self.problems: list[NotRendered] = []
+        self._mentions: dict[str, bool] = {}
+
+    # -- with Applications ----------------------------------------------------------------------------------------
+
+    def add_definitions(self) -> None:
+        """The Applications and ApplicationSets of files, and what they render."""
+        definitions = find_definitions(self.place.tree)
+        self.problems += [NotRendered(id=problem.file, reason=problem.reason) for problem in definitions.problems]
+        self.add([target for definition in definitions.found for target in self._targets(definition, None)])
+
+    def _targets(self, definition: Definition, parent: Preparation | None) -> list[Target]:
+        """The targets that one definition stands for: one for an Application, any number for an ApplicationSet."""
+        file = parent.target.file if parent else definition.file
+        above = parent.target.id if parent else None
+        if isinstance(definition.application, Application):
+            return [application_target(definition.application, file=file, own=self.place.own, parent=above)]
+        if definition.application_set is None:
+            return []
+        expansion = expand(
+            definition.application_set,
+            tree=self.place.tree,
+            is_own=self.place.own,
+            fetcher=self.place.fetcher,
+            render_templates=self.place.render_templates,
+            may_be_empty=any(fnmatchcase(definition.name, glob) for glob in self.place.may_be_empty),
+        )
+        where = f"{above or file}#{definition.name}" if not above else f"{above}/{definition.name}"
+        self.problems += [NotRendered(id=where, reason=reason) for reason in expansion.problems]
+        return [
+            application_target(application, file=file, own=self.place.own, parent=above)
+            for application in expansion.applications
+        ]
+
+    # -- without --------------------------------------------------------------------------------------------------
+
+    def add_plain(self, find: Callable[[Tree, Collection[str]], Iterable[Target]]) -> None:
+        """Targets of one plain kind, of files that nothing found so far reads."""
+        claimed = {file for preparation in self.found.values() for file in preparation.reads.files()}
+        self.add(list(find(self.place.tree, claimed)))
+
+    # -- adding ---------------------------------------------------------------------------------------------------
+
+    def add(self, targets: Iterable[Target], depth: int = 0) -> None:
+        """Prepare targets, and add the Applications that they render."""
+        new: list[Preparation] = []
+        for target in unique(targets).values():
+            preparation = self._prepare(target)
+            self.found[target.id] = preparation
+            new.append(preparation)
+        parents = [one for one in new if one.error is None and self._yields_applications(one)]
+        if parents:
+            self._add_children(parents, depth)
+
+    def _prepare(self, target: Target) -> Preparation:
+        return self.workshop.prepare(target, self.place.tree, self.place.capabilities(target), self.place.revision)
+
+    def _yields_applications(self, preparation: Preparation) -> bool:
+        for source in preparation.sources:
+            self._look(source)
+            if any(self._mentions.get(file.identity) for file in source.files):
+                return True
+        return False
+
+    def _look(self, source: Prepared) -> None:
+        """Remember for every input whether it mentions an Application, reading each blob once."""
+        by_tree: dict[int, tuple[Tree, list[str]]] = {}
+        for file in source.files:
+            if file.identity in self._mentions:
+                continue
+            if file.tree is None:
+                self._mentions[file.identity] = _APPLICATION.search(file.content) is not None
+            else:
+                by_tree.setdefault(id(file.tree), (file.tree, []))[1].append(file.oid)
+        for tree, oids in by_tree.values():
+            for oid, content in tree.blobs(oids).items():
+                self._mentions[oid] = b"argoproj.io" in content and _APPLICATION.search(content) is not None
+
+    def _add_children(self, parents: list[Preparation], depth: int) -> None:
+        self.workshop.render_parents(parents)
+        children: list[Target] = []
+        for parent in parents:
+            rendering = self.workshop.render(parent)
+            if rendering.error is not None:
+                continue  # the target itself is reported when it is compared
+            for definition in _definitions(rendering.manifests, parent.target.file):
+                for target in self._targets(definition, parent):
+                    children += self._child(target, parent, depth)
+        if children:
+            self.add(children, depth + 1)
+
+    def _child(self, target: Target, parent: Preparation, depth: int) -> list[Target]:
+        """The child as a target: none when it is known already, under its own file's id when that was found too."""
+        if depth >= _DEEPEST:
+            reason = f"it has more than {_DEEPEST} Applications above it; an app of apps that contains itself?"
+            self.problems.append(NotRendered(id=target.id, reason=reason))
+            return []
+        if target.name == parent.target.name and target.application == parent.target.application:
+            return []
+        for known in self.found.values():
+            same = known.target.name == target.name and known.target.parent in (None, parent.target.id)
+            if same and known.target.application is not None and known.target.file in parent.reads.files():
+                if known.target.application == target.application:
+                    adopted = msgspec.structs.replace(known.target, parent=parent.target.id)
+                    self.found[known.target.id] = msgspec.structs.replace(known, target=adopted)
+                    return []
+                return [msgspec.structs.replace(target, id=known.target.id, file=known.target.file)]
+        return [target]
+
+
+def _definitions(manifests: bytes, file: str) -> Iterable[Definition]:
+    """The Applications and ApplicationSets among rendered manifests; documents of other kinds are never parsed."""
+    for document in split(manifests):
+        if b"argoproj.io" in document.text and _APPLICATION.search(document.text):
+            try:
+                objects = load_all(document.text)
+            except YamlError:
+                continue  # the comparison names it
+            yield from definitions_in(objects, file=file).found
