@@ -20,6 +20,7 @@ import pytest
 import yaml
 
 from gitops_bot.model.application import Application
+from gitops_bot.model.settings import Cluster, Settings, contradictions
 from tests.examples.conftest import ROOT, Render, by_kind, load
 
 EXAMPLE = ROOT / "examples" / "churn-mlops"
@@ -85,6 +86,14 @@ def test_production_leaves_the_replicas_to_the_autoscaler() -> None:
     assert "PruneLast=true" in spec["syncPolicy"]["syncOptions"]
     assert spec["syncPolicy"]["retry"]["limit"] == 5
     assert spec["revisionHistoryLimit"] == 10
+
+
+def test_settings_and_snapshots_are_of_the_published_types() -> None:
+    settings = msgspec.convert(load(EXAMPLE / ".gitops-bot.yaml"), Settings)
+    assert contradictions(settings) == []
+    for name in ("dev", "staging", "prod"):
+        cluster = msgspec.convert(load(EXAMPLE / ".gitops-bot" / "clusters" / f"{name}.yaml"), Cluster)
+        assert "apps/v1" in cluster.api_versions
 
 
 def test_the_settings_name_what_exists() -> None:
