@@ -80,7 +80,7 @@ def parse(text: str) -> Url:
 
 
 def parse_git(text: str) -> Url:
-    """Read a Git URL; ``git@host:path`` is the short form of ``ssh://git@host/path``. Raises ValueError as ``parse``."""
+    """Read a Git URL; ``git@host:path`` is short for ``ssh://git@host/path``. Raises ValueError as ``parse``."""
     short = _SCP.fullmatch(text) if "://" not in text else None
     if short is not None:
         user = f"{short['user']}@" if short["user"] else ""

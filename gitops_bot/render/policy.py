@@ -47,7 +47,9 @@ class Policy(NamedTuple):
             try:
                 place = _source(entry)
             except ValueError as error:
-                raise FetchError(f"fetch.allow: {urls.shown(entry)}: {error}", hint="write scheme://host/path") from None
+                raise FetchError(
+                    f"fetch.allow: {urls.shown(entry)}: {error}", hint="write scheme://host/path"
+                ) from None
             if place.scheme == "oci+http" and not is_loopback(place.host):
                 raise FetchError(
                     f"fetch.allow: {urls.shown(entry)}: a registry without TLS is only allowed on a loopback address",
