@@ -326,7 +326,11 @@ def test_the_retraining_job_has_arguments_the_program_takes(render: Render, mode
         f"{name}={local.get(name, value)}" if value else name
         for name, _, value in (argument.partition("=") for argument in container["args"])
     ]
-    subprocess.run([sys.executable, *arguments], env={"PYTHONPATH": str(EXAMPLE / "src")}, check=True)
+    subprocess.run(
+        [sys.executable, *arguments],
+        env={"PYTHONPATH": str(EXAMPLE / "src"), "PYTHONDONTWRITEBYTECODE": "1"},
+        check=True,
+    )
     (made,) = model_path.glob("candidate-*/model.json")
     assert json.loads(made.read_text())["name"] == "churn-model"
 
