@@ -16,7 +16,7 @@ _WORDY_HEADS = ("spec.template.spec.", "spec.jobTemplate.spec.template.spec.", "
 
 
 def field_summary(fields: Iterable[FieldChange]) -> tuple[str, ...]:
-    """Name the fields that differ, shortest useful name, each once, in order; at most ``SHOWN`` and then ``+3 more``."""
+    """Name the fields that differ, shortest useful name, each once, in order: ``SHOWN`` and then ``+3 more``."""
     names = list(dict.fromkeys(short_name(field.path) for field in fields))
     if len(names) <= SHOWN + 1:
         return tuple(names)

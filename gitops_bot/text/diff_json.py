@@ -14,10 +14,10 @@ _OPTIONAL = {"FieldChange": ("before", "after")}
 
 
 def encode_report(report: Report) -> bytes:
-    """Write the report as indented UTF-8 JSON that ends in a line feed: same report, same bytes.
+    r"""Write the report as indented UTF-8 JSON that ends in a line feed: same report, same bytes.
 
     What JSON cannot hold is written as text: infinite numbers and NaN as YAML writes them (``.inf``, ``.nan``), keys
-    that are no strings as their YAML text, bytes of a path that are not UTF-8 as ``\\udcXX``.
+    that are no strings as their YAML text, bytes of a path that are not UTF-8 as ``\udcXX``.
     """
     plain = _plain(msgspec.to_builtins(report), foreign=False)
     return msgspec.json.format(msgspec.json.encode(plain), indent=2) + b"\n"

@@ -43,7 +43,7 @@ def visible(text: str) -> str:
 
 
 def visible_lines(text: str) -> list[str]:
-    """Split text at line feeds only and make each line visible; tabs become four spaces, a final line feed is no line."""
+    """Split text at line feeds only and make each line visible; tabs become four spaces; a final line feed ends it."""
     lines = text.split("\n")
     if not lines[-1]:
         lines.pop()

@@ -2,21 +2,32 @@
 
 from __future__ import annotations
 
+import re
 import unicodedata
 from collections.abc import Iterator, Sequence
 from typing import Literal, NamedTuple
 
 from gitops_bot.text.escape import visible
-from gitops_bot.text.shorten import MOST_LINES, shorten_diff, shorten_names
+from gitops_bot.text.shorten import GAP, MOST_LINES, shorten_diff, shorten_names
 from gitops_bot.text.view import Block, Section, View
-from gitops_bot.text.wording import SIGNS, apps, image_sides, objects, objects_word, remarks, title
+from gitops_bot.text.wording import (
+    LOSSES,
+    SIGNS,
+    apps,
+    image_sides,
+    losses,
+    objects,
+    objects_word,
+    remarks,
+    renames,
+    title,
+)
 
-Style = Literal["", "strong", "dim", "add", "change", "remove", "alarm", "warn", "good", "hunk"]
+Style = Literal["", "strong", "dim", "add", "change", "remove", "alarm", "warn", "good", "loud"]
 """What a piece of text means; the terminal gives it a colour."""
 
-_VERDICTS: dict[str, Style] = {"none": "good", "changes": "strong", "removals": "strong", "failed": "strong"}
 _ACTIONS: dict[str, Style] = {"added": "add", "changed": "change", "removed": "remove"}
-_LINES: dict[str, Style] = {"+": "add", "-": "remove", "@": "hunk"}
+_LINES: dict[str, Style] = {"+": "add", "-": "remove", GAP: "dim"}
 
 
 class Span(NamedTuple):
@@ -58,25 +69,29 @@ def _head(view: View) -> Iterator[Line]:
     yield (Span("  compared  ", "dim"), Span(visible(view.compared)))
     for index, path in enumerate(view.conflicts):
         yield (Span("  these do not merge: " if index == 0 else " " * 22, "alarm"), Span(visible(path), "alarm"))
-    yield (Span("  coverage  ", "dim"), Span(visible(view.coverage), "alarm" if view.verdict == "failed" else ""))
+    yield _coverage(view)
 
 
 def _headline(view: View) -> Line:
-    """The headline; counts take the colour of their action."""
-    words = {"add": "add", "change": "change", "remove": "remove"}
-    parts = view.headline.split(", ")
-    if not view.sections or len(parts) != len(words):
-        return (Span(visible(view.headline), "good" if view.verdict == "none" else "strong"),)
+    """The headline; counts take the colour of their action, zeros stay in the background."""
+    counted = re.fullmatch(r"(\d+ to add), (\d+ to change), (\d+ to remove)", view.headline)
+    if not counted:
+        return _line(view.headline, "good" if view.verdict == "none" else "strong")
+    styles: tuple[Style, ...] = ("good", "loud", "alarm")
     spans: list[Span] = []
-    for part in parts:
-        number, _, word = part.partition(" to ")
-        style: Style = "dim" if number == "0" or word not in words else _COUNTED[word]
+    for part, style in zip(counted.groups(), styles, strict=True):
         spans += [Span(", ", "dim")] if spans else []
-        spans.append(Span(visible(part), style))
+        spans.append(Span(part, "dim" if part.startswith("0 ") else style))
     return tuple(spans)
 
 
-_COUNTED: dict[str, Style] = {"add": "add", "change": "change", "remove": "alarm"}
+def _coverage(view: View) -> Line:
+    """How much was looked at; what failed stands out."""
+    spans = [Span("  coverage  ", "dim")]
+    for index, part in enumerate(view.coverage.split("; ")):
+        spans += [Span("; ")] if index else []
+        spans.append(Span(visible(part), "alarm" if re.fullmatch(r"[1-9]\d* failed", part) else ""))
+    return tuple(spans)
 
 
 def _not_rendered(view: View) -> Iterator[Line]:
@@ -93,19 +108,13 @@ def _not_rendered(view: View) -> Iterator[Line]:
 
 def _losses(view: View) -> Iterator[Line]:
     """Removals that take other things along."""
-    blocks = [block for section in view.sections for block in section.blocks if block.consequence]
-    if not blocks:
+    lost = losses(view)
+    if not lost:
         return
     yield ()
-    yield _line("Removed with more than itself", "alarm")
-    for block in blocks:
-        for member in block.members:
-            where = f" ({member.namespace})" if member.namespace else ""
-            yield (
-                Span("  ! ", "alarm"),
-                Span(visible(f"{block.kind} {member.name}{where}"), "strong"),
-                Span(visible(f"  {block.consequence}"), "alarm"),
-            )
+    yield _line(LOSSES, "alarm")
+    for what, consequence in lost:
+        yield (Span("  ! ", "alarm"), Span(visible(what), "strong"), Span(visible(f"  {consequence}"), "alarm"))
 
 
 def _images(view: View) -> Iterator[Line]:
@@ -114,15 +123,15 @@ def _images(view: View) -> Iterator[Line]:
         return
     yield ()
     yield _line("Images", "strong")
-    rows = [(visible(row.image), *map(visible, image_sides(row)), row.targets) for row in view.images]
-    widths = [max(_width(row[column]) for row in rows) for column in range(3)]
-    for image, before, after, targets in rows:
+    rows = [[visible(text) for text in (row.image, *image_sides(row))] for row in view.images]
+    widths = [max(map(_width, column)) for column in zip(*rows, strict=True)]
+    for (image, before, after), row in zip(rows, view.images, strict=True):
         yield (
             Span(f"  {_pad(image, widths[0])}  "),
             Span(_pad(before, widths[1]), "remove"),
             Span(" → ", "dim"),
             Span(_pad(after, widths[2]), "add"),
-            Span(f"  {_where(targets)}", "dim"),
+            Span(f"  {_where(row.targets)}", "dim"),
         )
 
 
@@ -141,9 +150,9 @@ def _section(section: Section, most_lines: int) -> Iterator[Line]:
         names, more = shorten_names(objects(block))
         if names:
             yield _line(f"    {objects_word(block)}: {_joined(names, more)}", "dim")
-        for member in block.members:
-            if member.renamed_from:
-                yield (Span("    renamed from ", "dim"), Span(visible(f"{member.renamed_from} to {member.name}")))
+        names, more = shorten_names(renames(block), 3)
+        if names:
+            yield _line(f"    renamed: {_joined(names, more)}", "dim")
         for remark in remarks(block):
             yield _line(f"    {remark}", "dim")
         shown = shorten_diff(block.diff, most_lines)

@@ -10,6 +10,9 @@ from gitops_bot.text.escape import visible_lines
 MOST_LINES = 200
 """Lines of one resource's diff that are shown; a longer diff is cut to this."""
 
+GAP = "⋯"
+"""Stands between two hunks, where unchanged lines are left out."""
+
 MOST_NAMES = 6
 """Names of a list that are shown in a heading."""
 
@@ -36,9 +39,15 @@ class Shown(NamedTuple):
 
 
 def shorten_diff(diff: str, most: int = MOST_LINES) -> Shown:
-    """Show the first ``most`` lines of a unified diff and count the rest."""
+    """Show the first ``most`` lines of a unified diff and count the rest.
+
+    Hunk headers become a ``GAP`` between hunks: they number the lines of a text that nobody has.
+    """
     lines = visible_lines(diff) if diff else []
-    rest = lines[most:]
+    lines = [GAP if line.startswith("@@") else line for line in lines]
+    if lines and lines[0] == GAP:
+        del lines[0]
+    rest = [line for line in lines[most:] if line != GAP]
     return Shown(
         lines=tuple(lines[:most]),
         added=sum(line.startswith("+") for line in rest),

@@ -14,14 +14,14 @@ if TYPE_CHECKING:
 STYLES: dict[Style, str] = {
     "": "none",
     "strong": "bold",
-    "dim": "bright_black",
+    "dim": "dim",
     "add": "green",
     "change": "yellow",
     "remove": "red",
     "alarm": "bold red",
     "warn": "yellow",
     "good": "bold green",
-    "hunk": "cyan",
+    "loud": "bold yellow",
 }
 """Colours of rich, from the terminal's own sixteen, so that they fit a dark and a light background."""
 

@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
-from gitops_bot.text.view import Block, ImageRow, Member
+from gitops_bot.text.view import Block, ImageRow, Member, View
 
 SIGNS = {"added": "+", "changed": "~", "removed": "-"}
 """What stands before an action."""
 
+LOSSES = "Removals that take more along"
+"""Heading of ``losses``."""
+
 
 def title(block: Block) -> str:
-    """Name what a block is about: ``Deployment churn-api (churn-staging)``, ``Deployment ×40``."""
+    """Name what a block is about: ``Deployment churn-api (churn-staging)``, ``40x Deployment``."""
     first = block.members[0]
     if len(block.members) == 1:
         return f"{block.kind} {member_name(first)}"
     if len({member.name for member in block.members}) == 1:
         return f"{block.kind} {first.name}"
-    return f"{block.kind} ×{len(block.members)}"
+    return f"{len(block.members)}x {block.kind}"
 
 
 def member_name(member: Member) -> str:
@@ -35,6 +38,27 @@ def objects(block: Block) -> tuple[str, ...]:
 def objects_word(block: Block) -> str:
     """Say what ``objects`` lists: ``namespaces`` or ``objects``."""
     return "namespaces" if len({member.name for member in block.members}) == 1 else "objects"
+
+
+def renames(block: Block) -> tuple[str, ...]:
+    """Name the members that had another name: ``cfg-9k1 to cfg-6h2``."""
+    return tuple(f"{member.renamed_from} to {member.name}" for member in block.members if member.renamed_from)
+
+
+def losses(view: View) -> tuple[tuple[str, str], ...]:
+    """Name each removed object that takes others along, and say what: (object and place, consequence)."""
+    return tuple(
+        (
+            f"{block.kind} {member_name(member)} in {place}"
+            + (f", when {section.reaches} moves" * bool(section.reaches)),
+            block.consequence,
+        )
+        for section in view.sections
+        for block in section.blocks
+        for member in block.members
+        for place in member.targets
+        if block.consequence
+    )
 
 
 def remarks(block: Block) -> tuple[str, ...]:
