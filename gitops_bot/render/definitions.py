@@ -1,0 +1,314 @@
+"""Argo CD's definitions in a tree: every Application, ApplicationSet and AppProject, wherever it lies.
+
+Files are searched as bytes first; only documents that name Argo CD's API group and one of the three kinds are parsed.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from collections.abc import Set as AbstractSet
+from itertools import pairwise
+from typing import Any, Literal, NamedTuple, TypeVar, cast
+
+import msgspec
+
+from gitops_bot.errors import GitError
+from gitops_bot.manifests import yaml
+from gitops_bot.model.application import Application
+from gitops_bot.model.applicationset import ApplicationSet
+from gitops_bot.model.target import NotRendered
+from gitops_bot.model.tree import Entry, Tree
+from gitops_bot.render.strictjson import JsonError, load_json
+
+_T = TypeVar("_T")
+
+DefinitionKind = Literal["Application", "ApplicationSet", "AppProject"]
+
+MAX_FILE = 5 * 1024 * 1024
+"""Bytes; a larger file is named, never searched: an object of that size fits no cluster."""
+
+_GROUP = "argoproj.io/"
+_KINDS = ("Application", "ApplicationSet", "AppProject")
+_API_VERSION = re.compile(rb"""apiVersion["']?\s*:\s*["']?argoproj\.io/""")
+_KIND = re.compile(rb"""kind["']?\s*:\s*["']?(?:Application|ApplicationSet|AppProject)\b""")
+_DOCUMENT = re.compile(rb"^---(?=[ \t\r\n]|\Z)", re.MULTILINE)
+_BATCH = 16 * 1024 * 1024
+"""Bytes of blobs held at once."""
+_REMEMBERED = 200_000
+"""Blobs whose verdict is kept in a process."""
+
+
+class WrongShape(ValueError):
+    """A document that claims to be one of ours and has a field of the wrong type: ``path: what is wrong``."""
+
+
+class Definition(msgspec.Struct, frozen=True, kw_only=True):
+    """One Application, ApplicationSet or AppProject as a file has it."""
+
+    file: str
+    """Path in the tree."""
+    index: int
+    """Which object of the file, counted from 0 with ``List`` items one by one."""
+    kind: DefinitionKind
+    name: str
+    document: Mapping[str, Any]
+    """The whole object, unknown fields too."""
+    application: Application | None = None
+    """For an Application."""
+    application_set: ApplicationSet | None = None
+    """For an ApplicationSet."""
+
+    @property
+    def id(self) -> str:
+        """``file#name``."""
+        return f"{self.file}#{self.name}"
+
+
+class Definitions(msgspec.Struct, frozen=True, kw_only=True):
+    """Everything found in a tree, each in order of file and index."""
+
+    applications: tuple[Definition, ...] = ()
+    application_sets: tuple[Definition, ...] = ()
+    projects: tuple[Definition, ...] = ()
+    problems: tuple[NotRendered, ...] = ()
+    """Files that claim to hold a definition and cannot be read, and definitions of a wrong shape."""
+
+
+class _Object(NamedTuple):
+    """What one object of a blob turned out to be; kept by blob id, so without a file name."""
+
+    position: int
+    """``Definition.index``."""
+    kind: DefinitionKind = "Application"
+    name: str = ""
+    document: Mapping[str, Any] = {}
+    application: Application | None = None
+    application_set: ApplicationSet | None = None
+    problem: str = ""
+    """``""`` when it can be used."""
+    failed: bool = True
+    """Whether the problem is an error."""
+
+
+_known: dict[tuple[str, bool], tuple[_Object, ...]] = {}
+"""(Blob id, is JSON) → what it holds: the same content is read once in a process, whatever tree it lies in."""
+
+
+def find_definitions(tree: Tree) -> Definitions:
+    """Find the definitions of a tree.
+
+    Files end in .yaml, .yml or .json; symbolic links are not followed (what they lead to is found where it lies), and
+    a chart's ``templates`` are not definitions but what helm makes definitions from. Raises GitError when a blob cannot
+    be read.
+    """
+    files = list(_candidates(tree))
+    _read(tree, [(path, entry) for path, entry in files if entry.size <= MAX_FILE])
+    found: dict[str, list[Definition]] = {kind: [] for kind in _KINDS}
+    problems: list[NotRendered] = []
+    for path, entry in files:
+        if entry.size > MAX_FILE:
+            reason = f"not searched for Applications: larger than {MAX_FILE >> 20} MiB"
+            problems.append(NotRendered(id=path, reason=reason, failed=False))
+            continue
+        for each in _known[_key(path, entry)]:
+            if each.problem:
+                where = f"{path}#{each.name}" if each.name else path
+                problems.append(NotRendered(id=where, reason=each.problem, failed=each.failed))
+            else:
+                found[each.kind].append(_definition(path, each))
+    if len(_known) > _REMEMBERED:
+        _known.clear()
+    return Definitions(
+        applications=tuple(found["Application"]),
+        application_sets=tuple(found["ApplicationSet"]),
+        projects=tuple(found["AppProject"]),
+        problems=tuple(problems),
+    )
+
+
+def _definition(path: str, each: _Object) -> Definition:
+    return Definition(
+        file=path,
+        index=each.position,
+        kind=each.kind,
+        name=each.name,
+        document=each.document,
+        application=each.application,
+        application_set=each.application_set,
+    )
+
+
+def _key(path: str, entry: Entry) -> tuple[str, bool]:
+    return entry.oid, path.endswith(".json")
+
+
+def _candidates(tree: Tree) -> Iterator[tuple[str, Entry]]:
+    """The files that may hold definitions, in path order."""
+    for path in tree.below(""):
+        if path.endswith((".yaml", ".yml", ".json")):
+            entry = tree.entries[path]
+            if entry.is_file and not _is_template(tree, path):
+                yield path, entry
+
+
+def _is_template(tree: Tree, path: str) -> bool:
+    """Whether a file is one of a chart's templates."""
+    parts = path.split("/")
+    return any(
+        part == "templates" and "/".join([*parts[:index], "Chart.yaml"]) in tree.entries
+        for index, part in enumerate(parts[:-1])
+    )
+
+
+def _read(tree: Tree, files: list[tuple[str, Entry]]) -> None:
+    """Fill ``_known`` for files whose content was never seen, some megabytes at a time."""
+    batch: set[tuple[str, bool]] = set()
+    size = 0
+    for path, entry in files:
+        key = _key(path, entry)
+        if key in _known or key in batch:
+            continue
+        batch.add(key)
+        size += entry.size
+        if size > _BATCH:
+            _read_batch(tree, batch)
+            batch, size = set(), 0
+    _read_batch(tree, batch)
+
+
+def _read_batch(tree: Tree, batch: AbstractSet[tuple[str, bool]]) -> None:
+    blobs = tree.blobs([oid for oid, _ in batch]) if batch else {}
+    for oid, is_json in batch:
+        if oid not in blobs:
+            raise GitError(f"object {oid} could not be read", hint="git fsck checks the repository")
+        _known[oid, is_json] = tuple(_objects(blobs[oid], is_json=is_json))
+
+
+def _claims(data: bytes) -> bool:
+    """Whether a text may hold a definition."""
+    return b"argoproj.io/" in data and bool(_API_VERSION.search(data)) and bool(_KIND.search(data))
+
+
+def _objects(data: bytes, *, is_json: bool) -> Iterator[_Object]:
+    if not _claims(data):
+        return
+    index = 0
+    for part in [data] if is_json else _parts(data):
+        if not _claims(part):
+            index += bool(part.strip())
+            continue
+        try:
+            documents = [load_json(part)] if is_json else yaml.load_all(part, strict=True)
+        except (yaml.YamlError, JsonError) as error:
+            yield _broken(index, part, str(error))
+            index += 1
+            continue
+        for document in (item for each in documents for item in items_of(each)):
+            read = _object(document, index)
+            if read is not None:
+                yield read
+            index += 1
+
+
+def _parts(data: bytes) -> Iterator[bytes]:
+    """The documents of a YAML stream, each behind as many newlines as there are lines before it: lines stay right."""
+    starts = [0, *(match.start() for match in _DOCUMENT.finditer(data)), len(data)]
+    line = 0
+    for start, end in pairwise(starts):
+        part = data[start:end]
+        yield b"\n" * line + part if part.strip() else part
+        line += part.count(b"\n")
+
+
+def _broken(index: int, part: bytes, reason: str) -> _Object:
+    """A text that claims to be a definition and is no YAML; with ``{{`` in it, it is a template of another tool's."""
+    if b"{{" in part:
+        return _Object(index, problem=f"a template, not a manifest ({reason})", failed=False)
+    return _Object(index, problem=reason)
+
+
+def items_of(document: Any) -> Iterator[Any]:
+    """The objects of a document: those of a ``List``, else the document itself."""
+    if isinstance(document, Mapping) and document.get("kind") == "List" and isinstance(document.get("items"), list):
+        for item in document["items"]:
+            yield from items_of(item)
+    elif isinstance(document, list):
+        for item in document:
+            yield from items_of(item)
+    else:
+        yield document
+
+
+def _object(document: Any, index: int) -> _Object | None:
+    """The verdict on one object; None when it is none of ours."""
+    if not isinstance(document, Mapping) or document.get("kind") not in _KINDS:
+        return None
+    if not str(document.get("apiVersion", "")).startswith(_GROUP):
+        return None
+    kind = cast("DefinitionKind", document["kind"])
+    metadata = document.get("metadata")
+    name = metadata.get("name") if isinstance(metadata, Mapping) else None
+    shown = name if isinstance(name, str) else ""
+    application: Application | None = None
+    application_set: ApplicationSet | None = None
+    problem, failed = "", True
+    try:
+        if not shown:
+            raise WrongShape("metadata.name: expected a name")
+        if kind == "Application":
+            problem = _unusable(document)
+            failed = False
+            application = None if problem else decode_application(document)
+        elif kind == "ApplicationSet":
+            application_set = decode_application_set(document)
+    except WrongShape as error:
+        problem, failed = str(error), True
+    return _Object(index, kind, shown, document, application, application_set, problem, failed)
+
+
+def _unusable(document: Mapping[str, Any]) -> str:
+    """Why an Application, though of the right shape, names nothing to render; ``""`` when it does."""
+    spec = document.get("spec")
+    if isinstance(spec, Mapping) and spec.get("sourceHydrator"):
+        return "its source is a sourceHydrator, which is not rendered"
+    if not isinstance(spec, Mapping) or not (spec.get("source") or spec.get("sources")):
+        return "an Application without a source: taken for a patch of another file"
+    return ""
+
+
+def decode_application(document: Any) -> Application:
+    """An Application from plain values; unknown fields are let through, null is as good as absent.
+
+    Raises WrongShape with the path: ``spec.sources[1].helm.parameters: expected array, got str``.
+    """
+    return _convert(document, Application)
+
+
+def decode_application_set(document: Any) -> ApplicationSet:
+    """An ApplicationSet from plain values, like ``decode_application``. Raises WrongShape."""
+    return _convert(document, ApplicationSet)
+
+
+def _convert(document: Any, kind: type[_T]) -> _T:
+    try:
+        return msgspec.convert(_without_nulls(document), kind)
+    except msgspec.ValidationError as error:
+        problem, _, path = str(error).partition(" - at `$")
+        problem = problem[:1].lower() + problem[1:].replace("`", "")
+        raise WrongShape(f"{path.rstrip('`').lstrip('.')}: {problem}" if path else problem) from None
+
+
+_OPAQUE = frozenset({"valuesObject", "template", "generators"})
+"""Fields whose nulls mean something: helm values, and what is templated first."""
+
+
+def _without_nulls(value: Any) -> Any:
+    """Null fields left out, as Go reads them: the field's zero value."""
+    if isinstance(value, Mapping):
+        return {
+            key: entry if key in _OPAQUE else _without_nulls(entry) for key, entry in value.items() if entry is not None
+        }
+    if isinstance(value, (list, tuple)):
+        return [_without_nulls(entry) for entry in value]
+    return value

@@ -1,0 +1,179 @@
+"""Go templates of ApplicationSets, rendered by the real engine: one helm run over a scratch chart for a whole batch."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+import re
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+
+from gitops_bot.doors import process
+from gitops_bot.errors import ToolError
+from gitops_bot.model.applicationset import Template
+from gitops_bot.render import gosyntax
+from gitops_bot.render.fasttemplate import TemplateError, shorten
+
+LIMITS = process.Limits(seconds=20.0, output=64 * 1024 * 1024, memory=2 * 1024 * 1024 * 1024)
+"""For one batch: thousands of honest templates take a second."""
+
+_FILE = 3 * 1024 * 1024
+"""Bytes of one batch file: helm refuses files of a chart beyond 5 MiB."""
+
+_KEPT = 256
+"""Batches remembered in a process."""
+
+_HELPERS = r"""
+{{- define "argo.normalize" }}{{ regexReplaceAll "[^-a-z0-9.]" (lower .) "-" | trunc 253 | trimAll "-." }}{{ end }}
+
+{{- define "argo.slugify" }}
+  {{- $size := 50 }}{{ $smart := false }}{{ $last := sub (len .) 1 | int }}
+  {{- if gt $last 0 }}{{ $size = int (index . 0) }}{{ end }}
+  {{- if gt $last 1 }}{{ $smart = index . 1 }}{{ end }}
+  {{- $slug := include "argo.normalize" (index . $last) | replace "." "-" }}
+  {{- $slug = regexReplaceAll "-+" $slug "-" | trimAll "-" }}
+  {{- if le (len $slug) $size }}{{ $slug }}
+  {{- else if not $smart }}{{ fail (printf "slugify: longer than %d characters, and without smart truncation" $size) }}
+  {{- else if regexMatch (printf "^.{0,%d}-" $size) $slug }}
+    {{- regexFind (printf "^.{0,%d}-" $size) $slug | trimSuffix "-" }}
+  {{- else }}{{ trunc $size $slug }}
+  {{- end }}
+{{- end }}
+
+{{- define "argo.has" }}
+  {{- $here := first . }}{{ $whole := true }}
+  {{- range rest . }}
+    {{- if kindIs "invalid" $here }}{{ $whole = false }}
+    {{- else if kindIs "map" $here }}{{ $here = index $here . }}
+    {{- end }}
+  {{- end }}
+  {{- if $whole }}1{{ end }}
+{{- end }}
+
+{{- define "argo.need" }}
+  {{- $here := first . }}
+  {{- range rest . }}
+    {{- if kindIs "invalid" $here }}{{ fail (printf "nil data; no entry for key %q" .) }}
+    {{- else if kindIs "map" $here }}
+      {{- if not (hasKey $here .) }}{{ fail (printf "map has no entry for key %q" .) }}{{ end }}
+      {{- $here = index $here . }}
+    {{- end }}
+  {{- end }}1
+{{- end }}
+"""
+
+_MAIN = """items:
+{{- range $path, $_ := .Files.Glob "batch-*.json" }}
+{{- $batch := $.Files.Get $path | fromJson }}
+{{- range $batch.items }}
+- "{{ tpl (index . 0) (index $batch.params (index . 1)) }}"
+{{- end }}
+{{- end }}
+"""
+
+
+class GoTemplates:
+    """Renders batches of Go templates; calling it satisfies ``RenderTemplates``.
+
+    Equal batches are rendered once in a process, so base and head share the work.
+    """
+
+    def __init__(self, helm: Sequence[str], *, limits: process.Limits = LIMITS) -> None:
+        """Take the command that runs helm: its path, and any arguments that go before the subcommand."""
+        self._helm = tuple(helm)
+        self._limits = limits
+        self._known: dict[str, list[str]] = {}
+        self.runs = 0
+        """How often helm was run."""
+
+    def __call__(self, batch: Sequence[Template]) -> list[str]:
+        """Render every template with its params, in order.
+
+        Templates that only print params need no helm. Raises TemplateError that names the template that failed (the
+        first one), ToolError when helm is needed and cannot be run.
+        """
+        results: list[str | None] = []
+        hard: list[tuple[Template, str]] = []
+        for template in batch:
+            parts = gosyntax.parse(template.text)
+            gosyntax.check(template.text, parts)
+            easy = gosyntax.simple(template.text, parts, template.params, template.missing)
+            results.append(easy)
+            if easy is None:
+                hard.append((template, gosyntax.for_helm(parts, template.missing)))
+        rendered = iter(self._remembered(hard))
+        return [next(rendered) if result is None else result for result in results]
+
+    def _remembered(self, batch: list[tuple[Template, str]]) -> list[str]:
+        if not batch:
+            return []
+        files = _files(batch)
+        key = hashlib.sha256(b"\0".join(files)).hexdigest()
+        if key not in self._known:
+            if len(self._known) >= _KEPT:
+                self._known.clear()
+            self._known[key] = self._run(batch, files)
+        return self._known[key]
+
+    def _run(self, batch: list[tuple[Template, str]], files: list[bytes]) -> list[str]:
+        self.runs += 1
+        with tempfile.TemporaryDirectory(prefix="gitops-bot-templates-") as scratch:
+            chart = Path(scratch, "chart")
+            chart.joinpath("templates").mkdir(parents=True)
+            chart.joinpath("Chart.yaml").write_text("apiVersion: v2\nname: batch\nversion: 0.0.0\n")
+            chart.joinpath("templates", "_argo.tpl").write_text(_HELPERS)
+            chart.joinpath("templates", "batch.yaml").write_text(_MAIN)
+            for number, content in enumerate(files):
+                chart.joinpath(f"batch-{number:05}.json").write_bytes(content)
+            home = dict.fromkeys(("HOME", "HELM_CACHE_HOME", "HELM_CONFIG_HOME", "HELM_DATA_HOME"), scratch)
+            argv = (*self._helm, "template", "batch", chart.as_posix())
+            try:
+                ended = process.run(argv, cwd=scratch, env=home, limits=self._limits)
+            except FileNotFoundError as error:
+                raise ToolError("helm was not found; Go templates need it", hint="gitops-bot tools install") from error
+        if ended.stopped:
+            raise TemplateError(
+                f"a Go template was stopped after {ended.stopped}",
+                hint="look for a range over too many items, or a template that grows without end",
+            )
+        if ended.code != 0:
+            raise _failure(batch, ended.stderr)
+        lines = re.findall(rb'^- "([A-Za-z0-9+/=]*)"$', ended.stdout, re.MULTILINE)
+        if len(lines) != len(batch):
+            raise TemplateError("helm's answer does not fit the batch of Go templates")
+        return [base64.b64decode(line).decode("utf-8", "replace") for line in lines]
+
+
+def _files(batch: list[tuple[Template, str]]) -> list[bytes]:
+    """The batch as JSON files, each with its items and the params they name, params once per file."""
+    files: list[bytes] = []
+    items: list[tuple[str, int]] = []
+    params: dict[str, int] = {}
+    size = 0
+    for number, (template, text) in enumerate(batch):
+        name = f"item {number}"
+        wrapped = f'{{{{define "{name}"}}}}{text}{{{{end}}}}{{{{include "{name}" . | b64enc}}}}'
+        data = json.dumps(template.params, sort_keys=True)
+        if items and size + len(wrapped) + len(data) > _FILE:
+            files.append(_file(items, params))
+            items, params, size = [], {}, 0
+        size += len(wrapped) + (0 if data in params else len(data))
+        items.append((wrapped, params.setdefault(data, len(params))))
+    files.append(_file(items, params))
+    return files
+
+
+def _file(items: list[tuple[str, int]], params: dict[str, int]) -> bytes:
+    return f'{{"items":{json.dumps(items)},"params":[{",".join(params)}]}}'.encode()
+
+
+def _failure(batch: list[tuple[Template, str]], stderr: str) -> TemplateError:
+    """What helm said, about the template as its author wrote it."""
+    lines = [line for line in stderr.splitlines() if line.strip() and not line.startswith("Use --debug")]
+    reason = lines[-1].rpartition(": ")[2].strip() if lines else "helm failed without a message"
+    found = re.search(r"item (\d+)", stderr)
+    if found is None or int(found.group(1)) >= len(batch):
+        return TemplateError(f"a Go template failed: {reason}")
+    return TemplateError(f"template {shorten(batch[int(found.group(1))][0].text)}: {reason}")
