@@ -6,7 +6,7 @@ Files are searched as bytes first; only documents that name Argo CD's API group 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from collections.abc import Set as AbstractSet
 from itertools import pairwise
 from typing import Any, Literal, NamedTuple, TypeVar, cast
@@ -104,21 +104,34 @@ def find_definitions(tree: Tree) -> Definitions:
     """
     files = list(_candidates(tree))
     _read(tree, [(path, entry) for path, entry in files if entry.size <= MAX_FILE])
-    found: dict[str, list[Definition]] = {kind: [] for kind in _KINDS}
-    problems: list[NotRendered] = []
-    for path, entry in files:
-        if entry.size > MAX_FILE:
-            reason = f"not searched for Applications: larger than {MAX_FILE >> 20} MiB"
-            problems.append(NotRendered(id=path, reason=reason, failed=False))
-            continue
-        for each in _known[_key(path, entry)]:
-            if each.problem:
-                where = f"{path}#{each.name}" if each.name else path
-                problems.append(NotRendered(id=where, reason=each.problem, failed=each.failed))
-            else:
-                found[each.kind].append(_definition(path, each))
+    too_large = f"not searched for Applications: larger than {MAX_FILE >> 20} MiB"
+    found = _sorted(
+        (path, each)
+        for path, entry in files
+        for each in (
+            (_Object(0, problem=too_large, failed=False),) if entry.size > MAX_FILE else _known[_key(path, entry)]
+        )
+    )
     if len(_known) > _REMEMBERED:
         _known.clear()
+    return found
+
+
+def definitions_in(manifests: bytes, file: str) -> Definitions:
+    """Find the definitions among rendered manifests; ``file`` is where what was rendered is defined."""
+    return _sorted((file, each) for each in _objects(manifests, is_json=False))
+
+
+def _sorted(objects: Iterable[tuple[str, _Object]]) -> Definitions:
+    """Definitions by kind, and problems, in the order given."""
+    found: dict[str, list[Definition]] = {kind: [] for kind in _KINDS}
+    problems: list[NotRendered] = []
+    for path, each in objects:
+        if each.problem:
+            where = f"{path}#{each.name}" if each.name else path
+            problems.append(NotRendered(id=where, reason=each.problem, failed=each.failed))
+        else:
+            found[each.kind].append(_definition(path, each))
     return Definitions(
         applications=tuple(found["Application"]),
         application_sets=tuple(found["ApplicationSet"]),
@@ -147,8 +160,8 @@ def _candidates(tree: Tree) -> Iterator[tuple[str, Entry]]:
     """The files that may hold definitions, in path order."""
     for path in tree.below(""):
         if path.endswith((".yaml", ".yml", ".json")):
-            entry = tree.entries[path]
-            if entry.is_file and not _is_template(tree, path):
+            entry = tree.entry(path)
+            if entry is not None and entry.is_file and not _is_template(tree, path):
                 yield path, entry
 
 
@@ -156,7 +169,7 @@ def _is_template(tree: Tree, path: str) -> bool:
     """Whether a file is one of a chart's templates."""
     parts = path.split("/")
     return any(
-        part == "templates" and "/".join([*parts[:index], "Chart.yaml"]) in tree.entries
+        part == "templates" and "/".join([*parts[:index], "Chart.yaml"]) in tree
         for index, part in enumerate(parts[:-1])
     )
 

@@ -188,7 +188,7 @@ def simple(text: str, parts: list[str | Action], params: Mapping[str, Any], miss
             continue
         value = _simple_value(part, params)
         if value is _ABSENT and missing == "error" and part.words()[0].kind == "chain":
-            raise TemplateError(f"template {shorten(text)}: no entry for key {part.words()[0].text}")
+            raise TemplateError(f"template {shorten(text)}: map has no entry for a key of {part.words()[0].text}")
         if not isinstance(value, (str, bool, int, float)):
             return None
         done.append(go_text(value))

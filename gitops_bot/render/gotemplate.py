@@ -9,6 +9,7 @@ import re
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 from gitops_bot.doors import process
 from gitops_bot.errors import ToolError
@@ -64,15 +65,6 @@ _HELPERS = r"""
 {{- end }}
 """
 
-_MAIN = """items:
-{{- range $path, $_ := .Files.Glob "batch-*.json" }}
-{{- $batch := $.Files.Get $path | fromJson }}
-{{- range $batch.items }}
-- "{{ tpl (index . 0) (index $batch.params (index . 1)) }}"
-{{- end }}
-{{- end }}
-"""
-
 
 class GoTemplates:
     """Renders batches of Go templates; calling it satisfies ``RenderTemplates``.
@@ -109,26 +101,26 @@ class GoTemplates:
     def _remembered(self, batch: list[tuple[Template, str]]) -> list[str]:
         if not batch:
             return []
-        files = _files(batch)
-        key = hashlib.sha256(b"\0".join(files)).hexdigest()
+        chart = _chart(batch)
+        key = hashlib.sha256(b"\0".join((chart.template.encode(), *chart.files))).hexdigest()
         if key not in self._known:
             if len(self._known) >= _KEPT:
                 self._known.clear()
-            self._known[key] = self._run(batch, files)
+            self._known[key] = self._run(batch, chart)
         return self._known[key]
 
-    def _run(self, batch: list[tuple[Template, str]], files: list[bytes]) -> list[str]:
+    def _run(self, batch: list[tuple[Template, str]], chart: _Chart) -> list[str]:
         self.runs += 1
         with tempfile.TemporaryDirectory(prefix="gitops-bot-templates-") as scratch:
-            chart = Path(scratch, "chart")
-            chart.joinpath("templates").mkdir(parents=True)
-            chart.joinpath("Chart.yaml").write_text("apiVersion: v2\nname: batch\nversion: 0.0.0\n")
-            chart.joinpath("templates", "_argo.tpl").write_text(_HELPERS)
-            chart.joinpath("templates", "batch.yaml").write_text(_MAIN)
-            for number, content in enumerate(files):
-                chart.joinpath(f"batch-{number:05}.json").write_bytes(content)
+            root = Path(scratch, "chart")
+            root.joinpath("templates").mkdir(parents=True)
+            root.joinpath("Chart.yaml").write_text("apiVersion: v2\nname: batch\nversion: 0.0.0\n")
+            root.joinpath("templates", "_argo.tpl").write_text(_HELPERS)
+            root.joinpath("templates", "batch.yaml").write_text(chart.template)
+            for number, content in enumerate(chart.files):
+                root.joinpath(_path(number)).write_bytes(content)
             home = dict.fromkeys(("HOME", "HELM_CACHE_HOME", "HELM_CONFIG_HOME", "HELM_DATA_HOME"), scratch)
-            argv = (*self._helm, "template", "batch", chart.as_posix())
+            argv = (*self._helm, "template", "batch", root.as_posix())
             try:
                 ended = process.run(argv, cwd=scratch, env=home, limits=self._limits)
             except FileNotFoundError as error:
@@ -139,41 +131,64 @@ class GoTemplates:
                 hint="look for a range over too many items, or a template that grows without end",
             )
         if ended.code != 0:
-            raise _failure(batch, ended.stderr)
+            raise _failure(batch, chart.first_line, ended.stderr)
         lines = re.findall(rb'^- "([A-Za-z0-9+/=]*)"$', ended.stdout, re.MULTILINE)
         if len(lines) != len(batch):
             raise TemplateError("helm's answer does not fit the batch of Go templates")
         return [base64.b64decode(line).decode("utf-8", "replace") for line in lines]
 
 
-def _files(batch: list[tuple[Template, str]]) -> list[bytes]:
-    """The batch as JSON files, each with its items and the params they name, params once per file."""
+class _Chart(NamedTuple):
+    """What helm is given for a batch."""
+
+    template: str
+    """One line per item, so that the line of an error tells the item; the lines before them load the files."""
+    first_line: int
+    """Line of the first item, from 1."""
+    files: tuple[bytes, ...]
+    """JSON: texts, and the params they name, each once per file."""
+
+
+def _chart(batch: list[tuple[Template, str]]) -> _Chart:
     files: list[bytes] = []
-    items: list[tuple[str, int]] = []
+    lines: list[str] = []
+    texts: list[str] = []
     params: dict[str, int] = {}
     size = 0
     for number, (template, text) in enumerate(batch):
-        name = f"item {number}"
-        wrapped = f'{{{{define "{name}"}}}}{text}{{{{end}}}}{{{{include "{name}" . | b64enc}}}}'
         data = json.dumps(template.params, sort_keys=True)
-        if items and size + len(wrapped) + len(data) > _FILE:
-            files.append(_file(items, params))
-            items, params, size = [], {}, 0
-        size += len(wrapped) + (0 if data in params else len(data))
-        items.append((wrapped, params.setdefault(data, len(params))))
-    files.append(_file(items, params))
-    return files
+        if texts and size + len(text) + len(data) > _FILE:
+            files.append(_file(texts, params))
+            texts, params, size = [], {}, 0
+        size += len(text) + (0 if data in params else len(data))
+        known = params.setdefault(data, len(params))
+        name = f"item {number}"
+        lines.append(
+            f'- "{{{{ tpl (index $f{len(files)}.texts {len(texts)}) (index $f{len(files)}.params {known}) }}}}"'
+        )
+        texts.append(f'{{{{define "{name}"}}}}{text}{{{{end}}}}{{{{include "{name}" . | b64enc}}}}')
+    files.append(_file(texts, params))
+    head = [f'{{{{- $f{index} := .Files.Get "{_path(index)}" | fromJson }}}}' for index in range(len(files))]
+    return _Chart("\n".join([*head, "items:", *lines, ""]), len(head) + 2, tuple(files))
 
 
-def _file(items: list[tuple[str, int]], params: dict[str, int]) -> bytes:
-    return f'{{"items":{json.dumps(items)},"params":[{",".join(params)}]}}'.encode()
+def _path(number: int) -> str:
+    return f"batch-{number}.json"
 
 
-def _failure(batch: list[tuple[Template, str]], stderr: str) -> TemplateError:
+def _file(texts: list[str], params: dict[str, int]) -> bytes:
+    return f'{{"texts":{json.dumps(texts)},"params":[{",".join(params)}]}}'.encode()
+
+
+_CONTEXT = re.compile(r'(?:at <[^\n]*?>|error calling \w+|executing "[^"]*"|error at \([^)]*\)|template: [\w./-]+:\d+(?::\d+)?): ')
+
+
+def _failure(batch: list[tuple[Template, str]], first_line: int, stderr: str) -> TemplateError:
     """What helm said, about the template as its author wrote it."""
     lines = [line for line in stderr.splitlines() if line.strip() and not line.startswith("Use --debug")]
-    reason = lines[-1].rpartition(": ")[2].strip() if lines else "helm failed without a message"
-    found = re.search(r"item (\d+)", stderr)
-    if found is None or int(found.group(1)) >= len(batch):
+    reason = _CONTEXT.split(lines[-1])[-1].strip() if lines else "helm failed without a message"
+    found = re.search(r"templates/batch\.yaml:(\d+)", stderr)
+    number = int(found.group(1)) - first_line if found else -1
+    if not 0 <= number < len(batch):
         return TemplateError(f"a Go template failed: {reason}")
-    return TemplateError(f"template {shorten(batch[int(found.group(1))][0].text)}: {reason}")
+    return TemplateError(f"template {shorten(batch[number][0].text)}: {reason}")
