@@ -19,6 +19,8 @@ import pytest
 from gitops_bot.doors import tools
 from gitops_bot.errors import ToolError
 
+pytest_plugins = ["tests.servers"]
+
 _OURS = tools.installed_directory()
 """Where `gitops-bot tools install` put its programs, looked up before the home is hidden."""
 _SECRET_WORDS = ("TOKEN", "SECRET", "PASSWORD", "CREDENTIAL", "API_KEY")

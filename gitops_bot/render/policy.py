@@ -113,8 +113,8 @@ class Policy(NamedTuple):
 
 
 def is_public(url: Url) -> bool:
-    """Whether a URL may be followed without trust: https on its own port, no user, no literal private address."""
-    if url.scheme != "https" or url.port is not None or url.user:
+    """Whether a URL may be followed without trust: https, no user, and no literal private address."""
+    if url.scheme != "https" or url.user:
         return False
     try:
         return is_public_address(url.host.strip("[]"))
