@@ -8,22 +8,26 @@ PYTHON ?= $(shell for p in python3 python3.14 python3.13 python3.12 python3.11 p
 	$$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && { echo $$p; break; }; done)
 PYTEST ?= -q -n auto
 
-.PHONY: help demo test check format setup tools lock schemas clean
+.PHONY: help demo test test-tools check format setup tools lock schemas clean
 
 help:
-	@echo "make demo    show the rendered diff of a change in the example repository"
-	@echo "make test    run the tests"
-	@echo "make check   format, lint, types, layers"
-	@echo "make format  format, and fix what can be fixed"
-	@echo "make lock    write requirements/*.txt anew (needs uv, which make setup brings)"
-	@echo "make schemas write docs/schemas/*.json anew"
-	@echo "make clean   remove what make has built here"
+	@echo "make demo        show the rendered diff of a change in the example repository"
+	@echo "make test        run the tests"
+	@echo "make check       format, lint, types, layers"
+	@echo "make test-tools  build Helm 3 and kustomize for the tests that need them (Go, three minutes, once)"
+	@echo "make format      format, and fix what can be fixed"
+	@echo "make lock        write requirements/*.txt anew (brings uv)"
+	@echo "make schemas     write docs/schemas/*.json anew"
+	@echo "make clean       remove what make has built here"
 
 demo: tools
 	@$(BIN)/python examples/demo.py
 
 test: tools
-	@$(BIN)/python -m pytest $(PYTEST)
+	@PATH="$$(tests/tools/build.sh --if-built):$$PATH" $(BIN)/python -m pytest $(PYTEST)
+
+test-tools:
+	@tests/tools/build.sh
 
 check: setup
 	$(BIN)/ruff format --check .
@@ -52,6 +56,7 @@ $(STAMPS)/python: requirements/dev.txt pyproject.toml
 	@mkdir -p $(STAMPS) && touch $@
 
 lock: setup
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check uv
 	$(BIN)/uv pip compile -q --generate-hashes --no-emit-index-url --no-header --universal --python-version 3.11 \
 		pyproject.toml -o requirements/runtime.txt
 	$(BIN)/uv pip compile -q --generate-hashes --no-emit-index-url --no-header --universal --python-version 3.11 \

@@ -1,0 +1,108 @@
+"""What `make demo` shows: the example repository, a branch with a change, and the diff of what it will deploy.
+
+Everything happens in a temporary folder, with real Git and the real renderers; nothing is fetched.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+EXAMPLE = Path(__file__).parent / "churn-mlops"
+CHART = "k8s/helm/churn-mlops"
+BRANCH = "careful-churn"
+PDB = """\
+{{- if .Values.autoscaling.enabled }}
+apiVersion: policy/v1
+kind: PodDisruptionBudget
+metadata:
+  name: {{ include "churn-mlops.api" . }}
+  labels:
+    {{- include "churn-mlops.labels" (dict "root" . "name" (include "churn-mlops.api" .) "component" "api") | nindent 4 }}
+spec:
+  minAvailable: 2
+  selector:
+    matchLabels:
+      app.kubernetes.io/name: {{ include "churn-mlops.api" . }}
+{{- end }}
+"""
+
+
+def main() -> int:
+    """Build the repository, show the change and its diff; the exit code of `gitops-bot diff`."""
+    with tempfile.TemporaryDirectory(prefix="gitops-bot-demo-") as folder:
+        repository = Path(folder) / "churn-mlops-prod"
+        build(repository)
+        say(f"The example repository, and a pull request from {BRANCH} into main:")
+        show(["git", "--no-pager", "log", "--graph", "--oneline", "--all", "--decorate"], repository)
+        show(["git", "--no-pager", "diff", "--stat", f"main...{BRANCH}"], repository)
+        say("Which is to say, in the cluster:")
+        diff = ["diff", "--base", "main", "--head", BRANCH]
+        print(f"$ gitops-bot {' '.join(diff)}\n", flush=True)
+        return subprocess.run([sys.executable, "-m", "gitops_bot", *diff], cwd=repository, check=False).returncode
+
+
+def build(repository: Path) -> None:
+    """The example with some history, and a branch that changes it."""
+    made_by_tools = shutil.ignore_patterns("__pycache__", ".*_cache", ".venv", "*.egg-info")
+    shutil.copytree(EXAMPLE, repository, ignore=made_by_tools)
+    git(repository, "init", "--quiet", "--initial-branch=main")
+    commit(repository, "feat: churn API, weekly retraining, three environments")
+    git(repository, "tag", "v1.0.0")
+    staging = repository / CHART / "values-staging.yaml"
+    edit(staging, "tag: sha-9d3e7f2", "tag: sha-4be81c0")
+    commit(repository, "chore: update image tag")
+    git(repository, "branch", "develop")
+
+    git(repository, "switch", "--quiet", "--create", BRANCH)
+    edit(repository / CHART / "values.yaml", "decisionThreshold: 0.5", "decisionThreshold: 0.6")
+    commit(repository, "feat: call a customer at risk only from 0.6")
+    edit(staging, "tag: sha-4be81c0", "tag: sha-1f0c2ab")
+    edit(staging, "replicaCount: 2", "replicaCount: 3")
+    commit(repository, "chore: update image tag, and one replica more in staging")
+    development = repository / CHART / "values-development.yaml"
+    edit(development, "suspend: true", "enabled: false")
+    (repository / CHART / "templates" / "pdb.yaml").write_text(PDB)
+    commit(repository, "feat: no retraining in development, no surprise evictions in production")
+
+
+def edit(file: Path, before: str, after: str) -> None:
+    """Replace the one place in a file; the example must still have it."""
+    text = file.read_text()
+    if text.count(before) != 1:
+        raise SystemExit(f"{file.name} does not say {before!r} exactly once: the demo and the example disagree")
+    file.write_text(text.replace(before, after))
+
+
+def commit(repository: Path, message: str) -> None:
+    git(repository, "add", "--all")
+    git(repository, "commit", "--quiet", "--message", message)
+
+
+def git(repository: Path, *arguments: str) -> None:
+    """Run git as somebody, without the configuration of whoever runs the demo."""
+    who = {
+        f"GIT_{role}_{field}": value
+        for role in ("AUTHOR", "COMMITTER")
+        for field, value in (("NAME", "Ada"), ("EMAIL", "ada@example.org"))
+    }
+    sealed = {**os.environ, **who, "GIT_CONFIG_GLOBAL": os.devnull, "GIT_CONFIG_NOSYSTEM": "1"}
+    subprocess.run(["git", *arguments], cwd=repository, env=sealed, check=True)
+
+
+def say(text: str) -> None:
+    print(f"\n{text}\n", flush=True)
+
+
+def show(command: list[str], repository: Path) -> None:
+    print(f"$ {' '.join(command).replace(' --no-pager', '')}", flush=True)
+    subprocess.run(command, cwd=repository, check=True)
+    print(flush=True)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
