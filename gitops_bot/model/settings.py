@@ -6,6 +6,7 @@ In a pull request, whatever widens trust or silences something is read from the 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Annotated, Literal
 
@@ -14,6 +15,7 @@ from msgspec import Meta
 
 Duration = Annotated[str, Meta(pattern=r"^([0-9]+(s|m|h|d))+$", examples=["180s", "1h30m"])]
 """Whole numbers with s, m, h or d: ``180s``, ``1h30m``."""
+_UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 Text = Annotated[str, Meta(min_length=1)]
 Severity = Literal["error", "warning", "info"]
 
@@ -24,6 +26,11 @@ BuildOption = Literal[
     "--load-restrictor=LoadRestrictionsRootOnly",
 ]
 """Options of ``kustomize build`` that may be set: none of them runs a program of the repository's."""
+
+
+def seconds(duration: str) -> int:
+    """A ``Duration`` in seconds: ``1h30m`` is 5400."""
+    return sum(int(number) * _UNITS[unit] for number, unit in re.findall(r"([0-9]+)([smhd])", duration))
 
 
 class _Section(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
@@ -158,6 +165,8 @@ class Kustomize(_Section, frozen=True, kw_only=True):
 class Render(_Section, frozen=True, kw_only=True):
     """How manifests are rendered."""
 
+    timeout: Duration = "120s"
+    """How long one render may take before it is stopped."""
     kube_version: Annotated[str, Meta(pattern=r"^v?1\.[0-9]+(\.[0-9]+)?$")] | None = None
     """Kubernetes version where there is no capability snapshot; None: the renderer's own. Always printed."""
     kustomize: Kustomize = Kustomize()
