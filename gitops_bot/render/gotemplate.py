@@ -6,6 +6,7 @@ import base64
 import hashlib
 import json
 import re
+import shutil
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
@@ -17,8 +18,9 @@ from gitops_bot.model.applicationset import Template
 from gitops_bot.render import gosyntax
 from gitops_bot.render.fasttemplate import TemplateError, shorten
 
-LIMITS = process.Limits(seconds=20.0, output=64 * 1024 * 1024, memory=2 * 1024 * 1024 * 1024)
-"""For one batch: thousands of honest templates take a second."""
+LIMITS = process.Limits(seconds=10.0, output=64 * 1024 * 1024)
+"""For one batch: thousands of honest templates take a second. The default memory stays: Go needs most of a GiB of
+address space to start."""
 
 _FILE = 3 * 1024 * 1024
 """Bytes of one batch file: helm refuses files of a chart beyond 5 MiB."""
@@ -110,6 +112,8 @@ class GoTemplates:
         return self._known[key]
 
     def _run(self, batch: list[tuple[Template, str]], chart: _Chart) -> list[str]:
+        if shutil.which(self._helm[0]) is None:
+            raise ToolError("helm was not found; Go templates need it", hint="gitops-bot tools install")
         self.runs += 1
         with tempfile.TemporaryDirectory(prefix="gitops-bot-templates-") as scratch:
             root = Path(scratch, "chart")
@@ -121,10 +125,7 @@ class GoTemplates:
                 root.joinpath(_path(number)).write_bytes(content)
             home = dict.fromkeys(("HOME", "HELM_CACHE_HOME", "HELM_CONFIG_HOME", "HELM_DATA_HOME"), scratch)
             argv = (*self._helm, "template", "batch", root.as_posix())
-            try:
-                ended = process.run(argv, cwd=scratch, env=home, limits=self._limits)
-            except FileNotFoundError as error:
-                raise ToolError("helm was not found; Go templates need it", hint="gitops-bot tools install") from error
+            ended = process.run(argv, cwd=scratch, env=home, limits=self._limits)
         if ended.stopped:
             raise TemplateError(
                 f"a Go template was stopped after {ended.stopped}",
@@ -180,11 +181,20 @@ def _file(texts: list[str], params: dict[str, int]) -> bytes:
     return f'{{"texts":{json.dumps(texts)},"params":[{",".join(params)}]}}'.encode()
 
 
-_CONTEXT = re.compile(r'(?:at <[^\n]*?>|error calling \w+|executing "[^"]*"|error at \([^)]*\)|template: [\w./-]+:\d+(?::\d+)?): ')
+_CONTEXT = re.compile(
+    r"""(?:at <[^\n]*?>|error calling \w+|executing "[^"]*"|error at \([^)]*\)|template: [\w./-]+:\d+(?::\d+)?): """
+)
+"""What Go and helm put in front of the reason."""
 
 
 def _failure(batch: list[tuple[Template, str]], first_line: int, stderr: str) -> TemplateError:
     """What helm said, about the template as its author wrote it."""
+    crash = re.search(r"^(?:fatal error|panic|runtime): .*", stderr, re.MULTILINE)
+    if crash and "goroutine " in stderr:
+        return TemplateError(
+            f"a Go template made helm crash: {crash.group()}",
+            hint="look for a range over too many items, or a template that grows without end",
+        )
     lines = [line for line in stderr.splitlines() if line.strip() and not line.startswith("Use --debug")]
     reason = _CONTEXT.split(lines[-1])[-1].strip() if lines else "helm failed without a message"
     found = re.search(r"templates/batch\.yaml:(\d+)", stderr)
