@@ -82,7 +82,7 @@ def _sources(one: Preparation) -> tuple[ListedSource, ...]:
     from gitops_bot.model.url import shown  # noqa: PLC0415
 
     rendered = [source for source in one.target.sources if source.path is not None or source.chart]
-    renderers = [source.renderer for source in one.sources] or [""] * len(rendered)
+    renderers: list[str] = [source.renderer for source in one.sources] or [""] * len(rendered)
     return tuple(
         ListedSource(
             renderer=renderer,

@@ -5,13 +5,16 @@ from __future__ import annotations
 import sys
 import time
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 import click
 
 from gitops_bot.cli import options
 from gitops_bot.errors import RenderError
 from gitops_bot.model.report import Compared, Report
+
+if TYPE_CHECKING:
+    from gitops_bot.cli.workspace import Wanted
 
 Format = Literal["text", "markdown", "json"]
 
@@ -52,11 +55,7 @@ def command(
     wanted = Wanted(repo_urls=repo_urls, cache_dir=cache_dir, no_cache=no_cache, offline=offline)
     clock = _Clock(timings)
     report = _review(repo, base, head, apps, wanted, clock, plans=format_ != "text")
-    text = _write(report, format_, colour=output is None and sys.stdout.isatty())
-    if output is None:
-        click.get_binary_stream("stdout").write(text)
-    else:
-        _replace(Path(output), text)
+    _write(report, format_, output)
     clock.mark("write")
     if any(entry.failed for entry in report.not_rendered):
         return RenderError.exit_code
@@ -106,18 +105,38 @@ def _review(
     return report
 
 
-def _write(report: Report, format_: Format, *, colour: bool) -> bytes:
+def _write(report: Report, format_: Format, output: str | None) -> None:
+    """Show the report on standard output, or put it into a file, whole or not at all."""
+    if output is None and format_ == "text":
+        from gitops_bot.review.view import build_view  # noqa: PLC0415
+        from gitops_bot.text import terminal  # noqa: PLC0415
+
+        terminal.write(build_view(report), sys.stdout)
+        return
+    content = _content(report, format_)
+    if output is not None:
+        _replace(Path(output), content)
+    else:
+        out = click.get_binary_stream("stdout")
+        out.write(content)
+        out.flush()
+
+
+def _content(report: Report, format_: Format) -> bytes:
     if format_ == "json":
-        from gitops_bot.text.json import to_json  # noqa: PLC0415
+        from gitops_bot.text.diff_json import encode_report  # noqa: PLC0415
 
-        return to_json(report)
+        return encode_report(report)
+    from gitops_bot.review.view import build_view  # noqa: PLC0415
+
+    view = build_view(report)
     if format_ == "markdown":
-        from gitops_bot.text.markdown import to_markdown  # noqa: PLC0415
+        from gitops_bot.text.markdown import build_comment  # noqa: PLC0415
 
-        return to_markdown(report).encode()
-    from gitops_bot.text.terminal import to_text  # noqa: PLC0415
+        return build_comment(view).text.encode()
+    from gitops_bot.text.terminal import plain_text  # noqa: PLC0415
 
-    return to_text(report, colour=colour).encode()
+    return plain_text(view).encode()
 
 
 def _replace(path: Path, text: bytes) -> None:

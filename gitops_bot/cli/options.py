@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import click
 
-_Command = TypeVar("_Command", bound=Callable[..., object])
+_Command = TypeVar("_Command", bound=Callable[..., Any])
 
 
 def repository(command: _Command) -> _Command:

@@ -13,21 +13,23 @@ import msgspec
 
 from gitops_bot.doors import tools as tool_door
 from gitops_bot.doors.git import Repository
-from gitops_bot.errors import UsageError
-from gitops_bot.model.settings import Settings
+from gitops_bot.doors.process import Limits
+from gitops_bot.errors import ToolError, UsageError
+from gitops_bot.model.settings import Settings, seconds
 from gitops_bot.model.target import Target
 from gitops_bot.model.tree import Tree
 from gitops_bot.render.cache import Cache
+from gitops_bot.render.deferred import ClosableFetcher, DeferredFetcher
 from gitops_bot.render.discover import Discovery, Place, discover
-from gitops_bot.render.fetch import RemoteSources
 from gitops_bot.render.gotemplate import GoTemplates
 from gitops_bot.render.own import OwnUrls
 from gitops_bot.render.policy import Policy
 from gitops_bot.render.prepared import Capabilities
-from gitops_bot.render.run import Tools
+from gitops_bot.render.run import Program
 from gitops_bot.render.select import unmatched
 from gitops_bot.render.settings import read_cluster, read_settings
 from gitops_bot.render.sources import named_sources
+from gitops_bot.render.toolbox import Toolbox
 from gitops_bot.render.workshop import Workshop
 
 
@@ -43,11 +45,12 @@ class Wanted(msgspec.Struct, frozen=True, kw_only=True):
 class Workspace:
     """One repository, its policy and the workshop that renders from it."""
 
-    def __init__(self, workshop: Workshop, own: OwnUrls, policy: Settings, sources: RemoteSources) -> None:
+    def __init__(self, workshop: Workshop, own: OwnUrls, policy: Settings, sources: DeferredFetcher) -> None:
         self.workshop = workshop
         self._own = own
         self._policy = policy
         self._sources = sources
+        self._templates = GoTemplates(_helm_prefix())
 
     def discover(self, tree: Tree, revision: str) -> Discovery:
         """What is deployed from a tree; ``revision`` is its commit id, ``""`` for the working tree."""
@@ -58,7 +61,7 @@ class Workspace:
             capabilities=_capabilities(tree, self._policy),
             may_be_empty=self._policy.render.empty_generators,
             fetcher=self._sources,
-            render_templates=GoTemplates(lambda: self.workshop.tools.helm),
+            render_templates=self._templates,
         )
         return discover(place, self.workshop)
 
@@ -87,24 +90,40 @@ def open_workspace(repository: Repository, tree: Tree, wanted: Wanted) -> Iterat
         scratch = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="gitops-bot-render-")))
         home = Path(wanted.cache_dir) if wanted.cache_dir else tool_door.user_cache()
         own = OwnUrls([*repository.remotes(), *_forge_urls(), *wanted.repo_urls, *settings.render.repositories])
-        policy = Policy.from_settings(settings.fetch.allow) if settings.fetch.allow else Policy.from_named(named_sources(tree, own))
-        sources = stack.enter_context(RemoteSources(home / "fetch", policy, offline=wanted.offline))
+
+        def remote() -> ClosableFetcher:
+            from gitops_bot.render.fetch import RemoteSources  # noqa: PLC0415 - its HTTP library costs 0.3 s
+
+            allow = settings.fetch.allow
+            policy = Policy.from_named(named_sources(tree, own)) if allow is None else Policy.from_settings(allow)
+            return RemoteSources(home / "fetch", policy, offline=wanted.offline)
+
+        sources = stack.enter_context(DeferredFetcher(remote))
         renders = Cache(None if wanted.no_cache else home)
         workshop = Workshop(
-            tools=_tools,
+            tools=Toolbox(_program),
             cache=renders,
             fetcher=sources,
             own=own,
             scratch=scratch,
             build_options=settings.render.kustomize.build_options,
+            limits=Limits(seconds=seconds(settings.render.timeout)),
         )
         yield Workspace(workshop, own, settings, sources)
         renders.trim()
 
 
-@cache
-def _tools() -> Tools:
-    return Tools(helm=tool_door.find("helm"), kustomize=tool_door.find("kustomize"))
+def _program(name: str) -> Program:
+    tool = tool_door.find("helm" if name == "helm" else "kustomize")
+    return Program(tool.prefix, tool.label)
+
+
+def _helm_prefix() -> tuple[str, ...]:
+    """How helm is run for ApplicationSets, most of which need none: a missing one is told when it is needed."""
+    try:
+        return tool_door.find("helm").prefix
+    except ToolError:
+        return ("helm",)
 
 
 def _forge_urls() -> Sequence[str]:

@@ -8,14 +8,12 @@ from fnmatch import fnmatchcase
 
 import msgspec
 
-from gitops_bot.manifests.documents import split
-from gitops_bot.manifests.yaml import YamlError, load_all
-from gitops_bot.model.application import Application
+from gitops_bot.model.applicationset import RenderTemplates
 from gitops_bot.model.target import NotRendered, Target
 from gitops_bot.model.tree import Tree
 from gitops_bot.render import plain
 from gitops_bot.render.applicationset import expand
-from gitops_bot.render.definitions import Definition, definitions_in, find_definitions
+from gitops_bot.render.definitions import Definition, Definitions, definitions_in, find_definitions
 from gitops_bot.render.prepared import Capabilities, Fetcher, Prepared
 from gitops_bot.render.targets import application_target, unique
 from gitops_bot.render.workshop import Preparation, Workshop
@@ -49,7 +47,7 @@ class Place(msgspec.Struct, frozen=True, kw_only=True):
     may_be_empty: tuple[str, ...] = ()
     """Globs of names of ApplicationSets that may yield nothing."""
     fetcher: Fetcher
-    render_templates: Callable[..., list[str]]
+    render_templates: RenderTemplates
     """Evaluates Go templates for ApplicationSets."""
 
 
@@ -81,27 +79,24 @@ class _Finder:
     def add_definitions(self) -> None:
         """The Applications and ApplicationSets of files, and what they render."""
         definitions = find_definitions(self.place.tree)
-        self.problems += [NotRendered(id=problem.file, reason=problem.reason) for problem in definitions.problems]
-        self.add([target for definition in definitions.found for target in self._targets(definition, None)])
+        self.problems += definitions.problems
+        self.add([target for definition in _deployed(definitions) for target in self._targets(definition, None)])
 
     def _targets(self, definition: Definition, parent: Preparation | None) -> list[Target]:
         """The targets that one definition stands for: one for an Application, any number for an ApplicationSet."""
         file = parent.target.file if parent else definition.file
         above = parent.target.id if parent else None
-        if isinstance(definition.application, Application):
+        if definition.application is not None:
             return [application_target(definition.application, file=file, own=self.place.own, parent=above)]
-        if definition.application_set is None:
-            return []
         expansion = expand(
-            definition.application_set,
+            definition,
             tree=self.place.tree,
             is_own=self.place.own,
             fetcher=self.place.fetcher,
             render_templates=self.place.render_templates,
             may_be_empty=any(fnmatchcase(definition.name, glob) for glob in self.place.may_be_empty),
         )
-        where = f"{above or file}#{definition.name}" if not above else f"{above}/{definition.name}"
-        self.problems += [NotRendered(id=where, reason=reason) for reason in expansion.problems]
+        self.problems += expansion.problems
         return [
             application_target(application, file=file, own=self.place.own, parent=above)
             for application in expansion.applications
@@ -158,7 +153,9 @@ class _Finder:
             rendering = self.workshop.render(parent)
             if rendering.error is not None:
                 continue  # the target itself is reported when it is compared
-            for definition in _definitions(rendering.manifests, parent.target.file):
+            definitions = definitions_in(rendering.manifests, parent.target.file)
+            self.problems += definitions.problems
+            for definition in _deployed(definitions):
                 for target in self._targets(definition, parent):
                     children += self._child(target, parent, depth)
         if children:
@@ -183,12 +180,6 @@ class _Finder:
         return [target]
 
 
-def _definitions(manifests: bytes, file: str) -> Iterable[Definition]:
-    """The Applications and ApplicationSets among rendered manifests; documents of other kinds are never parsed."""
-    for document in split(manifests):
-        if b"argoproj.io" in document.text and _APPLICATION.search(document.text):
-            try:
-                objects = load_all(document.text)
-            except YamlError:
-                continue  # the comparison names it
-            yield from definitions_in(objects, file=file).found
+def _deployed(definitions: Definitions) -> tuple[Definition, ...]:
+    """The definitions that deploy something: all but the projects."""
+    return (*definitions.applications, *definitions.application_sets)

@@ -56,16 +56,21 @@ class Prepared(msgspec.Struct, frozen=True, kw_only=True):
     unstable: str = ""
     """Why two renders of the same inputs may differ (random functions, dates), ``""`` when they cannot."""
 
-    def key(self, tools: Mapping[str, str]) -> str:
+    @property
+    def tools(self) -> tuple[str, ...]:
+        """The programs that run: their versions are part of the key."""
+        if self.renderer == "directory":
+            return ()
+        return ("helm", "kustomize") if self.needs_helm else (self.renderer,)
+
+    def key(self, versions: Mapping[str, str]) -> str:
         """The cache key: SHA-256 (hexadecimal) over every input, option and the versions of the tools that run."""
-        names = {"helm": ("helm",), "kustomize": ("kustomize",), "directory": ()}[self.renderer]
-        versions = {name: tools.get(name, "") for name in (*names, *(("helm",) if self.needs_helm else ()))}
         parts = (
             "gitops-bot render 1",
             self.renderer,
             self.directory,
             self.arguments,
-            sorted(versions.items()),
+            [(name, versions.get(name, "")) for name in self.tools],
             [(file.path, file.executable, file.identity) for file in self.files],
         )
         return hashlib.sha256(msgspec.json.encode(parts)).hexdigest()

@@ -9,6 +9,7 @@ import shutil
 import tempfile
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Protocol
 
 import msgspec
 
@@ -33,6 +34,14 @@ class Program(msgspec.Struct, frozen=True):
     """For cache keys: two programs with the same version give the same output."""
 
 
+class Toolbox(Protocol):
+    """Where programs come from."""
+
+    def need(self, name: str) -> Program:
+        """The program of this name. Raises ToolError when there is none."""
+        ...
+
+
 class Tools(msgspec.Struct, frozen=True, kw_only=True):
     """The renderers; None for one that was not found."""
 
@@ -54,7 +63,7 @@ class Tools(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def run(
-    prepared: Prepared, tools: Tools | None, *, scratch: str | Path, limits: process.Limits = process.DEFAULT_LIMITS
+    prepared: Prepared, tools: Toolbox | None, *, scratch: str | Path, limits: process.Limits = process.DEFAULT_LIMITS
 ) -> bytes:
     """The manifests that a prepared source renders to, as the renderer writes them.
 

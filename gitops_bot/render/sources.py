@@ -5,15 +5,19 @@ from __future__ import annotations
 import posixpath
 import re
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
 from typing import Any
 
+from gitops_bot.errors import NotRenderable
 from gitops_bot.manifests.yaml import YamlError, load
 from gitops_bot.model.tree import Tree
+from gitops_bot.render import remote
 from gitops_bot.render.definitions import find_definitions
+from gitops_bot.render.kustomization import references
 from gitops_bot.render.plain import KUSTOMIZATIONS
 
 _DEPENDENCY = re.compile(rb"""^\s*(?:-\s*)?repository:\s*["']?([a-z+]+://[^\s"'#]+)""", re.M)
-_REMOTE = re.compile(r"^(?:[a-z+]+::|[a-z+]+://|git@|github\.com[:/]|[^/@\s]+@[^/:\s]+:)")
+_PERHAPS_REMOTE = re.compile(rb"://|::|@|github\.com|gh:|helmCharts")
 
 
 def named_sources(tree: Tree, own: Callable[[str], bool]) -> frozenset[str]:
@@ -26,8 +30,9 @@ def named_sources(tree: Tree, own: Callable[[str], bool]) -> frozenset[str]:
 
 
 def _of_definitions(tree: Tree) -> Iterator[str]:
-    for definition in find_definitions(tree).found:
-        yield from _urls(definition.raw)
+    definitions = find_definitions(tree)
+    for definition in (*definitions.applications, *definitions.application_sets):
+        yield from _urls(definition.document)
 
 
 def _urls(value: Any) -> Iterator[str]:
@@ -55,21 +60,25 @@ def _of_charts(tree: Tree) -> Iterator[str]:
 
 def _of_kustomizations(tree: Tree) -> Iterator[str]:
     for content in _contents(tree, KUSTOMIZATIONS):
-        if b":" not in content or not re.search(rb"://|::|@|github\.com|helmCharts", content):
+        if not _PERHAPS_REMOTE.search(content):
             continue
         try:
-            kustomization = load(content)
+            document = load(content)
         except YamlError:
             continue
-        if not isinstance(kustomization, dict):
-            continue
-        for field in ("resources", "bases", "components", "generators", "transformers", "validators"):
-            for reference in kustomization.get(field) or ():
-                if isinstance(reference, str) and _REMOTE.match(reference):
-                    yield reference
-        for chart in kustomization.get("helmCharts") or ():
-            if isinstance(chart, dict) and isinstance(chart.get("repo"), str):
-                yield chart["repo"]
+        if isinstance(document, dict):
+            yield from _of_kustomization(document)
+
+
+def _of_kustomization(document: dict[str, Any]) -> Iterator[str]:
+    for reference in references(document):
+        with suppress(NotRenderable):
+            elsewhere = remote.parse(reference.value) if "\n" not in reference.value else None
+            if elsewhere is not None:
+                yield elsewhere.url
+    for chart in document.get("helmCharts") or ():
+        if isinstance(chart, dict) and isinstance(chart.get("repo"), str):
+            yield chart["repo"]
 
 
 def _contents(tree: Tree, names: Iterable[str]) -> Iterator[bytes]:

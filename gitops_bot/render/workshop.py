@@ -9,14 +9,17 @@ from pathlib import Path
 
 import msgspec
 
-from gitops_bot.errors import RenderError
+from gitops_bot.doors.process import DEFAULT_LIMITS, Limits
+from gitops_bot.errors import FetchError, RenderError
+from gitops_bot.model import url as urls
 from gitops_bot.model.application import Source
 from gitops_bot.model.target import Target
 from gitops_bot.model.tree import PathEscape, Tree
 from gitops_bot.render.cache import Cache
 from gitops_bot.render.prepare import Context, prepare
 from gitops_bot.render.prepared import Capabilities, Fetcher, Prepared
-from gitops_bot.render.run import Tools, run
+from gitops_bot.render.run import run
+from gitops_bot.render.toolbox import Toolbox
 from gitops_bot.render.trace import Reads, TracedTree
 
 
@@ -54,39 +57,33 @@ class Workshop:
     def __init__(
         self,
         *,
-        tools: Callable[[], Tools],
+        tools: Toolbox,
         cache: Cache,
         fetcher: Fetcher,
         own: Callable[[str], bool],
         scratch: Path,
         build_options: tuple[str, ...] = (),
+        limits: Limits = DEFAULT_LIMITS,
         workers: int = 0,
     ) -> None:
         """Take the doors of one run.
 
-        ``tools`` finds helm and kustomize, asked when first needed; ``own`` tells which repository URLs mean the
+        ``own`` tells which repository URLs mean the
         repository at hand; ``scratch`` is a private directory; ``build_options`` are the kustomize options that policy
-        allows; ``workers`` is how many renders run at once, 0 for one per core.
+        allows; ``limits`` hold for each render; ``workers`` is how many renders run at once, 0 for one per core.
         """
-        self._find_tools = tools
-        self._found: Tools | None = None
+        self._tools = tools
         self._cache = cache
         self._fetcher = fetcher
         self._own = own
         self._scratch = scratch
         self._build_options = build_options
+        self._limits = limits
         self.workers = workers or _cores()
         self._prepared: dict[bytes, list[Preparation]] = {}
         self._kept: dict[str, Rendering] = {}
         self.runs = 0
         """How many times a renderer was really run."""
-
-    @property
-    def tools(self) -> Tools:
-        """The renderers. Raises ToolError when one that is needed is missing."""
-        if self._found is None:
-            self._found = self._find_tools()
-        return self._found
 
     # -- preparing ------------------------------------------------------------------------------------------------
 
@@ -144,7 +141,15 @@ class Workshop:
     def _tree_of(self, source: Source, tree: Tree) -> Tree:
         if source.chart:
             return self._fetcher.chart(source.repo_url, source.chart, source.target_revision)
-        return tree if self._is_here(source) else self._fetcher.git(source.repo_url, source.target_revision)
+        if self._is_here(source):
+            return tree
+        try:
+            return self._fetcher.git(source.repo_url, source.target_revision)
+        except FetchError as error:
+            if source.path in tree:
+                hint = f"if it means this repository, say --repo-url {urls.shown(source.repo_url)}; else {error.hint}"
+                raise FetchError(error.message, hint=hint) from error
+            raise
 
     # -- rendering ------------------------------------------------------------------------------------------------
 
@@ -155,7 +160,7 @@ class Workshop:
         return " ".join(self._key(source) for source in preparation.sources)
 
     def _key(self, prepared: Prepared) -> str:
-        return prepared.key({} if prepared.renderer == "directory" else self.tools.versions)
+        return prepared.key({name: self._tools.need(name).version for name in prepared.tools})
 
     def render(self, preparation: Preparation) -> Rendering:
         """The manifests of all sources of a target, one after another; an error is part of the result."""
@@ -171,14 +176,17 @@ class Workshop:
             if stream is None:
                 cached = False
                 try:
-                    stream = run(source, None if source.renderer == "directory" else self.tools, scratch=self._scratch)
+                    stream = self._run(source)
                 except RenderError as error:
                     return Rendering(error=error)
                 if source.renderer != "directory":
-                    self.runs += 1
                     self._cache.put(key, stream)
             streams.append(stream.rstrip(b"\n") + b"\n")
         return Rendering(manifests=b"---\n".join(streams), cached=cached)
+
+    def _run(self, source: Prepared) -> bytes:
+        self.runs += source.renderer != "directory"
+        return run(source, self._tools, scratch=self._scratch, limits=self._limits)
 
     def render_parents(self, preparations: Iterable[Preparation]) -> None:
         """Render many at once over the cores and keep what comes, so that ``render`` has it at once.
@@ -200,7 +208,7 @@ class Workshop:
 
     def versions_used(self) -> dict[str, str]:
         """The versions of the tools that this run needed, by name; empty when it needed none."""
-        return dict(self._found.versions) if self._found is not None else {}
+        return self._tools.used()
 
 
 def _cores() -> int:

@@ -1,0 +1,312 @@
+"""``gitops-bot diff`` from end to end: real repositories, real helm and kustomize, the command as people call it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import pytest
+
+from gitops_bot.cli.main import run
+from tests.conftest import Checkout
+
+CHART: dict[str, str] = {
+    "chart/Chart.yaml": "apiVersion: v2\nname: web\nversion: 1.0.0\n",
+    "chart/values.yaml": "replicas: 2\nimage: {repository: ghcr.io/acme/web, tag: v1}\n",
+    "chart/templates/deployment.yaml": (
+        "apiVersion: apps/v1\nkind: Deployment\nmetadata: {name: {{ .Release.Name }}}\n"
+        "spec:\n  replicas: {{ .Values.replicas }}\n  selector: {matchLabels: {app: web}}\n  template:\n"
+        "    metadata: {labels: {app: web}}\n    spec:\n      containers:\n      - name: web\n"
+        '        image: "{{ .Values.image.repository }}:{{ .Values.image.tag }}"\n'
+    ),
+}
+URL = "https://github.com/acme/web"
+
+
+def application(name: str = "web", path: str = "chart", extra: str = "", spec: str = "") -> str:
+    return (
+        f"apiVersion: argoproj.io/v1alpha1\nkind: Application\nmetadata: {{name: {name}}}\nspec:\n"
+        f"  project: default\n  destination: {{namespace: {name}}}\n{spec}"
+        f"  source:\n    repoURL: {URL}\n    path: {path}\n{extra}"
+    )
+
+
+class Ran(NamedTuple):
+    code: int
+    out: str
+    err: str
+
+    @property
+    def report(self) -> dict[str, Any]:
+        loaded: dict[str, Any] = json.loads(self.out)
+        return loaded
+
+
+Diff = Callable[..., Ran]
+
+
+@pytest.fixture
+def diff(repository: Callable[..., Checkout], capfd: pytest.CaptureFixture[str], helm: str, kustomize: str) -> Diff:
+    """Commit ``base``, then ``head`` on a branch, and compare them: JSON unless the options say otherwise."""
+
+    def compare(base: Mapping[str, str | None], head: Mapping[str, str | None], *options: str) -> Ran:
+        checkout = repository(base)
+        checkout.git("remote", "add", "origin", URL)
+        checkout.git("switch", "--quiet", "--create", "feature")
+        checkout.commit(head)
+        shown = () if "--format" in options else ("--format", "json")
+        code = run(["diff", "--repo", str(checkout.path), "--base", "main", "--head", "feature", *shown, *options])
+        captured = capfd.readouterr()
+        assert "Traceback" not in captured.err
+        return Ran(code, captured.out, captured.err)
+
+    return compare
+
+
+def statuses(ran: Ran) -> dict[str, str]:
+    return {target["id"]: target["status"] for target in ran.report["targets"]}
+
+
+def reasons(ran: Ran) -> dict[str, str]:
+    return {entry["id"]: entry["reason"] for entry in ran.report["not_rendered"]}
+
+
+def test_one_changed_value_is_one_changed_field(diff: Diff) -> None:
+    base = {**CHART, "apps/web.yaml": application()}
+    ran = diff(base, {"chart/values.yaml": CHART["chart/values.yaml"].replace("replicas: 2", "replicas: 3")})
+    assert ran.code == 0
+    (change,) = ran.report["changes"]
+    assert (change["kind"], change["namespace"], change["name"]) == ("Deployment", "web", "web")
+    assert change["fields"] == [{"path": "spec.replicas", "before": 2, "after": 3}]
+    assert change["targets"] == ["apps/web.yaml#web"]
+    assert ran.report["counts"] | {"added": 0, "changed": 1, "removed": 0} == ran.report["counts"]
+
+
+def test_exit_code_tells_whether_anything_changes(diff: Diff) -> None:
+    base = {**CHART, "apps/web.yaml": application()}
+    assert diff(base, {"README.md": "hello\n"}, "--exit-code").code == 0
+
+
+def test_exit_code_is_one_for_a_change(diff: Diff) -> None:
+    base = {**CHART, "apps/web.yaml": application()}
+    assert diff(base, {"chart/values.yaml": "replicas: 5\nimage: {repository: a, tag: b}\n"}, "--exit-code").code == 1
+
+
+def test_a_target_that_nothing_touches_is_not_rendered(diff: Diff) -> None:
+    broken = {"chart/templates/bad.yaml": '{{ fail "this would be noticed" }}'}
+    ran = diff({**CHART, **broken, "apps/web.yaml": application()}, {"docs/a.md": "x"})
+    assert (ran.code, statuses(ran)["apps/web.yaml#web"]) == (0, "unchanged")
+    assert ran.report["counts"]["rendered"] == 0
+
+
+def test_a_template_added_to_a_chart_of_the_repository_shows_in_every_application_of_it(diff: Diff) -> None:
+    base = {**CHART, "apps/a.yaml": application("a"), "apps/b.yaml": application("b")}
+    ran = diff(base, {"chart/templates/c.yaml": "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: c}\ndata: {k: v}\n"})
+    assert ran.report["counts"]["added"] == 2
+
+
+def test_a_broken_head_is_a_failure_and_no_mass_deletion(diff: Diff) -> None:
+    base = {
+        **CHART,
+        "apps/web.yaml": application(),
+        "ok/a.yaml": "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: a}\n",
+    }
+    ran = diff(base, {"chart/templates/deployment.yaml": "{{ .Values.x.y.z }}",
+                      "ok/a.yaml": "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: a}\ndata: {k: v}\n"})  # fmt: skip
+    assert ran.code == 3
+    assert statuses(ran) == {"apps/web.yaml#web": "failed", "directory:apps": "unchanged", "directory:ok": "changed"}
+    assert ran.report["counts"]["removed"] == 0
+    assert "deployment.yaml" in reasons(ran)["apps/web.yaml#web"]
+
+
+def test_a_broken_application_file_does_not_remove_its_application(diff: Diff) -> None:
+    ran = diff({**CHART, "apps/web.yaml": application()}, {"apps/web.yaml": application().replace("spec:", "spec: [")})
+    assert ran.code == 3
+    assert statuses(ran)["apps/web.yaml#web"] == "failed"
+    assert ran.report["counts"]["removed"] == 0
+
+
+def test_a_mended_base_is_no_mass_addition(diff: Diff) -> None:
+    ran = diff({**CHART, "apps/web.yaml": application(), "chart/templates/bad.yaml": "{{ fail \"x\" }}"},
+               {"chart/templates/bad.yaml": None})  # fmt: skip
+    assert statuses(ran)["apps/web.yaml#web"] == "failed"
+    assert ran.report["counts"]["added"] == 0
+    assert reasons(ran)["apps/web.yaml#web"].startswith("base side: ")
+
+
+def test_a_missing_value_file_is_named(diff: Diff) -> None:
+    ran = diff({**CHART, "apps/web.yaml": application()},
+               {"apps/web.yaml": application(extra="    helm: {valueFiles: [values-prod.yaml]}\n")})  # fmt: skip
+    assert ran.code == 3
+    assert "values-prod.yaml" in reasons(ran)["apps/web.yaml#web"]
+
+
+def test_duplicate_keys_in_an_application_are_an_error(diff: Diff) -> None:
+    twice = application().replace("    path: chart\n", "    path: chart\n    path: other\n")
+    ran = diff({**CHART, "apps/web.yaml": application()}, {"apps/web.yaml": twice})
+    assert ran.code == 3
+    assert any("path" in reason for reason in reasons(ran).values())
+
+
+def deep(levels: int) -> str:
+    return "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: deep}\nx: " + "[" * levels + "]" * levels + "\n"
+
+
+BOMB = (
+    "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: bomb}\na: &a [x, x, x, x, x, x, x, x, x]\n"
+    + "".join(f"{b}: &{b} [{', '.join([f'*{a}'] * 9)}]\n" for a, b in zip("abcdefgh", "bcdefghi", strict=True))
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("document", [deep(1000), deep(100_000), BOMB], ids=["deep", "very deep", "bomb"])
+def test_a_hostile_document_fails_alone_and_soon(diff: Diff, document: str) -> None:
+    base = {
+        "ok/a.yaml": "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: a}\n",
+        "bad/a.yaml": "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: deep}\n",
+    }
+    ran = diff(base, {"bad/a.yaml": document, "ok/a.yaml": base["ok/a.yaml"] + "data: {k: v}\n"})
+    assert ran.code == 3
+    assert statuses(ran) == {"directory:bad": "failed", "directory:ok": "changed"}
+
+
+def test_a_chart_that_never_ends_is_stopped(diff: Diff) -> None:
+    endless = '{{- range until 100000 }}{{- range until 100000 }}{{- $_ := sha256sum "x" }}{{- end }}{{- end }}'
+    settings = {".gitops-bot.yaml": "version: 1\nrender: {timeout: 2s}\n"}
+    ran = diff({**CHART, **settings, "apps/web.yaml": application()}, {"chart/templates/endless.yaml": endless})
+    assert ran.code == 3
+    assert "2 s" in reasons(ran)["apps/web.yaml#web"]
+
+
+def test_a_jq_filter_that_never_ends_is_stopped(diff: Diff) -> None:
+    ignored = "  ignoreDifferences: [{group: apps, kind: Deployment, jqPathExpressions: ['[range(infinite)]']}]\n"
+    ran = diff({**CHART, "apps/web.yaml": application(spec=ignored)},
+               {"chart/values.yaml": "replicas: 3\nimage: {repository: a, tag: b}\n"})  # fmt: skip
+    assert ran.code == 3
+    assert "jq" in reasons(ran)["apps/web.yaml#web"]
+
+
+def test_ignored_differences_are_hidden_and_counted(diff: Diff) -> None:
+    ignored = "  ignoreDifferences: [{group: apps, kind: Deployment, jsonPointers: [/spec/replicas]}]\n"
+    ran = diff({**CHART, "apps/web.yaml": application(spec=ignored)},
+               {"chart/values.yaml": CHART["chart/values.yaml"].replace("replicas: 2", "replicas: 3")})  # fmt: skip
+    (change,) = ran.report["changes"]
+    assert (change["bucket"], change["hidden"], change["fields"]) == ("ignored", 1, [])
+    assert ran.report["counts"]["changed"] == 0
+
+
+SECRET = "apiVersion: v1\nkind: Secret\nmetadata: {name: s}\nstringData: {password: %s}\n"
+
+
+@pytest.mark.parametrize("format_", ["text", "markdown", "json"])
+def test_a_secret_shows_that_it_changed_and_never_what(diff: Diff, format_: str, tmp_path: Path) -> None:
+    ran = diff({"s/a.yaml": SECRET % "hunter2-old"}, {"s/a.yaml": SECRET % "hunter2-new"}, "--format", format_,
+               "--cache", str(tmp_path / "cache"))  # fmt: skip
+    assert ran.code == 0
+    assert "changed" in ran.out
+    kept = b"".join(path.read_bytes() for path in (tmp_path / "cache").rglob("*") if path.is_file())
+    for text in (ran.out, ran.err, kept.decode("latin-1")):
+        assert "hunter2" not in text
+        assert "aHVudGVyMi" not in text
+
+
+def test_a_moved_folder_is_no_change(diff: Diff) -> None:
+    manifest = "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: a}\ndata: {k: v}\n"
+    ran = diff({"old/kustomization.yaml": "resources: [a.yaml]\n", "old/a.yaml": manifest},
+               {"old/kustomization.yaml": None, "old/a.yaml": None,
+                "new/kustomization.yaml": "resources: [a.yaml]\n", "new/a.yaml": manifest})  # fmt: skip
+    assert ran.report["changes"] == []
+    (target,) = ran.report["targets"]
+    assert (target["id"], target["moved_from"]) == ("kustomize:new", "kustomize:old")
+
+
+def test_a_kustomization_that_names_a_missing_file_fails(diff: Diff) -> None:
+    base = {
+        "k/kustomization.yaml": "resources: [a.yaml]\n",
+        "k/a.yaml": "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: a}\n",
+    }
+    ran = diff(base, {"k/kustomization.yaml": "resources: [a.yaml, gone.yaml]\n"})
+    assert (ran.code, ran.report["counts"]["removed"]) == (3, 0)
+    assert "gone.yaml" in reasons(ran)["kustomize:k"]
+
+
+def test_what_follows_a_tag_reaches_its_environment_later(diff: Diff) -> None:
+    settings = "version: 1\nenvironments:\n  staging: {branch: main}\n  production: {tag: 'v*', protected: true}\n"
+    base = {**CHART, ".gitops-bot.yaml": settings, "apps/web.yaml": application(extra="    targetRevision: v*\n")}
+    ran = diff(base, {"chart/values.yaml": CHART["chart/values.yaml"].replace("replicas: 2", "replicas: 3")})
+    (target,) = [each for each in ran.report["targets"] if each["kind"] == "Application"]
+    assert target["reaches"] == "production (v*)"
+
+
+def test_an_app_of_apps_shows_its_children_once(diff: Diff) -> None:
+    base = {**CHART, "parent/kustomization.yaml": "resources: [web.yaml]\n", "parent/web.yaml": application(),
+            "root.yaml": application("root", "parent")}  # fmt: skip
+    ran = diff(base, {"chart/values.yaml": CHART["chart/values.yaml"].replace("replicas: 2", "replicas: 3")})
+    assert statuses(ran) == {"parent/web.yaml#web": "changed", "root.yaml#root": "unchanged", "directory:": "unchanged"}
+    assert ran.report["counts"]["changed"] == 1
+
+
+def test_a_parent_that_patches_its_child_decides(diff: Diff) -> None:
+    patch = "patches:\n- target: {kind: Application}\n  patch: |\n    - {op: add, path: /spec/source/helm, value: {parameters: [{name: replicas, value: '7'}]}}\n"
+    base = {**CHART, "parent/kustomization.yaml": "resources: [web.yaml]\n", "parent/web.yaml": application(),
+            "root.yaml": application("root", "parent")}  # fmt: skip
+    ran = diff(base, {"parent/kustomization.yaml": "resources: [web.yaml]\n" + patch})
+    fields = {(change["kind"], field["path"]): (field.get("before"), field.get("after"))
+              for change in ran.report["changes"] for field in change["fields"]}  # fmt: skip
+    assert fields["Deployment", "spec.replicas"] == (2, 7)
+    assert ("Application", "spec.source.helm") in {(kind, path[:16]) for kind, path in fields}
+
+
+def test_the_same_bytes_come_out_every_time(
+    diff: Diff, tmp_path: Path, repository: Callable[..., Checkout], capfd: pytest.CaptureFixture[str]
+) -> None:
+    base = {**CHART, **{f"apps/{n}.yaml": application(f"web-{n}") for n in range(6)}}
+    first = diff(
+        base, {"chart/values.yaml": "replicas: 9\nimage: {repository: a, tag: b}\n"}, "--cache", str(tmp_path / "c")
+    )
+    again = run(
+        [
+            "diff",
+            "--repo",
+            str(tmp_path / "repository"),
+            "--base",
+            "main",
+            "--head",
+            "feature",
+            "--format",
+            "json",
+            "--cache",
+            str(tmp_path / "c"),
+        ]
+    )
+    assert again == first.code
+    assert capfd.readouterr().out == first.out
+
+
+def test_wrong_calls_say_what_to_do(diff: Diff, tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    assert run(["diff", "--repo", str(tmp_path)]) == 5
+    assert "is not a Git repository" in capfd.readouterr().err
+    assert diff({"a": "b"}, {}, "--base", "nowhere").code == 2
+    assert run(["diff", "--repo", str(tmp_path / "repository"), "--base", "main", "--app", "wbe"]) == 2
+    assert "--app wbe matches no target" in capfd.readouterr().err
+    assert run(["diff", "--frmat", "json"]) == 2
+
+
+def test_an_output_file_is_written_whole_or_not_at_all(diff: Diff, tmp_path: Path) -> None:
+    ran = diff({"a": "b"}, {"a": "c"}, "--output", str(tmp_path / "report.json"))
+    assert ran.out == ""
+    assert json.loads((tmp_path / "report.json").read_text())["schemaVersion"] == "1"
+
+
+def test_an_output_file_that_cannot_be_written_is_said(diff: Diff, tmp_path: Path) -> None:
+    ran = diff({"a": "b"}, {"a": "c"}, "--output", str(tmp_path / "missing" / "report.json"))
+    assert ran.code == 2
+    assert "cannot write" in ran.err
+
+
+def test_broken_settings_are_told_all_at_once(diff: Diff) -> None:
+    ran = diff({".gitops-bot.yaml": "version: 2\nrendr: {}\n"}, {"a": "c"})
+    assert ran.code == 2
+    assert "rendr" in ran.err
+    assert "version" in ran.err
