@@ -28,7 +28,7 @@ def gather(inputs: Inputs, mount: Mount, directory: str, place: str, fetcher: Fe
     warnings: list[str] = []
     placed: dict[tuple[str, str], str] = {}
     for entry in dependencies(mount, directory):
-        name, version, repository = entry
+        name, version, _ = entry
         if name in vendored or (name, version) in placed:
             continue
         target = f"{place}/charts/{name}"

@@ -71,7 +71,7 @@ def arguments(
     if kube_version := options.kube_version or context.capabilities.kube_version:
         found += ["--kube-version", kube_version]
     for flag, force_string in (("--set", False), ("--set-string", True)):
-        for name, value in _last(options.parameters, force_string).items():
+        for name, value in _last(options.parameters, force_string=force_string).items():
             found += [flag, f"{name}={escape_commas(substitute(value, environment))}"]
     for name, path in files.items():
         found += ["--set-file", f"{name}={escape_commas(path)}"]
@@ -79,13 +79,12 @@ def arguments(
         found += ["--values", path]
     for api_version in options.api_versions or context.capabilities.api_versions:
         found += ["--api-versions", api_version]
-    if not options.skip_crds:
-        found.append("--include-crds")
-    if options.skip_schema_validation:
-        found.append("--skip-schema-validation")
-    if options.skip_tests:
-        found.append("--skip-tests")
-    return tuple(found)
+    flags = {
+        "--include-crds": not options.skip_crds,
+        "--skip-schema-validation": options.skip_schema_validation,
+        "--skip-tests": options.skip_tests,
+    }
+    return (*found, *(flag for flag, given in flags.items() if given))
 
 
 def escape_commas(value: str) -> str:
@@ -96,7 +95,7 @@ def escape_commas(value: str) -> str:
     return "".join(part + ("," if part.endswith("\\") else "\\,") for part in parts[:-1]) + parts[-1]
 
 
-def _last(parameters: tuple[HelmParameter, ...], force_string: bool) -> dict[str, str]:
+def _last(parameters: tuple[HelmParameter, ...], *, force_string: bool) -> dict[str, str]:
     return {item.name: item.value for item in parameters if item.force_string == force_string}
 
 

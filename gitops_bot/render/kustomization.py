@@ -7,7 +7,6 @@ this against the real commands.
 from __future__ import annotations
 
 import posixpath
-import re
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Literal, NamedTuple
 
@@ -36,7 +35,6 @@ _LISTS: Mapping[str, Kind] = {
 """Fields that are lists of references, in lower case: kustomize's decoder takes names in any case."""
 _WITH_PATH = frozenset(("patches", "patchesjson6902", "replacements"))
 _GENERATORS = frozenset(("configmapgenerator", "secretgenerator"))
-_TAGGED = re.compile(r"(.*):([A-Za-z0-9._-]*|\*)", re.DOTALL)
 _KEEP = "*"
 
 
@@ -44,8 +42,8 @@ class Reference(NamedTuple):
     """One reference in a kustomization, where it stands so that it can be rewritten."""
 
     kind: Kind
-    """``resource`` a file or directory, ``component`` a directory, ``file`` a file, ``source`` a file with ``key=`` before
-    it, ``patch`` a file or the patch itself, ``plugin`` a file, a directory or the plugin's configuration itself."""
+    """``resource`` a file or directory, ``component`` a directory, ``file`` a file, ``source`` a file with ``key=``
+    before it, ``patch`` a file or the patch itself, ``plugin`` a file, a directory or the configuration itself."""
     holder: Any
     """The list or mapping it is in."""
     key: Any
@@ -107,16 +105,7 @@ def apply(
         found["images"] = _images(found.get("images"), [substitute(image, environment) for image in options.images])
     if options.replicas:
         found["replicas"] = _replicas(found.get("replicas"), options)
-    if options.common_labels:
-        labels = {key: substitute(value, environment) for key, value in options.common_labels.items()}
-        _label(found, labels, options)
-    if options.common_annotations:
-        annotations = dict(options.common_annotations)
-        if options.common_annotations_envsubst:
-            annotations = {key: substitute(value, environment) for key, value in annotations.items()}
-        found["commonAnnotations"] = _merged(
-            found.get("commonAnnotations"), annotations, options.force_common_annotations, "annotation"
-        )
+    _mark(found, options, environment)
     if options.namespace:
         found["namespace"] = options.namespace
     if options.patches:
@@ -125,6 +114,19 @@ def apply(
     if options.components:
         found["components"] = _components(found.get("components"), options, exists)
     return found
+
+
+def _mark(found: dict[str, Any], options: KustomizeOptions, environment: Mapping[str, str]) -> None:
+    """Write labels and annotations."""
+    if options.common_labels:
+        labels = {key: substitute(value, environment) for key, value in options.common_labels.items()}
+        _label(found, labels, options)
+    if options.common_annotations:
+        annotations = dict(options.common_annotations)
+        if options.common_annotations_envsubst:
+            annotations = {key: substitute(value, environment) for key, value in annotations.items()}
+        force = options.force_common_annotations
+        found["commonAnnotations"] = _merged(found.get("commonAnnotations"), annotations, "annotation", force=force)
 
 
 def _components(present: Any, options: KustomizeOptions, exists: Callable[[str], bool]) -> list[str]:
@@ -163,20 +165,18 @@ def parse_image(argument: str) -> dict[str, str]:
     Raises RenderError for anything else.
     """
     name, equals, value = argument.partition("=")
-    rest = value if equals else argument
-    image, at, digest = rest.partition("@")
-    tagged = _TAGGED.fullmatch(image)
-    tag = ""
-    if tagged:
-        image, tag = tagged.groups()
-    if not (equals and rest) and not at and not tagged:
+    rest, at, digest = (value if equals else argument).partition("@")
+    folder, slash, last = rest.rpartition("/")
+    last, colon, tag = last.partition(":")
+    if not (equals or at or colon):
         raise RenderError(
             f"the image {argument} has neither a new name, nor a tag, nor a digest",
             hint="write name=new:tag, name:tag or name@digest in spec.source.kustomize.images",
         )
+    image = {"newTag": tag, "digest": digest}
     if equals:
-        return {"name": name, "newName": image, "newTag": tag, "digest": digest}
-    return {"name": image, "newTag": tag, "digest": digest}
+        return {"name": name, "newName": f"{folder}{slash}{last}", **image}
+    return {"name": f"{folder}{slash}{last}", **image}
 
 
 def _replicas(present: Any, options: KustomizeOptions) -> list[dict[str, Any]]:
@@ -189,7 +189,8 @@ def _replicas(present: Any, options: KustomizeOptions) -> list[dict[str, Any]]:
                 f"the replicas of {replica.name} are no number", hint="correct spec.source.kustomize.replicas"
             ) from None
     kept = [item for item in present or [] if not (isinstance(item, dict) and item.get("name") in wanted)]
-    return [*kept, *({"name": name, "count": count} for name, count in wanted.items())]
+    found = [{"name": name, "count": count} for name, count in wanted.items()]
+    return sorted([*kept, *found], key=lambda item: str(item.get("name", "")) if isinstance(item, dict) else "")
 
 
 def _label(found: dict[str, Any], labels: Mapping[str, str], options: KustomizeOptions) -> None:
@@ -198,13 +199,13 @@ def _label(found: dict[str, Any], labels: Mapping[str, str], options: KustomizeO
             raise RenderError(
                 "labelIncludeTemplates needs labelWithoutSelector", hint="set both in spec.source.kustomize, or neither"
             )
-        found["commonLabels"] = _merged(found.get("commonLabels"), labels, options.force_common_labels, "label")
+        found["commonLabels"] = _merged(found.get("commonLabels"), labels, "label", force=options.force_common_labels)
         return
     entries = list(found.get("labels") or [])
     for index, entry in enumerate(entries):
         same = bool(entry.get("includeTemplates")) == options.label_include_templates
         if not entry.get("includeSelectors") and same:
-            merged = _merged(entry.get("pairs"), labels, options.force_common_labels, "label")
+            merged = _merged(entry.get("pairs"), labels, "label", force=options.force_common_labels)
             entries[index] = {**entry, "pairs": merged}
             break
     else:
@@ -213,7 +214,7 @@ def _label(found: dict[str, Any], labels: Mapping[str, str], options: KustomizeO
     found["labels"] = entries
 
 
-def _merged(present: Any, wanted: Mapping[str, str], force: bool, what: str) -> dict[str, str]:
+def _merged(present: Any, wanted: Mapping[str, str], what: str, *, force: bool) -> dict[str, str]:
     found = dict(present or {})
     for key, value in wanted.items():
         if key in found and not force:

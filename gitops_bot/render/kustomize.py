@@ -36,7 +36,7 @@ def prepare(source: Source, mount: Mount, directory: str, environment: Mapping[s
     """
     options = source.kustomize or KustomizeOptions()
     arguments = build_arguments(context.build_options, options, context)
-    walk = _Walk(Inputs(), context.fetcher, "--enable-helm" in arguments)
+    walk = _Walk(Inputs(), context.fetcher, helm="--enable-helm" in arguments)
     walk.root(mount, directory, options=options, environment=environment)
     return Prepared(
         renderer="kustomize",
@@ -94,7 +94,7 @@ class _Root(NamedTuple):
 class _Walk:
     """Follows a kustomization to everything it reaches, and gathers it."""
 
-    def __init__(self, inputs: Inputs, fetcher: Fetcher, helm: bool) -> None:
+    def __init__(self, inputs: Inputs, fetcher: Fetcher, *, helm: bool) -> None:
         self.inputs = inputs
         self.inflates = False
         """Whether a Helm chart was met."""
@@ -136,13 +136,20 @@ class _Walk:
         changed = document
         if options is not None:
             changed = kustomization.apply(
-                document, options, environment or {}, lambda path: self._is_directory(mount, join(directory, path))
+                document,
+                options,
+                environment or {},
+                lambda path: remote.parse(path) is not None or self._is_directory(mount, join(directory, path)),
             )
-        written = self._references(here, changed, changed is not document and changed != document, plugin)
+        written = self._references(
+            here, changed, changed=changed is not document and changed != document, plugin=plugin
+        )
         if written is not None:
             self.inputs.own(mount.at(here.file), dump(written).encode())
 
-    def _references(self, here: _Root, document: dict[str, Any], changed: bool, plugin: bool) -> dict[str, Any] | None:
+    def _references(
+        self, here: _Root, document: dict[str, Any], *, changed: bool, plugin: bool
+    ) -> dict[str, Any] | None:
         """Gather what a kustomization refers to; returns it rewritten when it has to be, else None."""
         found = list(kustomization.references(document))
         charts = list(_charts(document))
@@ -151,7 +158,7 @@ class _Walk:
             found = list(kustomization.references(document))
             charts = list(_charts(document))
         for reference in found:
-            self._reference(here, reference, plugin)
+            self._reference(here, reference, plugin=plugin)
         for chart in charts:
             self._chart(here, chart)
         return document if changed else None
@@ -171,7 +178,7 @@ class _Walk:
 
     # -- references -----------------------------------------------------------------------------------------------
 
-    def _reference(self, here: _Root, reference: Reference, plugin: bool) -> None:
+    def _reference(self, here: _Root, reference: Reference, *, plugin: bool) -> None:
         value, key = reference.value, ""
         if reference.kind == "source":
             key, value = kustomization.split_source(value)
@@ -181,12 +188,12 @@ class _Walk:
             return
         if value.startswith("/"):
             raise RenderError(f"{here} names the absolute path {value}", hint="write it relative")
-        if self._local(here, reference, value, plugin):
+        if self._local(here, reference, value, plugin=plugin):
             return
         elsewhere = remote.parse(value)
         if elsewhere is None:
             raise RenderError(f"{here} names {value}, which is not there", hint="add it, or correct the reference")
-        new = self._bring(here, reference, elsewhere, plugin)
+        new = self._bring(here, reference, elsewhere, plugin=plugin)
         reference.holder[reference.key] = f"{key}={new}" if reference.kind == "source" else new
 
     def _found(self, here: _Root, value: str) -> bool:
@@ -195,7 +202,7 @@ class _Walk:
     def _exists(self, here: _Root, value: str) -> bool:
         return follow(here.mount, join(here.directory, value))[0] is not None
 
-    def _local(self, here: _Root, reference: Reference, value: str, plugin: bool) -> bool:
+    def _local(self, here: _Root, reference: Reference, value: str, *, plugin: bool) -> bool:
         """Gather a reference into the same tree; False when nothing is there."""
         path = join(here.directory, value)
         real = self.inputs.file(here.mount, path)
@@ -212,7 +219,7 @@ class _Walk:
         self.root(here.mount, real, named_by=str(here), plugin=plugin or reference.kind == "plugin")
         return True
 
-    def _bring(self, here: _Root, reference: Reference, elsewhere: remote.Remote, plugin: bool) -> str:
+    def _bring(self, here: _Root, reference: Reference, elsewhere: remote.Remote, *, plugin: bool) -> str:
         """Fetch what is elsewhere; returns the reference that means it in the scratch directory."""
         if elsewhere.is_file or reference.kind in ("file", "source", "patch"):
             self._files += 1
@@ -244,25 +251,26 @@ class _Walk:
         except YamlError as error:
             raise RenderError(f"{name}: {error}") from error
         for document in documents:
-            if not isinstance(document, dict):
+            if isinstance(document, dict):
+                self._configuration(here, document, name)
+
+    def _configuration(self, here: _Root, document: dict[str, Any], name: str) -> None:
+        kind, metadata = str(document.get("kind") or "unnamed"), document.get("metadata")
+        annotations = metadata.get("annotations") if isinstance(metadata, dict) else None
+        if any(key in (annotations or {}) for key in ("config.kubernetes.io/function", "config.k8s.io/function")):
+            raise NotRenderable(f"{name} runs the KRM function {kind}, and functions are never run")
+        if document.get("apiVersion") != "builtin":
+            raise NotRenderable(f"{name} runs the kustomize plugin {kind}, and plugins are never run")
+        for reference in kustomization.references(document):
+            value = reference.value
+            if reference.kind == "source":
+                value = kustomization.split_source(value)[1]
+            if reference.kind == "patch" and ("\n" in value or not self._exists(here, value)):
                 continue
-            kind, metadata = str(document.get("kind") or "unnamed"), document.get("metadata")
-            annotations = metadata.get("annotations") if isinstance(metadata, dict) else None
-            if any(key in (annotations or {}) for key in ("config.kubernetes.io/function", "config.k8s.io/function")):
-                raise NotRenderable(f"{name} runs the KRM function {kind}, and functions are never run")
-            if document.get("apiVersion") != "builtin":
-                raise NotRenderable(f"{name} runs the kustomize plugin {kind}, and plugins are never run")
-            for reference in kustomization.references(document):
-                if reference.kind == "source":
-                    value = kustomization.split_source(reference.value)[1]
-                else:
-                    value = reference.value
-                if reference.kind == "patch" and ("\n" in value or not self._exists(here, value)):
-                    continue
-                if not self._local(here, reference, value, plugin=False):
-                    raise RenderError(f"{name} names {value}, which is not there", hint="correct the reference")
-            if kind == "HelmChartInflationGenerator":
-                self._chart(here, _Chart(document, str(document.get("chartHome") or "charts")))
+            if value.startswith("/") or not self._local(here, reference, value, plugin=False):
+                raise RenderError(f"{name} names {value}, which is not there", hint="correct the reference")
+        if kind == "HelmChartInflationGenerator":
+            self._chart(here, _Chart(document, str(document.get("chartHome") or "charts")))
 
     def _chart(self, here: _Root, chart: _Chart) -> None:
         """Gather a chart that a kustomization inflates, from its chart home or from afar, and its value files."""

@@ -7,15 +7,25 @@ from gitops_bot.model.tree import Tree
 from gitops_bot.render import directory, helm, kustomize
 from gitops_bot.render.context import Context
 from gitops_bot.render.inputs import Mount
+from gitops_bot.render.notes import inspect
 from gitops_bot.render.prepared import Prepared
 from gitops_bot.render.source import directory_of, overridden, renderer_of
 from gitops_bot.render.substitute import build_environment
 
-__all__ = ["Context", "prepare"]
+__all__ = ["Context", "inspect", "plan", "prepare"]
 
 
 def prepare(source: Source, tree: Tree, context: Context) -> Prepared:
-    """A source, ready to render: the exact files the renderer may read, and its arguments.
+    """A source, ready to render: the exact files the renderer may read, its arguments, and what must be said of it.
+
+    Reads the content of every input once in a run; where many keys are wanted and few renders, ``plan`` the many and
+    ``inspect`` (render.notes) the few. Raises as ``plan`` does.
+    """
+    return inspect(plan(source, tree, context))
+
+
+def plan(source: Source, tree: Tree, context: Context) -> Prepared:
+    """The same without ``unstable`` and without warnings from the inputs' content; its key is the same.
 
     ``tree`` is the tree of the source's repository, or the unpacked chart when ``source.chart`` is set.
     Raises NotRenderable for what cannot be rendered here by its nature (a plugin, Jsonnet, a missing path, an LFS

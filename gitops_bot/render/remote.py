@@ -1,4 +1,4 @@
-"""What a kustomization names that is not in its repository: a file behind a URL, or a directory of another repository."""
+"""What a kustomization names elsewhere: a file behind a URL, or a directory of another repository."""
 
 from __future__ import annotations
 

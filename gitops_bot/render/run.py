@@ -1,8 +1,7 @@
-"""Running a prepared render: its files in a fresh private directory, the tool in a sealed environment, then no trace."""
+"""Running a prepared render: its files in a private directory, the tool in a sealed environment, then no trace."""
 
 from __future__ import annotations
 
-import contextlib
 import os
 import re
 import shutil

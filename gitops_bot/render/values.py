@@ -1,4 +1,4 @@
-"""Value files of a Helm source: which files, in which order, found as Argo CD finds them (application-semantics §2.15)."""
+"""Value files of a Helm source: which, in which order, found as Argo CD finds them (application-semantics §2.15)."""
 
 from __future__ import annotations
 
@@ -116,10 +116,10 @@ def expand(place: Place) -> list[Place]:
     pattern = _pattern(place.path)
     matches = [path for path in _files(mount, start, 0) if pattern.fullmatch(path)]
     whole = parts[-1] == "**"
-    return [Place(mount, path) for path in sorted(matches, key=lambda path: _order(path, whole))]
+    return [Place(mount, path) for path in sorted(matches, key=lambda path: _order(path, whole=whole))]
 
 
-def _order(path: str, whole: bool) -> tuple[list[str], str]:
+def _order(path: str, *, whole: bool) -> tuple[list[str], str]:
     """Parents before children; under a final ``**`` files and directories of one parent are in one order by name."""
     *above, name = path.split("/")
     return ([*above, name], "") if whole else (above, name)
