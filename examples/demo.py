@@ -22,7 +22,8 @@ kind: PodDisruptionBudget
 metadata:
   name: {{ include "churn-mlops.api" . }}
   labels:
-    {{- include "churn-mlops.labels" (dict "root" . "name" (include "churn-mlops.api" .) "component" "api") | nindent 4 }}
+    {{- $name := include "churn-mlops.api" . }}
+    {{- include "churn-mlops.labels" (dict "root" . "name" $name "component" "api") | nindent 4 }}
 spec:
   minAvailable: 2
   selector:
@@ -88,7 +89,7 @@ def git(repository: Path, *arguments: str) -> None:
     who = {
         f"GIT_{role}_{field}": value
         for role in ("AUTHOR", "COMMITTER")
-        for field, value in (("NAME", "Ada"), ("EMAIL", "ada@example.org"))
+        for field, value in (("NAME", "Ada"), ("EMAIL", "ada@example.org"), ("DATE", "2026-03-02T09:00:00+0000"))
     }
     sealed = {**os.environ, **who, "GIT_CONFIG_GLOBAL": os.devnull, "GIT_CONFIG_NOSYSTEM": "1"}
     subprocess.run(["git", *arguments], cwd=repository, env=sealed, check=True)
