@@ -8,7 +8,7 @@ from typing import Any
 
 import msgspec
 
-from gitops_bot.model.change import ResourceChange
+from gitops_bot.model.change import Bucket, ResourceChange
 from gitops_bot.model.report import Change, Report
 from gitops_bot.model.resource import ResourceKey
 from gitops_bot.review.headline import consequence
@@ -18,10 +18,8 @@ from gitops_bot.text.view import Block, Member
 _RANK = {"removed": 0, "changed": 1, "added": 2, "noise": 3, "ignored": 4}
 """Reading order: what is lost comes first."""
 
-_OWN_NAME_LINE = re.compile(
-    r"(?P<lead>[-+ ] *(?:- )?[\w./-]*(?:[nN]ame|namespace|app|instance|release)): (?P<value>[^\s]+)"
-)
-"""A diff line that may say no more than which object this is: ``+  name: web``, ``-    app: web``."""
+_NAMING_KEY = re.compile(r"(?:[nN]ame|namespace|app|instance|release)$")
+"""Keys whose line may say no more than which object this is: ``+  name: web``, ``-    app: web``."""
 
 
 def merge_changes(found: Iterable[tuple[str, ResourceChange]]) -> tuple[Change, ...]:
@@ -39,24 +37,26 @@ def merge_changes(found: Iterable[tuple[str, ResourceChange]]) -> tuple[Change, 
 
 
 def group_for_people(
-    report: Report, *, targets: Collection[str] | None = None, labels: Mapping[str, str] | None = None
-) -> dict[str, tuple[Block, ...]]:
+    report: Report,
+    *,
+    targets: Collection[str] | None = None,
+    buckets: Collection[Bucket] | None = None,
+    labels: Mapping[str, str] | None = None,
+) -> tuple[Block, ...]:
     """Make one block per distinct change, also across namespaces and names where everything else is equal.
 
-    ``targets`` limits it to what happens in these target ids (None: all); ``labels`` gives the readable name of an
-    id, the id itself where it has none. Returns blocks by bucket, in reading order; every pair of change and target
-    lands in exactly one member of one block.
+    ``targets`` limits it to what happens in these target ids, ``buckets`` to these buckets (None: all); ``labels``
+    gives the readable name of an id, the id itself where it has none. Returns blocks in reading order: removals first,
+    and of these the ones that take other things along. Every pair of change and target lands in exactly one member.
     """
     wanted = None if targets is None else frozenset(targets)
     groups: dict[str, list[tuple[Change, tuple[str, ...]]]] = {}
     for change in report.changes:
         ids = tuple(id_ for id_ in change.targets if wanted is None or id_ in wanted)
-        if ids:
+        if ids and (buckets is None or change.bucket in buckets):
             groups.setdefault(_identity_for_people(change), []).append((change, ids))
-    blocks: dict[str, list[Block]] = {}
-    for found in sorted(groups.values(), key=lambda found: _reading_position(found[0][0])):
-        blocks.setdefault(found[0][0].bucket, []).append(_block(found, labels or {}))
-    return {bucket: tuple(blocks[bucket]) for bucket in sorted(blocks, key=_RANK.__getitem__)}
+    ordered = sorted(groups.values(), key=lambda found: _reading_position(found[0][0]))
+    return tuple(_block(found, labels or {}) for found in ordered)
 
 
 def canonical(value: Any) -> str:
@@ -104,10 +104,9 @@ def _position(change: Change) -> tuple[str, str, str, str, str]:
     return (change.group, change.kind, change.namespace, change.name, change.targets[0])
 
 
-def _reading_position(change: Change) -> tuple[int, bool, tuple[str, str, str, str, str], str]:
-    """Order of blocks: removals first, and of these the ones that take other things along."""
-    harmless = not consequence(change.action, change.group, change.kind)
-    return (_RANK[change.bucket], harmless, _position(change), canonical(change))
+def _reading_position(change: Change) -> tuple[int, bool]:
+    """Order of blocks; those of one rank keep the report's order."""
+    return (_RANK[change.bucket], not consequence(change.action, change.group, change.kind))
 
 
 def _identity_for_people(change: Change) -> str:
@@ -131,8 +130,8 @@ def _identity_for_people(change: Change) -> str:
 
 def _anonymous(line: str, own: Mapping[str, str]) -> str:
     """Replace the value of a line that only names the object itself."""
-    found = _OWN_NAME_LINE.fullmatch(line)
-    return f"{found['lead']}: {own[found['value']]}" if found and found["value"] in own else line
+    lead, _, value = line.rpartition(": ")
+    return f"{lead}: {own[value]}" if value in own and _NAMING_KEY.search(lead) else line
 
 
 def _swap(value: Any, own: Mapping[str, str]) -> Any:

@@ -5,14 +5,17 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping
 
+from gitops_bot.model.change import Bucket
 from gitops_bot.model.report import Report, TargetReport
 from gitops_bot.review.counts import asides, buckets_of, phrase, visible
 from gitops_bot.review.group import group_for_people
 from gitops_bot.review.headline import compared_sentence, coverage, headline
 from gitops_bot.review.images import image_rows
-from gitops_bot.text.view import Block, Plan, Section, Verdict, View
+from gitops_bot.text.view import Plan, Section, Verdict, View
 
-_SHOWN_BUCKETS = ("removed", "changed", "added")
+_SHOWN: tuple[Bucket, ...] = ("removed", "changed", "added")
+_NOISE: tuple[Bucket, ...] = ("noise",)
+_IGNORED: tuple[Bucket, ...] = ("ignored",)
 
 
 def build_view(report: Report) -> View:
@@ -30,8 +33,8 @@ def build_view(report: Report) -> View:
         not_rendered=tuple(sorted(report.not_rendered, key=lambda entry: (not entry.failed, entry.id, entry.reason))),
         images=image_rows(report.changes, labels),
         sections=sections,
-        noise=_of_bucket(report, "noise", labels),
-        ignored=_of_bucket(report, "ignored", labels),
+        noise=group_for_people(report, buckets=_NOISE, labels=labels),
+        ignored=group_for_people(report, buckets=_IGNORED, labels=labels),
         warnings=tuple((labels[target.id], warning) for target in report.targets for warning in target.warnings),
         moved=tuple((labels[target.id], target.moved_from) for target in report.targets if target.moved_from),
         plans=tuple(
@@ -65,16 +68,10 @@ def _sections(report: Report, labels: Mapping[str, str]) -> tuple[Section, ...]:
     sections = []
     for reaches in _revisions(report):
         ids = _ids(report, reaches)
-        found = group_for_people(report, targets=ids, labels=labels)
-        blocks = tuple(block for bucket in _SHOWN_BUCKETS for block in found.get(bucket, ()))
+        blocks = group_for_people(report, targets=ids, buckets=_SHOWN, labels=labels)
         if blocks:
             sections.append(Section(reaches=reaches, phrase=phrase(buckets_of(report.changes, ids)), blocks=blocks))
     return tuple(sections)
-
-
-def _of_bucket(report: Report, bucket: str, labels: Mapping[str, str]) -> tuple[Block, ...]:
-    """Blocks of one folded bucket, at once and later alike."""
-    return group_for_people(report, labels=labels).get(bucket, ())
 
 
 def _later(report: Report) -> tuple[str, ...]:

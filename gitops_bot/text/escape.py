@@ -100,6 +100,11 @@ def md_text(text: str) -> str:
     return _unrecognised(visible(text), lambda part: _MARKUP.sub(r"\\\g<0>", part))
 
 
+def md_lines(text: str) -> str:
+    """Make Markdown prose of a message that may have several lines; they stay one item of a list or one cell."""
+    return "<br>".join(map(md_text, visible_lines(text.strip())))
+
+
 def _draw(sign: str) -> str:
     """Draw one character: itself when it is seen as it is."""
     code = ord(sign)

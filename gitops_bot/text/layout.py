@@ -7,7 +7,7 @@ import unicodedata
 from collections.abc import Iterator, Sequence
 from typing import Literal, NamedTuple
 
-from gitops_bot.text.escape import visible
+from gitops_bot.text.escape import visible, visible_lines
 from gitops_bot.text.shorten import GAP, MOST_LINES, shorten_diff, shorten_names
 from gitops_bot.text.view import Block, Section, View
 from gitops_bot.text.wording import (
@@ -103,7 +103,8 @@ def _not_rendered(view: View) -> Iterator[Line]:
     for entry in view.not_rendered:
         mark = Span("  ✗ ", "alarm") if entry.failed else Span("  ○ ", "warn")
         yield (mark, Span(visible(entry.id), "strong"))
-        yield _line(f"    {entry.reason}")
+        for line in visible_lines(entry.reason.strip()):
+            yield (Span(f"    {line}"),)
 
 
 def _losses(view: View) -> Iterator[Line]:
@@ -196,7 +197,8 @@ def _list(heading: str, style: Style, entries: Sequence[str]) -> Iterator[Line]:
         yield ()
         yield _line(f"{heading} ({len(entries)})", style or "strong")
         for entry in entries:
-            yield _line(f"  {entry}")
+            for index, line in enumerate(visible_lines(entry.strip())):
+                yield (Span(f"{'    ' if index else '  '}{line}"),)
 
 
 def _foot(view: View) -> Iterator[Line]:

@@ -8,12 +8,11 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from gitops_bot.text.escape import fence, html_text, md_cell_code, md_code, md_text
+from gitops_bot.text.escape import fence, html_text, md_cell_code, md_code, md_lines, md_text
 from gitops_bot.text.shorten import MOST_LINES, shorten_diff, shorten_names
 from gitops_bot.text.view import Block, Section, Verdict, View
 from gitops_bot.text.wording import (
     LOSSES,
-    SIGNS,
     apps,
     losses,
     objects,
@@ -27,6 +26,8 @@ if TYPE_CHECKING:
     from jinja2.sandbox import SandboxedEnvironment
 
 _ICONS: dict[Verdict, str] = {"none": "✅", "changes": "📝", "removals": "🗑️", "failed": "❌"}
+_DOTS = {"added": "🟢", "changed": "🟡", "removed": "🔴"}
+"""What stands before an action; the words ``added`` and ``removed`` are said as well."""
 _OPEN_BLOCKS = 3
 """Up to so many distinct changes are shown opened."""
 
@@ -94,7 +95,7 @@ def _block(block: Block, *, opened: bool, most_lines: int) -> str:
         "block",
         block=block,
         open=opened,
-        sign=SIGNS[block.action],
+        dot=_DOTS[block.action],
         title=title(block),
         remarks=(*said, *remarks(block)),
         lines=lines,
@@ -119,11 +120,11 @@ def _folded(heading: str, blocks: Sequence[Block]) -> str:
 
 
 def where(targets: Sequence[str]) -> str:
-    """Say where: ``in churn-staging``, ``in 12 apps: a, b and 10 more``."""
+    """Say where: ``churn-staging``, ``12 apps: a, b and 10 more``."""
     if len(targets) == 1:
-        return f"in {targets[0]}"
+        return targets[0]
     names, more = shorten_names(targets)
-    return f"in {apps(len(targets))}: {', '.join(names)}" + (f" and {more} more" if more else "")
+    return f"{apps(len(targets))}: {', '.join(names)}" + (f" and {more} more" if more else "")
 
 
 def _fill(template: str, **values: Any) -> str:
@@ -146,6 +147,6 @@ def _environment() -> SandboxedEnvironment:
         autoescape=False,  # what comes out is Markdown: every foreign value goes through a filter below
     )
     environment.filters.update(
-        code=md_code, cell_code=md_cell_code, prose=md_text, summary=html_text, where=where, apps=apps
+        code=md_code, cell_code=md_cell_code, prose=md_text, message=md_lines, summary=html_text, where=where, apps=apps
     )
     return environment

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from gitops_bot.text.escape import visible_lines
+from gitops_bot.text.escape import visible
 
 MOST_LINES = 200
 """Lines of one resource's diff that are shown; a longer diff is cut to this."""
@@ -13,7 +13,7 @@ MOST_LINES = 200
 GAP = "⋯"
 """Stands between two hunks, where unchanged lines are left out."""
 
-MOST_NAMES = 6
+MOST_NAMES = 4
 """Names of a list that are shown in a heading."""
 
 
@@ -43,13 +43,12 @@ def shorten_diff(diff: str, most: int = MOST_LINES) -> Shown:
 
     Hunk headers become a ``GAP`` between hunks: they number the lines of a text that nobody has.
     """
-    lines = visible_lines(diff) if diff else []
-    lines = [GAP if line.startswith("@@") else line for line in lines]
+    lines = [GAP if line.startswith("@@") else line for line in diff.removesuffix("\n").split("\n")] if diff else []
     if lines and lines[0] == GAP:
         del lines[0]
     rest = [line for line in lines[most:] if line != GAP]
     return Shown(
-        lines=tuple(lines[:most]),
+        lines=tuple(visible(line.replace("\t", "    ")) for line in lines[:most]),
         added=sum(line.startswith("+") for line in rest),
         removed=sum(line.startswith("-") for line in rest),
         left_out=len(rest),
