@@ -115,7 +115,7 @@ def open_workspace(repository: Repository, tree: Tree, wanted: Wanted) -> Iterat
 
 def _program(name: str) -> Program:
     tool = tool_door.find("helm" if name == "helm" else "kustomize")
-    return Program(tool.prefix, tool.label)
+    return Program(tool.prefix, tool.label.removeprefix(f"{tool.name} "))
 
 
 def _helm_prefix() -> tuple[str, ...]:

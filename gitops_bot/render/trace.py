@@ -16,23 +16,33 @@ class Reads(NamedTuple):
     """What was asked of a tree, with the answers."""
 
     entries: dict[str, str]
-    """Path → object id with mode, ``""`` where nothing was."""
+    """Path → mode and object id, ``""`` where nothing was. Of a directory only that it is one: its object id would
+    tell of files that were never asked for, so what depends on a directory's content must list it."""
     directories: dict[str, str]
     """Directory that was listed → its object id, ``""`` where nothing was."""
 
     def hold_on(self, tree: Tree) -> bool:
         """True when the tree gives the same answer to every question."""
         return all(_mark(tree.entry(path)) == mark for path, mark in self.entries.items()) and all(
-            _mark(tree.entry(path)) == mark for path, mark in self.directories.items()
+            _content(tree.entry(path)) == mark for path, mark in self.directories.items()
         )
 
     def files(self) -> Iterator[str]:
         """The files, links and submodules that were asked for by path and were there."""
-        return (path for path, mark in self.entries.items() if mark and not mark.startswith("040000 "))
+        return (path for path, mark in self.entries.items() if mark and mark != _DIRECTORY)
+
+
+_DIRECTORY = "directory"
 
 
 def _mark(entry: Entry | None) -> str:
-    return f"{entry.mode} {entry.oid}" if entry else ""
+    if entry is None:
+        return ""
+    return _DIRECTORY if entry.is_directory else f"{entry.mode} {entry.oid}"
+
+
+def _content(entry: Entry | None) -> str:
+    return entry.oid if entry else ""
 
 
 class TracedTree(Tree):
@@ -52,10 +62,10 @@ class TracedTree(Tree):
 
     def below(self, directory: str) -> Iterator[str]:
         """As ``Tree.below``, remembered as one question about the whole directory."""
-        self.reads.directories[directory] = _mark(self._tree.entry(directory))
+        self.reads.directories[directory] = _content(self._tree.entry(directory))
         return self._tree.below(directory)
 
     def children(self, directory: str) -> Iterator[str]:
         """As ``Tree.children``, remembered as one question about the whole directory."""
-        self.reads.directories[directory] = _mark(self._tree.entry(directory))
+        self.reads.directories[directory] = _content(self._tree.entry(directory))
         return self._tree.children(directory)

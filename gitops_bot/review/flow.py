@@ -11,6 +11,7 @@ import msgspec
 from gitops_bot.errors import RenderError
 from gitops_bot.manifests.compare import compare
 from gitops_bot.manifests.plan import plan_hash
+from gitops_bot.manifests.yaml import YamlError
 from gitops_bot.model.change import TargetChanges
 from gitops_bot.model.report import Compared, Report
 from gitops_bot.model.target import NotRendered, Target
@@ -116,6 +117,9 @@ def _compare(one: Pair, lost: _Lost, request: Request, doors: Doors) -> tuple[Ou
         plan, reason = _plan(one, streams[1], request)
     except RenderError as error:
         return _outcome(one, request, "failed"), _not_rendered(one.id, error, "", failed=True)
+    except YamlError as error:
+        unread = RenderError(f"what it renders to cannot be read: {error}")
+        return _outcome(one, request, "failed"), _not_rendered(one.id, unread, "", failed=True)
     status = "added" if one.base is None else "removed" if one.head is None else "changed"
     if status == "changed" and not changes.changes:
         status = "unchanged"

@@ -75,11 +75,15 @@ def _by_files(gone: Mapping[str, Preparation], new: Mapping[str, Preparation]) -
 
     before = {key: inputs(one) for key, one in gone.items()}
     after = {key: inputs(one) for key, one in new.items()}
+    users: dict[str, set[str]] = {}
+    for key, files in after.items():
+        for identity in files:
+            users.setdefault(identity, set()).add(key)
     scored = [
         (-share, old, fresh)
-        for old, first in before.items()
-        for fresh, second in after.items()
-        if gone[old].target.kind == new[fresh].target.kind and (share := _share(first, second)) >= _ALIKE
+        for old, files in before.items()
+        for fresh in {key for identity in files for key in users.get(identity, ())}
+        if gone[old].target.kind == new[fresh].target.kind and (share := _share(files, after[fresh])) >= _ALIKE
     ]
     return [_Match(gone[old], new[fresh]) for _, old, fresh in sorted(scored)]
 

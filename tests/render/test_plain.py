@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from gitops_bot.doors.git import Repository
 from gitops_bot.model.target import Target
-from gitops_bot.model.tree import Tree
 from gitops_bot.render import plain
 from tests.render.trees import tree_of
 
@@ -116,10 +114,3 @@ def test_files_that_something_else_reads_are_not_listed_again() -> None:
 )
 def test_a_manifest_is_told_by_its_top_level(content: bytes, expected: bool) -> None:
     assert plain.is_manifest(content) is expected
-
-
-def test_it_reads_a_real_repository(repository) -> None:  # type: ignore[no-untyped-def]  # the fixture's own type
-    home = repository({"deploy/a.yaml": MANIFEST})
-    with Repository(str(home)) as opened:
-        tree: Tree = opened.tree("HEAD")
-        assert ids(plain.directories(tree, ())) == ["directory:deploy"]

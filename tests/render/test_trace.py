@@ -32,3 +32,10 @@ def test_a_link_is_part_of_what_was_read() -> None:
     traced.read("link")
     assert not traced.reads.hold_on(tree_of(FILES, {"link": "other/c.yaml"}))
     assert set(traced.reads.files()) >= {"link", "web/a.yaml"}
+
+
+def test_that_a_directory_is_there_says_nothing_of_what_is_in_it() -> None:
+    traced = TracedTree(tree_of(FILES))
+    traced.read("web/sub/b.yaml")
+    assert traced.reads.hold_on(tree_of({**FILES, "web/new.yaml": "new"}))
+    assert not traced.reads.hold_on(tree_of({"web/a.yaml": "a", "web/sub": "a file now"}))
