@@ -126,6 +126,8 @@ class _Finder:
         return self.workshop.prepare(target, self.place.tree, self.place.capabilities(target), self.place.revision)
 
     def _yields_applications(self, preparation: Preparation) -> bool:
+        if preparation.target.kind == "Directory":
+            return False  # its files are what was searched for definitions in the first place
         for source in preparation.sources:
             self._look(source)
             if any(self._mentions.get(file.identity) for file in source.files):
