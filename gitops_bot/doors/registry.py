@@ -119,7 +119,7 @@ class Registry:
 
     def _get(self, place: Place, url: str, accept: str, *, pinned: bool = False, size: int = 0) -> http.Answer:
         def reach(asked: str) -> http.Reach:
-            if asked.startswith(f"{place.origin}/v2/{place.name}/"):
+            if _below(place, asked):
                 return "trusted"
             return self._pinned(asked) if pinned else "refused"
 
@@ -182,6 +182,14 @@ class Registry:
             )
         decoded = _decode(answer.body, _Token, place)
         return f"Bearer {decoded.token or decoded.access_token}"
+
+
+def _below(place: Place, url: str) -> bool:
+    """Whether a URL is part of this repository's own interface; never one with ``..`` in it."""
+    try:
+        return urls.parse(f"{place.origin}/v2/{place.name}").covers(urls.parse(url))
+    except ValueError:
+        return False
 
 
 def _origin(url: str) -> str:

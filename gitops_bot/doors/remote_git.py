@@ -70,6 +70,10 @@ class RemoteGit:
             oid, _, name = line.partition("\t")
             if _COMMIT.fullmatch(oid):
                 found[name] = oid
+        if not found:
+            raise FetchError(
+                f"{urls.shown(str(url))} has no branch: it is an empty repository or none", hint="check the URL"
+            )
         tags = {name: oid for name, oid in found.items() if name.startswith("refs/tags/") and not name.endswith("^{}")}
         return References(
             found.get("HEAD", ""),

@@ -119,7 +119,9 @@ def _keep_wanted(lines: list[bytes]) -> list[bytes] | None:
             kept.append(b"  -")
             line = b"    " + line[4:]  # noqa: PLW2901 (the first key of an item reads like the others)
         elif not line.startswith(b"    "):
-            if line.strip() and not line.lstrip().startswith(b"#"):
+            if not line.strip():
+                kept.extend([line] if keeping else [])
+            elif not line.lstrip().startswith(b"#"):
                 return None
             continue
         if line[4:5] not in (b" ", b"-", b"#", b""):

@@ -107,6 +107,8 @@ class Policy(NamedTuple):
     def _allows(self, place: Url, url: Url, kind: Kind) -> bool:
         if kind == "git":
             place, url = _git_form(place), _git_form(url)
+            if place.user and place.user != url.user:
+                return False
         if place.scheme != url.scheme or (self.exact and place.path != url.path):
             return False
         return place.covers(url)

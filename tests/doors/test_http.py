@@ -188,7 +188,9 @@ def test_a_public_place_gets_no_credential_and_must_have_a_public_address(
     assert public.get(url, lambda _: "public").body == b"there"
     assert "authorization" not in tls_server.seen[0].headers
     for address in ("127.0.0.1", "10.0.0.8", "169.254.169.254", "::1", "fd00::1", "::ffff:10.0.0.1", "224.0.0.1"):
-        private = http.Client(limits=QUICK, environment=environment, resolve=lambda _, found=address: ["1.1.1.1", found])
+        private = http.Client(
+            limits=QUICK, environment=environment, resolve=lambda _, found=address: ["1.1.1.1", found]
+        )
         with pytest.raises(FetchError, match="private address"):
             private.get(url, lambda _: "public")
     assert len(tls_server.seen) == 1

@@ -9,7 +9,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gitops_bot.render.semver import Range, Version, is_exact, is_version, newest
@@ -121,6 +121,7 @@ def test_every_form_means_what_helm_says(semver_compare) -> None:
 def test_random_ranges_mean_what_helm_says(semver_compare) -> None:
     collected: list[str] = []
 
+    @settings(deadline=None)
     @given(ranges())
     def collect(text: str) -> None:
         collected.append(text)
@@ -134,6 +135,7 @@ def test_random_ranges_mean_what_helm_says(semver_compare) -> None:
             assert ours(text) == answer, text
 
 
+@settings(deadline=None)
 @given(st.text(max_size=60))
 def test_any_text_is_a_range_or_a_value_error(text: str) -> None:
     try:
@@ -144,6 +146,7 @@ def test_any_text_is_a_range_or_a_value_error(text: str) -> None:
         assert any(character.isdigit() or character in "xX*" for character in text)
 
 
+@settings(deadline=None)
 @given(st.lists(st.sampled_from(VERSIONS), min_size=1), ranges())
 def test_the_newest_is_accepted_and_nothing_accepted_is_newer(names: list[str], text: str) -> None:
     chosen = newest(text, names)
