@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from typing import TYPE_CHECKING, Literal
 
 import click
@@ -35,9 +36,9 @@ def command(
 
     Says of each where it is defined, what it is rendered from and why it cannot be rendered, if so.
     """
-    from gitops_bot.cli.workspace import Wanted, open_workspace, refuse_unmatched  # noqa: PLC0415 - not for --help
-    from gitops_bot.doors.git import Repository  # noqa: PLC0415
-    from gitops_bot.text.listing import to_json, to_text  # noqa: PLC0415
+    from gitops_bot.cli.workspace import Wanted, open_workspace, refuse_unmatched
+    from gitops_bot.doors.git import Repository
+    from gitops_bot.text.listing import to_json, to_text
 
     wanted = Wanted(repo_urls=repo_urls, cache_dir=cache_dir, no_cache=no_cache, offline=offline)
     with Repository(repo) as repository:
@@ -47,14 +48,14 @@ def command(
             found = workspace.discover(tree, commit)
             refuse_unmatched(apps, [one.target for one in found.preparations.values()])
             listing = _listing(found, apps)
-    click.get_binary_stream("stdout").write(to_json(listing) if format_ == "json" else to_text(listing).encode())
+    sys.stdout.buffer.write(to_json(listing) if format_ == "json" else to_text(listing).encode())
     return 0
 
 
 def _listing(found: Discovery, globs: tuple[str, ...]) -> Listing:
     """What was found, as a value to be shown."""
-    from gitops_bot.model.listing import Listed, Listing  # noqa: PLC0415
-    from gitops_bot.render.select import is_selected  # noqa: PLC0415
+    from gitops_bot.model.listing import Listed, Listing
+    from gitops_bot.render.select import is_selected
 
     return Listing(
         targets=tuple(
@@ -78,8 +79,8 @@ def _listing(found: Discovery, globs: tuple[str, ...]) -> Listing:
 
 
 def _sources(one: Preparation) -> tuple[ListedSource, ...]:
-    from gitops_bot.model.listing import ListedSource  # noqa: PLC0415
-    from gitops_bot.model.url import shown  # noqa: PLC0415
+    from gitops_bot.model.listing import ListedSource
+    from gitops_bot.model.url import shown
 
     rendered = [source for source in one.target.sources if source.path is not None or source.chart]
     renderers: list[str] = [source.renderer for source in one.sources] or [""] * len(rendered)

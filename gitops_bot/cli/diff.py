@@ -50,10 +50,10 @@ def command(
     the head, and it says so. Exits with 0 when done, 1 with --exit-code and changes, 2 for wrong options or settings,
     3 when something selected could not be rendered.
     """
-    from gitops_bot.cli.workspace import Wanted  # noqa: PLC0415 - --help needs none of it
+    from gitops_bot.cli.workspace import Wanted
 
     wanted = Wanted(repo_urls=repo_urls, cache_dir=cache_dir, no_cache=no_cache, offline=offline)
-    clock = _Clock(timings)
+    clock = _Clock(wanted=timings)
     report = _review(repo, base, head, apps, wanted, clock, plans=format_ != "text")
     _write(report, format_, output)
     clock.mark("write")
@@ -66,11 +66,11 @@ def command(
 def _review(
     repo: str, base: str, head: str | None, apps: tuple[str, ...], wanted: Wanted, clock: _Clock, *, plans: bool
 ) -> Report:
-    from gitops_bot.cli.progress import Progress  # noqa: PLC0415
-    from gitops_bot.cli.workspace import open_workspace, refuse_unmatched  # noqa: PLC0415
-    from gitops_bot.doors.git import Repository, text_diff  # noqa: PLC0415
-    from gitops_bot.doors.jq import JqWorker  # noqa: PLC0415
-    from gitops_bot.review.flow import Doors, Request, review  # noqa: PLC0415
+    from gitops_bot.cli.progress import Progress
+    from gitops_bot.cli.workspace import open_workspace, refuse_unmatched
+    from gitops_bot.doors.git import Repository, text_diff
+    from gitops_bot.doors.jq import JqWorker
+    from gitops_bot.review.flow import Doors, Request, review
 
     clock.mark("start")
     with Repository(repo) as repository, Progress() as progress, JqWorker() as jq:
@@ -108,8 +108,8 @@ def _review(
 def _write(report: Report, format_: Format, output: str | None) -> None:
     """Show the report on standard output, or put it into a file, whole or not at all."""
     if output is None and format_ == "text":
-        from gitops_bot.review.view import build_view  # noqa: PLC0415
-        from gitops_bot.text import terminal  # noqa: PLC0415
+        from gitops_bot.review.view import build_view
+        from gitops_bot.text import terminal
 
         terminal.write(build_view(report), sys.stdout)
         return
@@ -117,34 +117,34 @@ def _write(report: Report, format_: Format, output: str | None) -> None:
     if output is not None:
         _replace(Path(output), content)
     else:
-        out = click.get_binary_stream("stdout")
+        out = sys.stdout.buffer
         out.write(content)
         out.flush()
 
 
 def _content(report: Report, format_: Format) -> bytes:
     if format_ == "json":
-        from gitops_bot.text.diff_json import encode_report  # noqa: PLC0415
+        from gitops_bot.text.diff_json import encode_report
 
         return encode_report(report)
-    from gitops_bot.review.view import build_view  # noqa: PLC0415
+    from gitops_bot.review.view import build_view
 
     view = build_view(report)
     if format_ == "markdown":
-        from gitops_bot.text.markdown import build_comment  # noqa: PLC0415
+        from gitops_bot.text.markdown import build_comment
 
         return build_comment(view).text.encode()
-    from gitops_bot.text.terminal import plain_text  # noqa: PLC0415
+    from gitops_bot.text.terminal import plain_text
 
     return plain_text(view).encode()
 
 
 def _replace(path: Path, text: bytes) -> None:
     """Write a file whole or not at all."""
-    import os  # noqa: PLC0415
-    import tempfile  # noqa: PLC0415
+    import os
+    import tempfile
 
-    from gitops_bot.errors import UsageError  # noqa: PLC0415
+    from gitops_bot.errors import UsageError
 
     try:
         handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}-")
@@ -157,7 +157,7 @@ def _replace(path: Path, text: bytes) -> None:
 
 
 def _umask() -> int:
-    import os  # noqa: PLC0415
+    import os
 
     mask = os.umask(0)
     os.umask(mask)
@@ -167,7 +167,7 @@ def _umask() -> int:
 class _Clock:
     """Where the time of a run went, told on standard error when asked for."""
 
-    def __init__(self, wanted: bool) -> None:
+    def __init__(self, *, wanted: bool) -> None:
         self._wanted = wanted
         self._last = time.perf_counter()
 

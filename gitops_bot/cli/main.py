@@ -96,7 +96,7 @@ def group(*, debug: bool) -> None:
 
 def main(args: Sequence[str] | None = None) -> NoReturn:
     """Run the program with ``args`` (None: the process's own) and exit with the code that ``errors`` documents."""
-    for number in (signal.SIGTERM, signal.SIGHUP):
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, _stop)
     sys.exit(run(sys.argv[1:] if args is None else args))
 
@@ -113,7 +113,6 @@ def run(args: Sequence[str]) -> int:
         _explain(error, sys.stderr)
         return error.exit_code
     except (KeyboardInterrupt, click.Abort):
-        _end_children()
         print("interrupted", file=sys.stderr)
         return _INTERRUPTED
     except BrokenPipeError:
@@ -171,16 +170,14 @@ def _traceback(error: BaseException) -> None:
 
 
 def _stop(number: int, _: FrameType | None) -> NoReturn:
-    """End as a signal asks, through every ``finally``: scratch directories go, and so do the programs we started."""
-    _end_children()
-    raise SystemExit(128 + number)
+    """End as a signal asks, through every ``finally``: scratch directories go, and so do the programs we started.
 
-
-def _end_children() -> None:
-    """End the programs that worker threads wait for, if there can be any."""
+    The programs go first: a pool's ``finally`` waits for its threads, and they wait for the programs.
+    """
     process = sys.modules.get("gitops_bot.doors.process")
     if process is not None:
         process.end_all()
+    raise KeyboardInterrupt if number == signal.SIGINT else SystemExit(128 + number)
 
 
 def _silence(stream: TextIO) -> None:

@@ -23,14 +23,14 @@ def repository(command: _Command) -> _Command:
 
 def selection(command: _Command) -> _Command:
     """``--app``."""
-    return click.option("--app", "apps", multiple=True, metavar="GLOB",
-                        help="Only targets whose name or id matches; !GLOB leaves out; may be repeated.")(command)  # fmt: skip
+    text = "Only targets whose name or id matches; !GLOB leaves out; may be repeated."
+    return click.option("--app", "apps", multiple=True, metavar="GLOB", help=text)(command)
 
 
 def cache(command: _Command) -> _Command:
     """``--cache``, ``--no-cache`` and ``--offline``."""
     for option in (
-        click.option("--offline", is_flag=True, help="Fetch nothing; use what the cache holds of sources from elsewhere."),
+        click.option("--offline", is_flag=True, help="Fetch nothing; sources from elsewhere come from the cache."),
         click.option("--no-cache", is_flag=True, help="Keep and use no renders."),
         click.option("--cache", "cache_dir", metavar="DIR", envvar="GITOPS_BOT_CACHE",
                      help="Where renders and fetched sources are kept.  [default: your cache directory]"),

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+
 import click
 
 from gitops_bot.cli import options
@@ -30,11 +32,11 @@ def command(
     Each target begins with a comment that names it. The values of Secrets are masked. Exits with 3 when something
     selected could not be rendered; the rest is printed all the same.
     """
-    from gitops_bot.cli.workspace import Wanted, open_workspace, refuse_unmatched  # noqa: PLC0415 - not for --help
-    from gitops_bot.doors.git import Repository  # noqa: PLC0415
-    from gitops_bot.manifests.mask import mask_stream  # noqa: PLC0415
-    from gitops_bot.render.select import is_selected  # noqa: PLC0415
-    from gitops_bot.text.escape import visible  # noqa: PLC0415
+    from gitops_bot.cli.workspace import Wanted, open_workspace, refuse_unmatched
+    from gitops_bot.doors.git import Repository
+    from gitops_bot.manifests.mask import mask_stream
+    from gitops_bot.render.select import is_selected
+    from gitops_bot.text.escape import visible
 
     wanted = Wanted(repo_urls=repo_urls, cache_dir=cache_dir, no_cache=no_cache, offline=offline)
     with Repository(repo) as repository:
@@ -45,7 +47,7 @@ def command(
             refuse_unmatched(apps, [one.target for one in found.preparations.values()])
             chosen = [one for one in found.preparations.values() if is_selected([one.target], apps)]
             failures = [] if apps else [(problem.id, problem.reason) for problem in found.problems]
-            out = click.get_binary_stream("stdout")
+            out = sys.stdout.buffer
             for preparation, rendering in workspace.workshop.render_in_order(chosen):
                 if rendering.error is not None:
                     failures.append((preparation.target.id, rendering.error.told))

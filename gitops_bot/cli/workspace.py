@@ -92,7 +92,7 @@ def open_workspace(repository: Repository, tree: Tree, wanted: Wanted) -> Iterat
         own = OwnUrls([*repository.remotes(), *_forge_urls(), *wanted.repo_urls, *settings.render.repositories])
 
         def remote() -> ClosableFetcher:
-            from gitops_bot.render.fetch import RemoteSources  # noqa: PLC0415 - its HTTP library costs 0.3 s
+            from gitops_bot.render.fetch import RemoteSources
 
             allow = settings.fetch.allow
             policy = Policy.from_named(named_sources(tree, own)) if allow is None else Policy.from_settings(allow)

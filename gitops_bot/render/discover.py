@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Collection, Iterable, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from fnmatch import fnmatchcase
 
 import msgspec
@@ -20,6 +21,9 @@ from gitops_bot.render.workshop import Preparation, Workshop
 
 _DEEPEST = 10
 """How many parents an Application may have above it (app of apps of apps …)."""
+
+_AT_ONCE = 8
+"""How many targets are prepared at once: preparing waits for sources from afar, where there are any."""
 
 _APPLICATION = re.compile(rb"""kind["']?\s*:\s*["']?Application(?:Set)?\b""")
 """What a file that can yield Applications contains: a cheap test that lets everything else go unrendered here."""
@@ -113,11 +117,9 @@ class _Finder:
 
     def add(self, targets: Iterable[Target], depth: int = 0) -> None:
         """Prepare targets, and add the Applications that they render."""
-        new: list[Preparation] = []
-        for target in unique(targets).values():
-            preparation = self._prepare(target)
-            self.found[target.id] = preparation
-            new.append(preparation)
+        with ThreadPoolExecutor(_AT_ONCE) as pool:
+            new = list(pool.map(self._prepare, unique(targets).values()))
+        self.found.update((one.target.id, one) for one in new)
         parents = [one for one in new if one.error is None and self._yields_applications(one)]
         if parents:
             self._add_children(parents, depth)

@@ -63,6 +63,16 @@ class Prepared(msgspec.Struct, frozen=True, kw_only=True):
             return ()
         return ("helm", "kustomize") if self.needs_helm else (self.renderer,)
 
+    @property
+    def kube_version(self) -> str:
+        """The Kubernetes version that charts are rendered for, ``""`` where helm's own default holds."""
+        for position, argument in enumerate(self.arguments):
+            if argument == "--kube-version":
+                return self.arguments[position + 1]
+            if argument.startswith("--helm-kube-version="):
+                return argument.partition("=")[2]
+        return ""
+
     def key(self, versions: Mapping[str, str]) -> str:
         """The cache key: SHA-256 (hexadecimal) over every input, option and the versions of the tools that run."""
         parts = (

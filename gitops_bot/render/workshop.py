@@ -146,7 +146,7 @@ class Workshop:
         try:
             return self._fetcher.git(source.repo_url, source.target_revision)
         except FetchError as error:
-            if source.path in tree:
+            if source.path is not None and source.path in tree:
                 hint = f"if it means this repository, say --repo-url {urls.shown(source.repo_url)}; else {error.hint}"
                 raise FetchError(error.message, hint=hint) from error
             raise

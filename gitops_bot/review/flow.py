@@ -17,7 +17,7 @@ from gitops_bot.model.report import Compared, Report
 from gitops_bot.model.target import NotRendered, Target
 from gitops_bot.render.discover import Discovery
 from gitops_bot.render.select import is_selected
-from gitops_bot.render.workshop import Preparation, Workshop
+from gitops_bot.render.workshop import Workshop
 from gitops_bot.review.pairs import Pair, pair
 from gitops_bot.review.report import Outcome, build_report, outcome_of
 
@@ -76,9 +76,23 @@ def review(base: Discovery, head: Discovery, request: Request, doors: Doors) -> 
         [outcomes[key] for key in sorted(outcomes)],
         compared=request.compared,
         not_rendered=failures,
-        notes=(),
+        notes=_kubernetes(affected),
         tools=doors.workshop.versions_used(),
     )
+
+
+def _kubernetes(pairs: Sequence[Pair]) -> list[str]:
+    """For which Kubernetes the charts that were rendered are meant: what a chart renders to depends on it."""
+    charts = [source for one in pairs if one.head is not None for source in one.head.sources if "helm" in source.tools]
+    versions = {source.kube_version for source in charts}
+    named = sorted(versions - {""})
+    notes = [f"charts were rendered for Kubernetes {', '.join(named)}"] if named else []
+    if "" in versions:
+        notes.append(
+            "charts were rendered for the Kubernetes version that helm assumes: neither a capability snapshot nor "
+            "render.kube_version names one"
+        )
+    return notes
 
 
 def _is_unaffected(one: Pair, workshop: Workshop) -> bool:

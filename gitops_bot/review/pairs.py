@@ -47,9 +47,11 @@ def pair(base: Mapping[str, Preparation], head: Mapping[str, Preparation]) -> li
     pairs = [Pair(base[key], head[key]) for key in base.keys() & head.keys()]
     gone = {key: one for key, one in base.items() if key not in head}
     new = {key: one for key, one in head.items() if key not in base}
-    for match in (*_by_name(gone, new), *_by_files(gone, new)):
-        if match.base.target.id in gone and match.head.target.id in new:
-            pairs.append(Pair(gone.pop(match.base.target.id), new.pop(match.head.target.id)))
+    pairs += [
+        Pair(gone.pop(match.base.target.id), new.pop(match.head.target.id))
+        for match in (*_by_name(gone, new), *_by_files(gone, new))
+        if match.base.target.id in gone and match.head.target.id in new
+    ]
     pairs += [Pair(one, None) for one in gone.values()] + [Pair(None, one) for one in new.values()]
     return sorted(pairs, key=lambda item: item.id)
 
