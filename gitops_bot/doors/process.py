@@ -77,6 +77,8 @@ def run(
     )
     _live.add(process)
     try:
+        if _ending.is_set():  # end_all may have looked at _live a moment too early
+            raise InterruptedError("this program is ending")
         _limit_memory(process.pid, limits.memory)
         stdout, stderr, stopped = _collect(process, stdin, limits)
     finally:
