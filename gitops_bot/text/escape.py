@@ -26,7 +26,7 @@ _MARKUP = re.compile(r"[\\`*_\[\]<>#!|~$&]")
 _HTML_MARKUP = re.compile(r"""[\\`*_\[\]<>#!|~$&"']""")
 """The same and what HTML reads."""
 
-_RECOGNISED = re.compile(r"@|#(?=\d)|(?i:\bGH)(?=-\d)|:(?=//)|(?i:\bwww)(?=\.)")
+_RECOGNISED = re.compile(r"@|#(?=\d)|(?i:GH)(?=-\d)|:(?=//)|(?i:www)(?=\.)")
 """Behind these GitHub sees a mention, an issue, a link; backslashes do not stop it."""
 
 _GAP = "&#8203;"

@@ -24,7 +24,7 @@ from gitops_bot.text.escape import (
 )
 
 GAP = "\u200b"
-RECOGNISED = re.compile(r"@\w|#\d|\bGH-\d|://|\bwww\.", re.IGNORECASE)
+RECOGNISED = re.compile(r"@\w|#\d|GH-\d|://|www\.", re.IGNORECASE)
 pieces = st.sampled_from(
     [
         "`",
