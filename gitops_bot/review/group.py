@@ -61,13 +61,15 @@ def group_for_people(
 
 def canonical(value: Any) -> str:
     """Write a value so that two are equal exactly when their texts are: types count, the order of map keys does not."""
+    if isinstance(value, str):
+        return repr(value)
+    if isinstance(value, list | tuple):
+        return f"[{','.join(map(canonical, value))}]"
     if isinstance(value, msgspec.Struct):
-        return canonical({name: getattr(value, name) for name in value.__struct_fields__})
+        return f"[{','.join(canonical(getattr(value, name)) for name in value.__struct_fields__)}]"
     if isinstance(value, dict):
         items = sorted((canonical(key), canonical(item)) for key, item in value.items())
         return "{" + ",".join(f"{key}:{item}" for key, item in items) + "}"
-    if isinstance(value, list | tuple):
-        return "[" + ",".join(canonical(item) for item in value) + "]"
     return repr(value)
 
 
@@ -117,13 +119,18 @@ def _identity_for_people(change: Change) -> str:
     """
     own = {change.name: "<name>", change.namespace: "<namespace>", change.renamed_from or "": "<former>"}
     own.pop("", None)
-    lines = [_anonymous(line, own) for line in change.diff.splitlines() if line[:1] in "+-"]
+    endings = tuple(f": {value}" for value in own)
+    lines = [
+        _anonymous(line, own) if line.endswith(endings) else line
+        for line in change.diff.split("\n")
+        if line.startswith(("+", "-"))
+    ]
     fields = [(field.path, _swap(field.before, own), _swap(field.after, own)) for field in change.fields]
     return canonical(
         (
             (change.action, change.bucket, change.group, change.kind, change.api_version, change.hook),
             (change.renamed_from is None, change.hidden, change.images),
-            (fields, change.noise, lines),
+            (fields, change.noise, "\n".join(lines)),
         )
     )
 

@@ -43,15 +43,18 @@ def shorten_diff(diff: str, most: int = MOST_LINES) -> Shown:
 
     Hunk headers become a ``GAP`` between hunks: they number the lines of a text that nobody has.
     """
-    lines = [GAP if line.startswith("@@") else line for line in diff.removesuffix("\n").split("\n")] if diff else []
-    if lines and lines[0] == GAP:
-        del lines[0]
-    rest = [line for line in lines[most:] if line != GAP]
+    text = diff.removesuffix("\n")
+    if text.startswith("@@"):
+        text = text.partition("\n")[2]
+    if not text:
+        return Shown(lines=(), added=0, removed=0, left_out=0)
+    lines = text.split("\n", most)
+    rest = "\n" + lines.pop() if len(lines) > most else ""
     return Shown(
-        lines=tuple(visible(line.replace("\t", "    ")) for line in lines[:most]),
-        added=sum(line.startswith("+") for line in rest),
-        removed=sum(line.startswith("-") for line in rest),
-        left_out=len(rest),
+        lines=tuple(GAP if line.startswith("@@") else visible(line.replace("\t", "    ")) for line in lines),
+        added=rest.count("\n+"),
+        removed=rest.count("\n-"),
+        left_out=rest.count("\n") - rest.count("\n@@"),
     )
 
 
