@@ -240,4 +240,3 @@ def _by_position(left: Sequence[int], right: Sequence[int]) -> list[tuple[int | 
     both = min(len(left), len(right))
     pairs: list[tuple[int | None, int | None]] = [(left[index], right[index]) for index in range(both)]
     return [*pairs, *((index, None) for index in left[both:]), *((None, index) for index in right[both:])]
-

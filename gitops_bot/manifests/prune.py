@@ -1,7 +1,7 @@
 """Leaving out of two large documents what is the same text in both, before they are parsed.
 
 A parser reads a few megabytes a second; cutting block mappings by their indentation and comparing the pieces as text is
-twenty times as fast. It is only done where the text is plain block style beyond doubt: anything else is parsed whole.
+many times as fast. It is only done where every line is plain block style beyond doubt: anything else is parsed whole.
 """
 
 from __future__ import annotations
@@ -18,50 +18,76 @@ WORTH = 64 * 1024
 KEPT_LINES = 4
 """Pieces up to this many lines are kept, which keeps names and other small values readable."""
 
-_KEY = re.compile(rb"([A-Za-z$_/][A-Za-z0-9$_./@-]*|\"[^\"\\\n]*\"|'[^'\n]*'):(?: +(.*))?")
-_BLOCK_SCALAR = re.compile(rb"[|>][+-]?[ \t]*(?:#.*)?")
-_UNSURE = re.compile(
+_LINE = re.compile(
     rb"""
-    ^\ *\t                                              # a tab in the indentation
-    | [^\n\r]\r[^\n]                                    # a lone carriage return, a line end to YAML
-    | \xc2\x85 | \xe2\x80[\xa8\xa9]                     # line ends to YAML 1.1
-    | (?:^|:|-|\?)\ +[&*!](?=\S)                        # anchors, aliases and tags
-    | ^[&*!] | ^\ *\?(?:\ |$) | ^\ *<<                  # explicit keys, merge keys
-    | ^\ *(?:-\ +)*(?:[^\s"'\#|>-][^\n]*?:\ +)?(?:
-        "(?:[^"\\\n]|\\.)*\\?$                          # a quoted text that does not end on its line
-        | '(?:[^'\n]|'')*$
-        | \{[^\n]*[^}\s\n]\s*$ | \[[^\n]*[^\]\s\n]\s*$  # a flow collection that does not
-        | [{\[]\s*$
+    (?P<dash>-(?:[ ]+|$))?
+    (?:
+      (?P<key>[A-Za-z0-9$_./][A-Za-z0-9$_./@-]*|"[A-Za-z0-9$_./@-]+"|'[A-Za-z0-9$_./@-]+') : (?=[ ]|$)[ ]*
+    )?
+    (?:
+      (?P<text>                                        # goes on in deeper lines
+        [|>][+-]?[0-9]?[+-]?[ ]*(?:[ ]\#.*)?
+        | (?: [^\s"'\#&*!|>%@`{}\[\],?:-] | [?:-](?=\S) ) .*
+      )
+      | (?P<closed>                                    # ends on its line
+        (?: "(?:[^"\\]|\\.)*" | '(?:[^']|'')*'
+          | \[ (?:[^][{}"'\#\\]|"(?:[^"\\]|\\.)*"|'[^']*')* \]
+          | \{ (?:[^][{}"'\#\\]|"(?:[^"\\]|\\.)*"|'[^']*')* \}
+        ) [ ]*(?:[ ]\#.*)?
+      )
+      | (?P<double> "(?:[^"\\]|\\.)*\\? )             # goes on to its closing quote
+      | (?P<single> '(?:[^']|'')* )
+      | (?:\#.*)?
     )
     """,
-    re.MULTILINE | re.VERBOSE,
+    re.VERBOSE,
 )
+_DOUBLE = re.compile(rb'(?:[^"\\]|\\.)*(?:\\?|(")[ ]*(?:[ ]#.*)?)')
+_SINGLE = re.compile(rb"(?:[^']|'')*(?:(')[ ]*(?:[ ]#.*)?)?")
+_QUOTED = {"double": _DOUBLE, "single": _SINGLE}
+_LINE_ENDS = (b"\r", b"\t", b"\xc2\x85", b"\xe2\x80\xa8", b"\xe2\x80\xa9", b"\xef\xbb\xbf")
+"""What YAML may take for a line end or indentation and this module does not."""
 
 
-class _Piece(NamedTuple):
-    """A key, or a list item, and everything under it: some lines of the text."""
+class _Node:
+    """A key, or a list item (key ``""``), with everything under it: some lines of the text."""
 
-    key: bytes
-    first: int
-    """Index of its first line."""
-    end: int
-    """Index behind its last line."""
+    __slots__ = ("children", "column", "end", "first", "key", "value")
+
+    def __init__(self, key: str, column: int, first: int, value: bytes | None) -> None:
+        self.key = key
+        self.column = column
+        """Of the key, or of the dash."""
+        self.first = first
+        """Index of its first line."""
+        self.end = first + 1
+        """Index behind its last line."""
+        self.value = value
+        """The value that stands on its line (or begins there), None when there is none."""
+        self.children: list[_Node] = []
 
 
-class _Text:
-    """One document as lines with their indentation."""
+class _Line(NamedTuple):
+    """What a line says."""
 
-    def __init__(self, text: bytes) -> None:
-        self.lines = text.split(b"\n")
-        if self.lines and not self.lines[-1]:
-            self.lines.pop()
-        self.indents = [len(line) - len(line.lstrip(b" ")) if line.strip() else -1 for line in self.lines]
+    column: int
+    dash: bool
+    key: str | None
+    key_column: int
+    value: bytes | None
+    open: str
+    """How the value may go on in deeper lines: ``text``, ``double``, ``single``; ``""`` where it may not."""
 
-    def same(self, one: _Piece, text: _Text, other: _Piece) -> bool:
-        """Whether two pieces have the same lines."""
-        return one.end - one.first == other.end - other.first and (
-            self.lines[one.first : one.end] == text.lines[other.first : other.end]
-        )
+
+class _Text(NamedTuple):
+    """A document as lines, and the tree of their indentation."""
+
+    lines: list[bytes]
+    root: _Node
+
+    def of(self, node: _Node) -> list[bytes]:
+        """A node's lines."""
+        return self.lines[node.first : node.end]
 
 
 def prune(before: bytes, after: bytes, worth: int = WORTH) -> tuple[dict[str, Any], dict[str, Any]] | None:
@@ -69,205 +95,239 @@ def prune(before: bytes, after: bytes, worth: int = WORTH) -> tuple[dict[str, An
 
     What was left out is ``yaml.Unchanged`` in both. ``worth`` is the size in bytes from which it is tried.
     """
-    if min(len(before), len(after)) < worth or _UNSURE.search(before) or _UNSURE.search(after):
+    if min(len(before), len(after)) < worth:
         return None
-    left, right = _Pruner(_Text(before), _Text(after)).run() or (b"", b"")
-    if not left:
+    known: dict[bytes, _Line | None] = {}
+    left = _read(before, known)
+    right = _read(after, known) if left else None
+    if left is None or right is None:
         return None
+    builder = _Builder(left, right)
     try:
-        old, new = (yaml.read_all(text, placeholders=True)[0] for text in (left, right))
-    except yaml.YamlError:
+        old, new = builder.mapping(left.root, right.root)
+        builder.fill()
+    except (_NotPlain, yaml.YamlError):
         return None
-    if len(expand(old)[0]) != 1 or len(expand(new)[0]) != 1 or len(old) != 1 or len(new) != 1:
-        return None
-    return old[0], new[0]
+    return (old, new) if expand([old])[0] == [old] and expand([new])[0] == [new] else None
 
 
 class _NotPlain(Exception):
     """The text is not what can be cut by its indentation."""
 
 
-class _Pruner:
-    """One pair of documents."""
+def _read(text: bytes, known: dict[bytes, _Line | None]) -> _Text | None:
+    """The tree of a text in plain block style; None for a line that is anything else.
+
+    ``known`` remembers what each line says: nearly all lines of one side are on the other, too.
+    """
+    if any(mark in text for mark in _LINE_ENDS):
+        return None
+    lines = text.split(b"\n")
+    while lines and not lines[-1]:
+        lines.pop()
+    root = _Node("", -1, 0, None)
+    stack = [(-1, root)]
+    deeper: bytes | None = None
+    quoted: re.Pattern[bytes] | None = None
+    for index, line in enumerate(lines):
+        if deeper is not None:
+            if line.startswith(deeper):
+                if quoted is not None:
+                    end = quoted.fullmatch(line)
+                    if end is None:
+                        return None
+                    quoted = None if end[1] else quoted
+                continue
+            if not line.strip(b" "):
+                continue
+            if quoted is not None:
+                return None
+            deeper = None
+        elif not line:
+            continue
+        try:
+            said = known[line]
+        except KeyError:
+            said = known[line] = _line(line)
+        if said is None:
+            if line.strip(b" ")[:1] in (b"", b"#"):
+                continue
+            return None
+        if not _hang_line(stack, said, index):
+            return None
+        if said.open:
+            deeper = b" " * ((said.column if said.key is None else said.key_column) + 1)
+            quoted = _QUOTED.get(said.open)
+    if quoted is not None:
+        return None
+    for _, node in stack:
+        node.end = len(lines)
+    return _Text(lines, root)
+
+
+def _line(line: bytes) -> _Line | None:
+    """What a line in plain block style says; None for any other, for a comment and for a blank line."""
+    column = len(line) - len(line.lstrip(b" "))
+    match = _LINE.fullmatch(line, column)
+    if match is None or (match["dash"] is None and match["key"] is None):
+        return None
+    text = match["text"]
+    if text is not None and (b": " in text or text[-1:] == b":"):
+        return None
+    value = next((match[name] for name in ("text", "closed", "double", "single") if match[name] is not None), None)
+    going_on = next((name for name in ("text", "double", "single") if match[name] is not None), "")
+    key = None if match["key"] is None else _plain_key(match["key"])
+    return _Line(column, match["dash"] is not None, key, match.start("key"), value, going_on)
+
+
+def _hang_line(stack: list[tuple[int, _Node]], said: _Line, index: int) -> bool:
+    """Put a line's dash and key into the tree; False where they do not fit.
+
+    Levels are two for each column, and one more for a dash: a list may stand in the column of its key.
+    """
+    if said.dash:
+        item = _Node("", said.column, index, said.value if said.key is None else None)
+        if not _hang(stack, 2 * said.column + 1, item, index):
+            return False
+    if said.key is None:
+        return True
+    return _hang(stack, 2 * said.key_column, _Node(said.key, said.key_column, index, said.value), index)
+
+
+def _hang(stack: list[tuple[int, _Node]], level: int, node: _Node, index: int) -> bool:
+    while stack[-1][0] >= level:
+        stack.pop()[1].end = index
+    parent = stack[-1][1]
+    if parent.value is not None or len(stack) > _MAX_STACK:
+        return False
+    if parent.children:
+        first = parent.children[0]
+        if first.column != node.column or (first.key == "") != (node.key == ""):
+            return False
+    parent.children.append(node)
+    stack.append((level, node))
+    return True
+
+
+_MAX_STACK = 150
+
+
+def _plain_key(key: bytes) -> str:
+    if key[:1] in (b'"', b"'"):
+        return key[1:-1].decode()
+    return yaml.json_key(yaml.resolve_plain(key.decode()))
+
+
+_Both = tuple[Any, Any]
+"""A value of the base and of the head."""
+
+
+class _Builder:
+    """Makes the values of two trees; what only a YAML parser can read is collected and read at once."""
 
     def __init__(self, left: _Text, right: _Text) -> None:
         self.left, self.right = left, right
-        self.old: list[bytes] = []
-        self.new: list[bytes] = []
+        self._chunks: list[bytes] = []
+        self._slots: list[tuple[Any, Any]] = []
+        """For each chunk the mapping or list, and the key or index, that its value goes to."""
 
-    def run(self) -> tuple[bytes, bytes] | None:
-        """Both texts with placeholders; None when one of them is not plain."""
-        try:
-            self._mapping(
-                _pieces(self.left, 0, len(self.left.lines), 0), _pieces(self.right, 0, len(self.right.lines), 0), 0
-            )
-        except _NotPlain:
-            return None
-        return b"\n".join(self.old) + b"\n", b"\n".join(self.new) + b"\n"
-
-    def _mapping(self, old: list[_Piece], new: list[_Piece], indent: int) -> None:
-        """Write two mappings, equal values of some length left out, differing ones pruned in turn."""
-        others = {piece.key: piece for piece in new}
-        ours = {piece.key: piece for piece in old}
-        if len(others) != len(new) or len(ours) != len(old):
+    def fill(self) -> None:
+        """Read what was collected and put it where it belongs. Raises YamlError, and _NotPlain for a surprise."""
+        values, duplicates = yaml.read_all(b"".join(self._chunks))
+        if len(values) != len(self._slots) or duplicates:
             raise _NotPlain
-        written: dict[bytes, list[bytes]] = {}
-        for piece in old:
-            other = others.get(piece.key)
-            if other is None:
-                self.old += self.left.lines[piece.first : piece.end]
-            elif self.left.same(piece, self.right, other):
-                lines = _placeholder(self.left, piece)
-                self.old += lines
-                written[piece.key] = lines
+        for value, (container, key) in zip(values, self._slots, strict=True):
+            if isinstance(value, dict) and len(value) == 1:
+                (container[key],) = value.values()
+            elif isinstance(value, list) and len(value) == 1:
+                container[key] = value[0]
             else:
-                written[piece.key] = self._differing(piece, other, indent)
-        for other in new:
-            self.new += written.get(other.key, self.right.lines[other.first : other.end])
-
-    def _differing(self, one: _Piece, other: _Piece, indent: int) -> list[bytes]:
-        """Write the base side of a value that differs; returns the lines of the head side."""
-        inner = _Pruner(self.left, self.right)
-        if not inner._descend(one, other, indent):
-            self.old += self.left.lines[one.first : one.end]
-            return self.right.lines[other.first : other.end]
-        self.old += [self.left.lines[one.first], *inner.old]
-        return [self.right.lines[other.first], *inner.new]
-
-    def _descend(self, one: _Piece, other: _Piece, indent: int) -> bool:
-        """Prune inside of two values; False where they are kept whole."""
-        if _opener(self.left, one) is None or _opener(self.right, other) is None:
-            return False
-        inside = [_inside(text, piece) for text, piece in ((self.left, one), (self.right, other))]
-        if inside[0] is None or inside[1] is None or inside[0][1] != inside[1][1]:
-            return False
-        (start, deeper), (start_other, _) = inside
-        dashes = [text.lines[at].lstrip(b" ").startswith((b"- ", b"-\n")) or text.lines[at].strip() == b"-"
-                  for text, at in ((self.left, start), (self.right, start_other))]  # fmt: skip
-        if any(dashes):
-            return all(dashes) and self._list(one, other, start, start_other, deeper)
-        if deeper <= indent:
-            return False
-        self._mapping(
-            _pieces(self.left, start, one.end, deeper), _pieces(self.right, start_other, other.end, deeper), deeper
-        )
-        return True
-
-    def _list(self, one: _Piece, other: _Piece, start: int, start_other: int, indent: int) -> bool:
-        """Prune inside the items of a list whose items have the same, unique names on both sides, in one order."""
-        if has_other_keys(one.key.strip(b"\"'").decode("utf-8", "replace")):
-            return False
-        old, new = _items(self.left, start, one.end, indent), _items(self.right, start_other, other.end, indent)
-        if old is None or new is None or len(old) != len(new):
-            return False
-        names = [_names(text, items, indent) for text, items in ((self.left, old), (self.right, new))]
-        if names[0] is None or names[0] != names[1]:
-            return False
-        for left, right in zip(old, new, strict=True):
-            inner = _Pruner(_item_text(self.left, left, indent), _item_text(self.right, right, indent))
-            inner._mapping(
-                _pieces(inner.left, 0, len(inner.left.lines), indent + 2),
-                _pieces(inner.right, 0, len(inner.right.lines), indent + 2),
-                indent + 2,
-            )
-            self.old += _with_dash(inner.old, indent)
-            self.new += _with_dash(inner.new, indent)
-        return True
-
-
-def _pieces(text: _Text, start: int, end: int, indent: int) -> list[_Piece]:
-    """The keys of a mapping with this indentation; raises _NotPlain for any line that does not fit."""
-    firsts: list[tuple[int, bytes]] = []
-    for index in range(start, end):
-        here = text.indents[index]
-        if here > indent or here < 0:
-            if not firsts and here > 0 and not text.lines[index].lstrip(b" ").startswith(b"#"):
                 raise _NotPlain
-            continue
-        line = text.lines[index]
-        if here < indent:
-            if line.lstrip(b" ").startswith(b"#"):
-                continue
-            raise _NotPlain
-        body = line[indent:]
-        if body.startswith(b"#") or (body.startswith(b"- ") or body.rstrip() == b"-") and firsts:
-            continue
-        match = _KEY.fullmatch(body.rstrip(b" \r"))
-        if match is None:
-            raise _NotPlain
-        firsts.append((index, match[1]))
-    bounds = [*(index for index, _ in firsts), end]
-    return [_Piece(key, index, bounds[at + 1]) for at, (index, key) in enumerate(firsts)]
+
+    def mapping(self, old: _Node, new: _Node) -> tuple[dict[str, Any], dict[str, Any]]:
+        """Two mappings without what is equal and long."""
+        ours, theirs = _by_key(old), _by_key(new)
+        before: dict[str, Any] = dict.fromkeys(ours)
+        after: dict[str, Any] = dict.fromkeys(theirs)
+        for key, one in ours.items():
+            other = theirs.get(key)
+            if other is None:
+                self.whole(self.left, one, before, key)
+            else:
+                self._pair(one, other, before, after, key)
+        for key, other in theirs.items():
+            if key not in ours:
+                self.whole(self.right, other, after, key)
+        return before, after
+
+    def _pair(self, one: _Node, other: _Node, before: Any, after: Any, key: Any) -> None:
+        """Put one key's value into both sides."""
+        mine = self.left.of(one)
+        if mine == self.right.of(other) and len(mine) > KEPT_LINES and not (key == "metadata" and one.column == 0):
+            before[key] = after[key] = yaml.Unchanged(len(mine) - 1)
+        elif one.children and other.children and one.children[0].key and other.children[0].key:
+            before[key], after[key] = self.mapping(one, other)
+        elif _alike(one, other):
+            pairs = [self.mapping(*items) for items in zip(one.children, other.children, strict=True)]
+            before[key], after[key] = [pair[0] for pair in pairs], [pair[1] for pair in pairs]
+        else:
+            self.whole(self.left, one, before, key)
+            self.whole(self.right, other, after, key)
+
+    def whole(self, text: _Text, node: _Node, container: Any, key: Any) -> None:
+        """Put a node's whole value into a mapping or list."""
+        if node.children:
+            if node.children[0].key:
+                inner: Any = {}
+                container[key] = inner
+                for name, child in _by_key(node).items():
+                    inner[name] = None
+                    self.whole(text, child, inner, name)
+            else:
+                items: list[Any] = [None] * len(node.children)
+                container[key] = items
+                for index, item in enumerate(node.children):
+                    self.whole(text, item, items, index)
+        elif node.value is not None:
+            self._scalar(text, node, container, key)
+
+    def _scalar(self, text: _Text, node: _Node, container: Any, key: Any) -> None:
+        value = node.value
+        if node.end - node.first == 1 and value is not None and _CERTAIN.fullmatch(value):
+            container[key] = yaml.resolve_plain(value.decode())
+            return
+        first, *rest = text.of(node)
+        # A key behind a dash stands alone here; its column is what the lines under it are indented against.
+        self._chunks.append(b"\n".join([b"---", b" " * node.column + first[node.column :], *rest, b""]))
+        self._slots.append((container, key))
 
 
-def _opener(text: _Text, piece: _Piece) -> bytes | None:
-    """The first line's indentation and key when nothing but a comment follows the colon; else None."""
-    line = text.lines[piece.first].strip(b" \r")
-    match = _KEY.fullmatch(line)
-    return match[1] if match and (match[2] or b"#").startswith(b"#") else None
+_CERTAIN = re.compile(rb"[A-Za-z0-9/][A-Za-z0-9 /._@-]*[A-Za-z0-9/._@-]|[A-Za-z0-9]")
+"""A plain text on one line with nothing in it that a parser could take for something else."""
 
 
-def _inside(text: _Text, piece: _Piece) -> tuple[int, int] | None:
-    """The first line under a key that has content, and its indentation; None when there is none."""
-    for index in range(piece.first + 1, piece.end):
-        if text.indents[index] >= 0 and not text.lines[index].lstrip(b" ").startswith(b"#"):
-            return index, text.indents[index]
-    return None
+def _by_key(node: _Node) -> dict[str, _Node]:
+    found = {child.key: child for child in node.children}
+    if len(found) != len(node.children) or "" in found:
+        raise _NotPlain
+    return found
 
 
-def _items(text: _Text, start: int, end: int, indent: int) -> list[_Piece] | None:
-    """The items of a list whose dashes have this indentation; None for any line that does not fit."""
-    firsts = []
-    for index in range(start, end):
-        if text.indents[index] == indent:
-            if not text.lines[index].startswith(b"- ", indent) or text.lines[index][indent + 2 : indent + 3] == b" ":
-                return None
-            firsts.append(index)
-        elif 0 <= text.indents[index] <= indent:
-            return None
-    bounds = [*firsts, end]
-    return [_Piece(b"", index, bounds[at + 1]) for at, index in enumerate(firsts)]
+def _alike(one: _Node, other: _Node) -> bool:
+    """Whether the comparison is sure to pair two lists' items in this order: by equal and unique names."""
+    if len(one.children) != len(other.children) or not one.children or has_other_keys(one.key):
+        return False
+    names = _names(one)
+    return names is not None and names == _names(other)
 
 
-_NAME = re.compile(rb"name: +([A-Za-z][A-Za-z0-9._-]*)[ \r]*")
-
-
-def _names(text: _Text, items: list[_Piece], indent: int) -> list[bytes] | None:
+def _names(node: _Node) -> list[bytes] | None:
     """The plain name of each item; None unless each has one and all differ."""
     found = []
-    for item in items:
-        names = [
-            match[1]
-            for index in range(item.first, item.end)
-            if index == item.first or text.indents[index] == indent + 2
-            if (match := _NAME.fullmatch(text.lines[index], indent + 2))
-        ]
-        if len(names) != 1 or not isinstance(yaml.resolve_plain(names[0].decode()), str):
+    for item in node.children:
+        names = [child for child in item.children if child.key == "name"]
+        value = names[0].value if len(names) == 1 and names[0].end - names[0].first == 1 else None
+        if value is None or not _CERTAIN.fullmatch(value) or not isinstance(yaml.resolve_plain(value.decode()), str):
             return None
-        found += names
+        found.append(value)
     return found if len(set(found)) == len(found) else None
-
-
-def _item_text(text: _Text, item: _Piece, indent: int) -> _Text:
-    """An item's lines as those of a mapping: its dash is a space."""
-    cut = _Text(b"")
-    first = text.lines[item.first]
-    cut.lines = [b" " * (indent + 2) + first[indent + 2 :], *text.lines[item.first + 1 : item.end]]
-    cut.indents = [indent + 2, *text.indents[item.first + 1 : item.end]]
-    return cut
-
-
-def _with_dash(lines: list[bytes], indent: int) -> list[bytes]:
-    first = lines[0]
-    return [first[:indent] + b"- " + first[indent + 2 :], *lines[1:]]
-
-
-def _placeholder(text: _Text, piece: _Piece) -> list[bytes]:
-    """A piece that is equal on both sides: as it is when it is short, else its key and how many lines it has."""
-    count = piece.end - piece.first
-    if count <= KEPT_LINES:
-        return text.lines[piece.first : piece.end]
-    line = text.lines[piece.first]
-    match = _KEY.match(line, text.indents[piece.first])
-    assert match is not None
-    return [line[: match.end(1)] + b": " + yaml.UNCHANGED_TAG.encode() + b" " + str(count - 1).encode()]

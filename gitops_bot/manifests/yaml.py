@@ -13,16 +13,13 @@ import re
 from functools import lru_cache
 from typing import Any, NamedTuple, cast
 
-from yaml import MarkedYAMLError, MappingNode, Node, ScalarNode, SequenceNode, YAMLError
+from yaml import MappingNode, MarkedYAMLError, Node, ScalarNode, SequenceNode, YAMLError
 from yaml._yaml import CParser
 
 MAX_DEPTH = 200
 """How deep mappings and lists may nest; the deepest definitions in use have about 60 levels."""
 MAX_ALIASED = 200_000
 """How many nodes the aliases of one document may add when they are written out."""
-UNCHANGED_TAG = "!gitops-bot-unchanged"
-"""Tag of the placeholders that ``manifests.prune`` writes; refused in everything else."""
-
 _STANDARD = "tag:yaml.org,2002:"
 _PLAIN, _TEXT = "plain", "text"
 _INTEGER = re.compile(r"([+-]?)(?:0[xX]([0-9a-fA-F]+)|0[bB]([01]+)|0[oO]?([0-7]+)|(0|[1-9][0-9]*))")
@@ -56,7 +53,7 @@ class DuplicateKey(NamedTuple):
 
 
 class Unchanged(NamedTuple):
-    """Stands for a part that is the same text on both sides and was therefore not read."""
+    """Stands for a part that is the same text on both sides and was therefore not read (``manifests.prune``)."""
 
     lines: int
 
@@ -84,9 +81,8 @@ class _Loader(CParser):  # type: ignore[misc]  # the C extension has no types
 class _Builder:
     """Makes plain values out of one document's nodes."""
 
-    def __init__(self, strict: bool, placeholders: bool) -> None:
+    def __init__(self, *, strict: bool) -> None:
         self.strict = strict
-        self.placeholders = placeholders
         self.duplicates: list[DuplicateKey] = []
         self._seen: dict[int, int] = {}
         """Id of each finished collection → nodes in it, written out."""
@@ -113,7 +109,7 @@ class _Builder:
             _refuse_tag(node, "seq", "omap", "pairs")
             value: Any = [self.build(item, depth + 1) for item in node.value]
         else:
-            value = self._mapping(cast(MappingNode, node), depth)
+            value = self._mapping(cast("MappingNode", node), depth)
         self._open.discard(identity)
         self._seen[identity] = self._nodes - before + 1
         return value
@@ -147,10 +143,10 @@ class _Builder:
         if node.tag != _PLAIN:
             value = self._scalar(node)
         elif _TEXT_KEY.fullmatch(node.value):
-            return node.value if node.value not in _WORDS else _json_key(_WORDS[node.value])
+            return node.value if node.value not in _WORDS else json_key(_WORDS[node.value])
         else:
             value = _plain(node.value, node)
-        return _json_key(value)
+        return json_key(value)
 
     def _scalar(self, node: ScalarNode) -> Any:
         tag = node.tag
@@ -158,8 +154,6 @@ class _Builder:
             return node.value
         if tag == _PLAIN:
             return _plain(node.value, node)
-        if tag == UNCHANGED_TAG and self.placeholders:
-            return Unchanged(int(node.value))
         return _tagged(node)
 
 
@@ -174,8 +168,8 @@ def _shown(key: str) -> str:
     return key if len(key) <= 80 else key[:79] + "…"
 
 
-def _json_key(value: Any) -> str:
-    """A key as JSON has it: numbers, booleans and null in words."""
+def json_key(value: Any) -> str:
+    """A plain scalar as a key of JSON: numbers, booleans and null in words."""
     if isinstance(value, str):
         return value
     if value is None:
@@ -189,8 +183,6 @@ def _refuse_tag(node: Node, *names: str) -> None:
     tag = node.tag
     if tag.startswith(_STANDARD) and tag.removeprefix(_STANDARD) not in names:
         raise YamlError("a tag that does not belong here", _line(node))
-    if tag == UNCHANGED_TAG:
-        raise YamlError("a tag that is reserved", _line(node))
 
 
 def _plain(text: str, node: Node) -> Any:
@@ -224,7 +216,6 @@ def resolve_plain(text: str) -> Any:
 def _tagged(node: ScalarNode) -> Any:
     """A scalar with an explicit tag; tags that are not YAML's own mean text, as in Go."""
     if not node.tag.startswith(_STANDARD):
-        _refuse_tag(node)
         return node.value
     name = node.tag.removeprefix(_STANDARD)
     if name in ("str", "timestamp"):
@@ -243,10 +234,10 @@ def _tagged(node: ScalarNode) -> Any:
     return value
 
 
-def read_all(data: bytes, *, strict: bool = False, placeholders: bool = False) -> tuple[list[Any], list[DuplicateKey]]:
+def read_all(data: bytes, *, strict: bool = False) -> tuple[list[Any], list[DuplicateKey]]:
     """Every document of a stream as plain values, and the keys that were there twice (last wins).
 
-    With ``strict`` a duplicate key is an error. ``placeholders`` lets through what ``manifests.prune`` wrote.
+    With ``strict`` a duplicate key is an error.
     Raises YamlError for anything that cannot be read.
     """
     documents: list[Any] = []
@@ -254,7 +245,7 @@ def read_all(data: bytes, *, strict: bool = False, placeholders: bool = False) -
     try:
         loader = _Loader(data.removeprefix(b"\xef\xbb\xbf"))
         while loader.check_node():
-            builder = _Builder(strict, placeholders)
+            builder = _Builder(strict=strict)
             documents.append(builder.build(loader.get_node()))
             duplicates += builder.duplicates
     except MarkedYAMLError as error:
