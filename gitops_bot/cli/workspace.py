@@ -15,6 +15,7 @@ from gitops_bot.doors import tools as tool_door
 from gitops_bot.doors.git import Repository
 from gitops_bot.doors.process import Limits
 from gitops_bot.errors import ToolError, UsageError
+from gitops_bot.model.fetched import Fetched
 from gitops_bot.model.settings import Settings, seconds
 from gitops_bot.model.target import Target
 from gitops_bot.model.tree import Tree
@@ -64,6 +65,11 @@ class Workspace:
             render_templates=self._templates,
         )
         return discover(place, self.workshop)
+
+    @property
+    def fetched(self) -> tuple[Fetched, ...]:
+        """What was needed from elsewhere so far, in order."""
+        return self._sources.fetched
 
     def reaches(self, base_branch: str) -> Callable[[Target], str]:
         """Tells of a target which environment or revision it follows, where that is not the base branch."""

@@ -6,12 +6,18 @@ import threading
 from collections.abc import Callable
 from typing import Protocol, Self
 
+from gitops_bot.model.fetched import Fetched
 from gitops_bot.model.tree import Tree
 from gitops_bot.render.prepared import Fetcher
 
 
 class ClosableFetcher(Fetcher, Protocol):
-    """A fetcher that holds connections."""
+    """A fetcher that holds connections, and tells what it brought."""
+
+    @property
+    def fetched(self) -> tuple[Fetched, ...]:
+        """What was fetched so far, in order."""
+        ...
 
     def close(self) -> None:
         """Let go of them."""
@@ -45,6 +51,11 @@ class DeferredFetcher:
     def file(self, url: str) -> bytes:
         """As ``Fetcher.file``."""
         return self._real().file(url)
+
+    @property
+    def fetched(self) -> tuple[Fetched, ...]:
+        """What was fetched so far, in order; nothing while nothing was asked for."""
+        return self._made.fetched if self._made is not None else ()
 
     def _real(self) -> ClosableFetcher:
         with self._lock:

@@ -25,6 +25,7 @@ from gitops_bot.doors.git import Repository
 from gitops_bot.doors.remote_git import References, RemoteGit, verified
 from gitops_bot.errors import BotError, FetchError
 from gitops_bot.model import url as urls
+from gitops_bot.model.fetched import Fetched
 from gitops_bot.model.tree import Tree
 from gitops_bot.model.url import Url
 from gitops_bot.render import archive, semver
@@ -46,22 +47,6 @@ class Request(NamedTuple):
     """The chart's name; ``""`` for the other kinds."""
     revision: str = ""
     """Version or range of a chart, revision of a Git repository; ``""`` for files."""
-
-
-class Fetched(NamedTuple):
-    """What a request came to."""
-
-    kind: Kind
-    url: str
-    """Without credentials."""
-    name: str
-    wanted: str
-    """Version, range or revision as asked for."""
-    version: str
-    """The version, tag or branch that it means."""
-    digest: str
-    """``sha256:…`` of the archive or file, the commit id of a Git repository."""
-    source: Literal["network", "cache"]
 
 
 class RemoteSources:

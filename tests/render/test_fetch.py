@@ -15,8 +15,9 @@ from gitops_bot.doors.credentials import Credential, Credentials
 from gitops_bot.doors.remote_git import References
 from gitops_bot.errors import FetchError
 from gitops_bot.model import url as urls
+from gitops_bot.model.fetched import Fetched
 from gitops_bot.model.tree import Tree
-from gitops_bot.render.fetch import Fetched, RemoteSources, Request, resolve
+from gitops_bot.render.fetch import RemoteSources, Request, resolve
 from gitops_bot.render.policy import Policy
 from gitops_bot.render.prepared import Fetcher
 from tests.conftest import Checkout
@@ -217,7 +218,7 @@ def test_an_index_never_redirects_to_another_host(server: Server, other_server: 
 
 
 def test_a_hostile_archive_is_refused_and_not_kept(server: Server, sources: Sources, tmp_path: Path) -> None:
-    bad = (tmp_path / "bad.tgz")
+    bad = tmp_path / "bad.tgz"
     subprocess.run(["tar", "czf", bad, "--transform=s,^,chart/../../,", "-C", "/etc", "hostname"], check=True,
                    capture_output=True)  # fmt: skip
     server.routes["/charts/index.yaml"] = gives(index("app.tgz", bad.read_bytes()))
@@ -342,7 +343,9 @@ def test_what_git_does_not_have_is_told(git_server: Server, origin: Checkout, so
 
 
 def test_a_reference_is_resolved_in_argo_cds_order() -> None:
-    references = References("c0", {"main": "c1", "v1.5.0": "c2", "x": "c3"}, {"v1.0.0": "c4", "v1.5.0": "c5", "main": "c6"})
+    references = References(
+        "c0", {"main": "c1", "v1.5.0": "c2", "x": "c3"}, {"v1.0.0": "c4", "v1.5.0": "c5", "main": "c6"}
+    )
     assert resolve(references, "main", "it") == ("main", "c1", "refs/heads/main")
     assert resolve(references, "v1.5.0", "it") == ("v1.5.0", "c2", "refs/heads/v1.5.0")
     assert resolve(references, "refs/tags/v1.5.0", "it") == ("v1.5.0", "c5", "refs/tags/v1.5.0")
@@ -415,9 +418,7 @@ def test_a_damaged_cache_is_noticed_and_mended(chart_repository: Server, sources
     assert note.read_bytes() == good
 
 
-def test_a_cache_that_cannot_be_written_only_costs_time(
-    chart_repository: Server, tmp_path: Path
-) -> None:
+def test_a_cache_that_cannot_be_written_only_costs_time(chart_repository: Server, tmp_path: Path) -> None:
     (tmp_path / "file").write_text("in the way")
     url = f"{chart_repository.url}/charts"
     with RemoteSources(tmp_path / "file" / "cache", Policy.from_settings([url]), environment={}) as made:
@@ -508,7 +509,9 @@ def test_a_fetched_chart_renders_with_helm(
     assert "it: 1.1.0" in run_helm(helm, "template", "x", str(place), cwd=tmp_path)
 
 
-def test_the_three_kinds_of_git_server_answers_do_not_mix(git_server: Server, origin: Checkout, sources: Sources, tmp_path: Path) -> None:
+def test_the_three_kinds_of_git_server_answers_do_not_mix(
+    git_server: Server, origin: Checkout, sources: Sources, tmp_path: Path
+) -> None:
     """One URL is one repository in the cache, however it is spelled; another host's is another."""
     url = f"{git_server.url}/git/origin"
     git_server.routes["/mirror/"] = git_http(tmp_path / "served", "/mirror")
