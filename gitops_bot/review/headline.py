@@ -26,17 +26,17 @@ def consequence(action: Action, group: str, kind: str) -> str:
     return _CONSEQUENCES.get((group, kind), "") if action == "removed" else ""
 
 
-def headline(counts: Counts, found: Buckets) -> str:
-    """Say in one line what the merge does; ``found`` holds what happens at once.
+def headline(counts: Counts, found: Buckets, *, failures: int = 0) -> str:
+    """Say in one line what the merge does; ``found`` holds what happens at once, ``failures`` counts what is missing.
 
     Never sounds green when something failed or nothing was looked at.
     """
     if visible(found):
         return phrase(found)
+    if failures:
+        return f"No changes in what could be rendered, but {failures} could not."
     if counts.targets == 0:
         return "No targets: nothing was found or selected, so nothing was compared."
-    if counts.failed:
-        return f"No changes in what could be rendered, but {plural(counts.failed, 'target')} failed."
     if found["noise"] or found["ignored"]:
         return "No changes beyond what is folded or ignored."
     if counts.added + counts.changed + counts.removed:

@@ -6,7 +6,8 @@ from collections import Counter
 from collections.abc import Mapping
 
 from gitops_bot.model.change import Bucket
-from gitops_bot.model.report import Report, TargetReport
+from gitops_bot.model.report import Report
+from gitops_bot.model.target import NotRendered
 from gitops_bot.review.counts import asides, buckets_of, phrase, visible
 from gitops_bot.review.group import group_for_people
 from gitops_bot.review.headline import compared_sentence, coverage, headline
@@ -22,17 +23,17 @@ def build_view(report: Report) -> View:
     """Arrange a report for its readers: what the merge does at once first, what arrives later apart."""
     labels = target_labels(report)
     at_once = buckets_of(report.changes, _ids(report, ""))
-    sections = _sections(report, labels)
+    missing = _not_rendered(report)
     return View(
-        verdict=_verdict(report),
-        headline=headline(report.counts, at_once),
+        verdict=_verdict(report, missing),
+        headline=headline(report.counts, at_once, failures=sum(entry.failed for entry in missing)),
         details=(*asides(at_once), *_later(report)),
         compared=compared_sentence(report.compared),
         conflicts=tuple(sorted(report.compared.conflicts)),
         coverage=coverage(report.counts),
-        not_rendered=tuple(sorted(report.not_rendered, key=lambda entry: (not entry.failed, entry.id, entry.reason))),
+        not_rendered=missing,
         images=image_rows(report.changes, labels),
-        sections=sections,
+        sections=_sections(report, labels),
         noise=group_for_people(report, buckets=_NOISE, labels=labels),
         ignored=group_for_people(report, buckets=_IGNORED, labels=labels),
         warnings=tuple((labels[target.id], warning) for target in report.targets for warning in target.warnings),
@@ -85,13 +86,20 @@ def _later(report: Report) -> tuple[str, ...]:
     return tuple(lines)
 
 
-def _verdict(report: Report) -> Verdict:
+def _not_rendered(report: Report) -> tuple[NotRendered, ...]:
+    """What is missing, failures first.
+
+    To a reader everything about a failed target is a failure: its changes are missing, whichever side it was.
+    """
+    broken = {target.id for target in report.targets if target.status == "failed"}
+    entries = [NotRendered(id=e.id, reason=e.reason, failed=e.failed or e.id in broken) for e in report.not_rendered]
+    return tuple(sorted(entries, key=lambda entry: (not entry.failed, entry.id, entry.reason)))
+
+
+def _verdict(report: Report, missing: tuple[NotRendered, ...]) -> Verdict:
     """The worst that applies."""
     counts = report.counts
-    failures: list[TargetReport] = [target for target in report.targets if target.status == "failed"]
-    if failures or any(entry.failed for entry in report.not_rendered) or report.compared.how == "conflict":
-        return "failed"
-    if counts.targets == 0:
+    if any(entry.failed for entry in missing) or report.compared.how == "conflict" or counts.targets == 0:
         return "failed"
     if counts.removed:
         return "removals"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, TextIO
 
@@ -36,12 +37,15 @@ def write(view: View, stream: TextIO) -> None:
 
     Whether it does is rich's judgement: ``NO_COLOR``, ``FORCE_COLOR`` and ``TERM=dumb`` are honoured.
     """
-    if not stream.isatty():
+    if not stream.isatty() and not os.environ.get("FORCE_COLOR"):
         stream.write(_encodable(plain_text(view), stream))
         return
     from rich.console import Console  # loaded only for a terminal: it takes a tenth of a second
 
-    print_lines(lay_out(view), Console(file=stream, highlight=False, markup=False, emoji=False))
+    console = Console(file=stream, highlight=False, markup=False, emoji=False)
+    with console.capture() as captured:
+        print_lines(lay_out(view), console)
+    stream.write(_encodable(captured.get(), stream))
 
 
 def print_lines(lines: Iterable[Line], console: Console) -> None:

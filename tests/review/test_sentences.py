@@ -36,7 +36,6 @@ def test_counts_are_said_in_terraforms_words():
         (Counts(targets=5, rendered=2, unaffected=3), {}, "No changes: 2 of 5 targets rendered, all resources equal."),
         (Counts(targets=5, skipped=2, unaffected=3), {}, "No changes: 5 targets, none affected, 2 skipped."),
         (Counts(), {}, "No targets: nothing was found or selected, so nothing was compared."),
-        (Counts(targets=2, failed=1), {}, "No changes in what could be rendered, but 1 target failed."),
         (Counts(targets=2, rendered=1, noise=1), {"noise": 1}, "No changes beyond what is folded or ignored."),
         (Counts(targets=2, rendered=1, changed=1), {}, "No changes by the merge itself; some arrive later."),
         (Counts(targets=2, rendered=1, added=1), {"added": 1}, "1 to add, 0 to change, 0 to remove"),
@@ -44,6 +43,21 @@ def test_counts_are_said_in_terraforms_words():
 )
 def test_headline(counts, found, said):
     assert headline(counts, Counter(found)) == said
+
+
+def test_a_headline_never_sounds_green_when_something_is_missing():
+    assert headline(Counts(targets=2, failed=1), Counter(), failures=1) == (
+        "No changes in what could be rendered, but 1 could not."
+    )
+    generator = NotRendered(id="appset.yaml", reason="yields nothing")
+    view = build_view(build_report([outcome("a", status="unchanged")], compared=MERGE, not_rendered=[generator]))
+    assert view.headline == "No changes in what could be rendered, but 1 could not."
+
+
+def test_a_failed_target_is_a_failure_whichever_side_it_was():
+    base_side = NotRendered(id="argocd/a/application.yaml#a", reason="base side: broken", failed=False)
+    view = build_view(build_report([outcome("a", status="failed")], compared=MERGE, not_rendered=[base_side]))
+    assert [entry.failed for entry in view.not_rendered] == [True]
 
 
 def test_coverage_names_every_target():

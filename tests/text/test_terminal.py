@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import io
+import re
 import subprocess
 import sys
 import unicodedata
@@ -41,11 +42,21 @@ def test_colour_adds_colour_and_no_other_word(case):
 def test_a_pipe_gets_plain_text_and_a_terminal_colour(monkeypatch):
     monkeypatch.setenv("TERM", "xterm-256color")
     monkeypatch.delenv("NO_COLOR", raising=False)
+    monkeypatch.delenv("FORCE_COLOR", raising=False)
     view, pipe, terminal = build_view(simple()), io.StringIO(), Terminal()
     write(view, pipe)
     write(view, terminal)
     assert pipe.getvalue() == plain_text(view)
     assert "\x1b[32m+  replicas: 3\x1b[0m" in terminal.getvalue()
+
+
+def test_colour_can_be_forced_into_a_pipe(monkeypatch):
+    monkeypatch.setenv("TERM", "xterm-256color")
+    monkeypatch.delenv("NO_COLOR", raising=False)
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    pipe = io.StringIO()
+    write(build_view(simple()), pipe)
+    assert "\x1b[32m+  replicas: 3" in pipe.getvalue()
 
 
 def test_no_color_is_honoured(monkeypatch):
@@ -56,11 +67,13 @@ def test_no_color_is_honoured(monkeypatch):
     assert "\x1b[32m" not in terminal.getvalue()
 
 
-def test_a_stream_that_cannot_hold_a_sign_gets_the_rest():
+@pytest.mark.parametrize("forced", ["", "1"])
+def test_a_stream_that_cannot_hold_a_sign_gets_the_rest(monkeypatch, forced):
+    monkeypatch.setenv("FORCE_COLOR", forced)
     stream = io.TextIOWrapper(io.BytesIO(), encoding="ascii", write_through=True)
     write(build_view(CASES["hostile"]()), stream)
     stream.seek(0)
-    assert "1 to change" in stream.read()
+    assert "? a`b|c @admin #1 fixes #2" in re.sub(r"\x1b\[[0-9;]*m", "", stream.read())
 
 
 def test_every_style_has_a_colour():
