@@ -6,7 +6,10 @@ many times as fast. It is only done where every line is plain block style beyond
 
 from __future__ import annotations
 
+import gc
 import re
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any, NamedTuple
 
 from gitops_bot.manifests import yaml
@@ -64,7 +67,7 @@ class _Node:
         """Index behind its last line."""
         self.value = value
         """The value that stands on its line (or begins there), None when there is none."""
-        self.children: list[_Node] = []
+        self.children: Sequence[_Node] = ()
 
 
 class _Line(NamedTuple):
@@ -97,6 +100,23 @@ def prune(before: bytes, after: bytes, worth: int = WORTH) -> tuple[dict[str, An
     """
     if min(len(before), len(after)) < worth:
         return None
+    with _collector_paused():
+        return _prune(before, after)
+
+
+@contextmanager
+def _collector_paused() -> Iterator[None]:
+    """A hundred thousand small objects without a cycle: looking for one in them costs more than making them."""
+    running = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if running:
+            gc.enable()
+
+
+def _prune(before: bytes, after: bytes) -> tuple[dict[str, Any], dict[str, Any]] | None:
     known: dict[bytes, _Line | None] = {}
     left = _read(before, known)
     right = _read(after, known) if left else None
@@ -195,16 +215,21 @@ def _hang_line(stack: list[tuple[int, _Node]], said: _Line, index: int) -> bool:
 
 
 def _hang(stack: list[tuple[int, _Node]], level: int, node: _Node, index: int) -> bool:
-    while stack[-1][0] >= level:
-        stack.pop()[1].end = index
-    parent = stack[-1][1]
-    if parent.value is not None or len(stack) > _MAX_STACK:
-        return False
-    if parent.children:
-        first = parent.children[0]
+    last, parent = stack[-1]
+    while last >= level:
+        parent.end = index
+        stack.pop()
+        last, parent = stack[-1]
+    siblings = parent.children
+    if not siblings:
+        if parent.value is not None or len(stack) > _MAX_STACK:
+            return False
+        parent.children = [node]
+    else:
+        first = siblings[0]
         if first.column != node.column or (first.key == "") != (node.key == ""):
             return False
-    parent.children.append(node)
+        siblings.append(node)  # type: ignore[attr-defined]  # a list since it has its first item
     stack.append((level, node))
     return True
 

@@ -1,0 +1,71 @@
+"""The plan hash: what a pull request promised, so that the agent can tell whether the merge still does the same."""
+
+from __future__ import annotations
+
+import hashlib
+from typing import Any
+
+from gitops_bot.manifests import yaml
+from gitops_bot.manifests.documents import Document, decode, line_of, split
+from gitops_bot.manifests.lists import token
+from gitops_bot.manifests.normalise import normalise
+from gitops_bot.manifests.objects import CLUSTER_SCOPED, Head, expand, head_of
+from gitops_bot.manifests.redact import CHECKSUM_PREFIX, mask
+
+_VERSION = b"gitops-bot plan 1\n"
+_MEMO_SIZE = 65_536
+_memo: dict[bytes, tuple[tuple[Head, bytes], ...]] = {}
+"""Digest of a document → its objects, each with the digest of its normalised content."""
+
+
+def plan_hash(stream: bytes, *, namespace: str) -> str:
+    """``sha256:…`` over the normalised objects of a rendering.
+
+    Secret values count as present, not by value; checksum annotations and hooks that never run do not count, nor do
+    the order of documents, their notation and comments. ``namespace`` is where objects go that name none.
+    Raises YamlError (a ValueError) for a stream that cannot be read.
+    """
+    stream = decode(stream)
+    found = [pair for document in split(stream) for pair in _digests(stream, document)]
+    defined = (head.defines for head, _ in found)
+    scope = CLUSTER_SCOPED | {(each[0], each[1]) for each in defined if each is not None and each[2]}
+    plan = {str(tuple(head.key(namespace, scope))): digest for head, digest in found if head.applied}
+    whole = hashlib.sha256(_VERSION)
+    for key in sorted(plan):
+        whole.update(key.encode("utf-8", "surrogatepass") + b"\0" + plan[key])
+    return f"sha256:{whole.hexdigest()}"
+
+
+def _digests(stream: bytes, document: Document) -> tuple[tuple[Head, bytes], ...]:
+    """The heads and content digests of a document, worked out once in a process."""
+    found = _memo.get(document.digest)
+    if found is None:
+        try:
+            objects = expand(yaml.load_all(document.text))[0]
+        except yaml.YamlError as error:
+            first = line_of(stream, document)
+            raise yaml.YamlError(error.problem, first + max(error.line, 1) - 1) from None
+        if len(_memo) >= _MEMO_SIZE:
+            _memo.clear()
+        found = _memo[document.digest] = tuple((head_of(body), _digest(body)) for body in objects)
+    return found
+
+
+def _digest(body: dict[str, Any]) -> bytes:
+    """The digest of an object without its namespace, which may come from the target."""
+    body = _without_checksums(mask(normalise(body)))
+    metadata = {key: value for key, value in body["metadata"].items() if key != "namespace"}
+    return hashlib.sha256(token({**body, "metadata": metadata})).digest()
+
+
+def _without_checksums(value: Any) -> Any:
+    if isinstance(value, dict):
+        kept = {}
+        for key, item in value.items():
+            if key == "annotations" and isinstance(item, dict):
+                item = {name: text for name, text in item.items() if not name.startswith(CHECKSUM_PREFIX)}  # noqa: PLW2901  # the same thing, less
+                if not item:
+                    continue
+            kept[key] = _without_checksums(item)
+        return kept
+    return [_without_checksums(item) for item in value] if isinstance(value, list) else value
