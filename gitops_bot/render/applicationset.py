@@ -134,9 +134,9 @@ def _filled(
         if not found and not may_be_empty:
             problems.append(f"the {kind} generator yields nothing")
         template = merging.fill(own_template, appset.spec.template)
-        patch = appset.spec.template_patch or ""
-        both = leaves.render_all([([template, patch], params) for params in found], context.render)
-        results += [_Filled(document, text) for document, text in both]
+        both = [template, appset.spec.template_patch or ""]
+        rendered = leaves.render_all([(both, params) for params in found], context.render)
+        results += [_Filled(document, text) for document, text in rendered]
     return results
 
 

@@ -33,6 +33,8 @@ _KINDS = ("Application", "ApplicationSet", "AppProject")
 _API_VERSION = re.compile(rb"""apiVersion["']?\s*:\s*["']?argoproj\.io/""")
 _KIND = re.compile(rb"""kind["']?\s*:\s*["']?(?:Application|ApplicationSet|AppProject)\b""")
 _DOCUMENT = re.compile(rb"^---(?=[ \t\r\n]|\Z)", re.MULTILINE)
+_CONTENT = re.compile(rb"^(?:---[ \t]+[^\s#]|(?!---)[ \t]*[^\s#])", re.MULTILINE)
+"""A line that is more than a comment: what has none is no document."""
 _BATCH = 16 * 1024 * 1024
 """Bytes of blobs held at once."""
 _REMEMBERED = 200_000
@@ -209,7 +211,7 @@ def _objects(data: bytes, *, is_json: bool) -> Iterator[_Object]:
     index = 0
     for part in [data] if is_json else _parts(data):
         if not _claims(part):
-            index += bool(part.strip())
+            index += bool(_CONTENT.search(part))
             continue
         try:
             documents = [load_json(part)] if is_json else yaml.load_all(part, strict=True)
@@ -308,7 +310,7 @@ def _convert(document: Any, kind: type[_T]) -> _T:
         return msgspec.convert(_without_nulls(document), kind)
     except msgspec.ValidationError as error:
         problem, _, path = str(error).partition(" - at `$")
-        problem = problem[:1].lower() + problem[1:].replace("`", "")
+        problem = problem[:1].lower() + problem[1:].replace("`", "").replace(" | null", "")
         raise WrongShape(f"{path.rstrip('`').lstrip('.')}: {problem}" if path else problem) from None
 
 

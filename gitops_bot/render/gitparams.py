@@ -86,7 +86,7 @@ def _glob(pattern: str, any_character: str) -> re.Pattern[str]:
             if found is None:
                 raise RenderError(f"the pattern {pattern} has a [ without ]")
             negated, body = found.groups()
-            pieces[-1] += f"[{'^' if negated else ''}" + re.sub(r"([[&|~])", r"\\\1", body) + "]"
+            pieces[-1] += f"[{'^' if negated else ''}" + re.sub(r"([\[&|~])", r"\\\1", body) + "]"
             rest = rest[found.end() :]
         else:
             pieces[-1] += re.escape(char)

@@ -104,7 +104,7 @@ class GoTemplates:
         if not batch:
             return []
         chart = _chart(batch)
-        key = hashlib.sha256(b"\0".join((chart.template.encode(), *chart.files))).hexdigest()
+        key = hashlib.sha256("\0".join((chart.main, *chart.texts)).encode() + b"\0".join(chart.files)).hexdigest()
         if key not in self._known:
             if len(self._known) >= _KEPT:
                 self._known.clear()
@@ -120,7 +120,10 @@ class GoTemplates:
             root.joinpath("templates").mkdir(parents=True)
             root.joinpath("Chart.yaml").write_text("apiVersion: v2\nname: batch\nversion: 0.0.0\n")
             root.joinpath("templates", "_argo.tpl").write_text(_HELPERS)
-            root.joinpath("templates", "batch.yaml").write_text(chart.template)
+            root.joinpath("templates", "batch.yaml").write_text(chart.main)
+            for number, text in enumerate(chart.texts):
+                item = f'{{{{define "item {number}"}}}}{text}{{{{end}}}}'
+                root.joinpath("templates", f"_item{number}.tpl").write_bytes(item.encode())
             for number, content in enumerate(chart.files):
                 root.joinpath(_path(number)).write_bytes(content)
             home = dict.fromkeys(("HOME", "HELM_CACHE_HOME", "HELM_CONFIG_HOME", "HELM_DATA_HOME"), scratch)
@@ -132,7 +135,7 @@ class GoTemplates:
                 hint="look for a range over too many items, or a template that grows without end",
             )
         if ended.code != 0:
-            raise _failure(batch, chart.first_line, ended.stderr)
+            raise _failure(batch, chart, ended.stderr)
         lines = re.findall(rb'^- "([A-Za-z0-9+/=]*)"$', ended.stdout, re.MULTILINE)
         if len(lines) != len(batch):
             raise TemplateError("helm's answer does not fit the batch of Go templates")
@@ -142,43 +145,42 @@ class GoTemplates:
 class _Chart(NamedTuple):
     """What helm is given for a batch."""
 
-    template: str
-    """One line per item, so that the line of an error tells the item; the lines before them load the files."""
+    texts: tuple[str, ...]
+    """Every distinct template, for a file of its own: an error names the file."""
+    main: str
+    """The template that renders each text with each params, one line per item: an error of ``fail`` names the line."""
     first_line: int
-    """Line of the first item, from 1."""
+    """Line of the first item in ``main``, from 1."""
     files: tuple[bytes, ...]
-    """JSON: texts, and the params they name, each once per file."""
+    """JSON lists of params."""
 
 
 def _chart(batch: list[tuple[Template, str]]) -> _Chart:
     files: list[bytes] = []
     lines: list[str] = []
-    texts: list[str] = []
+    texts: dict[str, int] = {}
     params: dict[str, int] = {}
     size = 0
-    for number, (template, text) in enumerate(batch):
+    for template, text in batch:
         data = json.dumps(template.params, sort_keys=True)
-        if texts and size + len(text) + len(data) > _FILE:
-            files.append(_file(texts, params))
-            texts, params, size = [], {}, 0
-        size += len(text) + (0 if data in params else len(data))
+        if params and data not in params and size + len(data) > _FILE:
+            files.append(_file(params))
+            params, size = {}, 0
+        size += 0 if data in params else len(data)
+        name = f"item {texts.setdefault(text, len(texts))}"
         known = params.setdefault(data, len(params))
-        name = f"item {number}"
-        lines.append(
-            f'- "{{{{ tpl (index $f{len(files)}.texts {len(texts)}) (index $f{len(files)}.params {known}) }}}}"'
-        )
-        texts.append(f'{{{{define "{name}"}}}}{text}{{{{end}}}}{{{{include "{name}" . | b64enc}}}}')
-    files.append(_file(texts, params))
+        lines.append(f'- "{{{{ include "{name}" (index $f{len(files)}.params {known}) | b64enc }}}}"')
+    files.append(_file(params))
     head = [f'{{{{- $f{index} := .Files.Get "{_path(index)}" | fromJson }}}}' for index in range(len(files))]
-    return _Chart("\n".join([*head, "items:", *lines, ""]), len(head) + 2, tuple(files))
+    return _Chart(tuple(texts), "\n".join([*head, "items:", *lines, ""]), len(head) + 2, tuple(files))
 
 
 def _path(number: int) -> str:
     return f"batch-{number}.json"
 
 
-def _file(texts: list[str], params: dict[str, int]) -> bytes:
-    return f'{{"texts":{json.dumps(texts)},"params":[{",".join(params)}]}}'.encode()
+def _file(params: dict[str, int]) -> bytes:
+    return f'{{"params":[{",".join(params)}]}}'.encode()
 
 
 _CONTEXT = re.compile(
@@ -187,7 +189,7 @@ _CONTEXT = re.compile(
 """What Go and helm put in front of the reason."""
 
 
-def _failure(batch: list[tuple[Template, str]], first_line: int, stderr: str) -> TemplateError:
+def _failure(batch: list[tuple[Template, str]], chart: _Chart, stderr: str) -> TemplateError:
     """What helm said, about the template as its author wrote it."""
     crash = re.search(r"^(?:fatal error|panic|runtime): .*", stderr, re.MULTILINE)
     if crash and "goroutine " in stderr:
@@ -197,8 +199,12 @@ def _failure(batch: list[tuple[Template, str]], first_line: int, stderr: str) ->
         )
     lines = [line for line in stderr.splitlines() if line.strip() and not line.startswith("Use --debug")]
     reason = _CONTEXT.split(lines[-1])[-1].strip() if lines else "helm failed without a message"
-    found = re.search(r"templates/batch\.yaml:(\d+)", stderr)
-    number = int(found.group(1)) - first_line if found else -1
-    if not 0 <= number < len(batch):
-        return TemplateError(f"a Go template failed: {reason}")
-    return TemplateError(f"template {shorten(batch[number][0].text)}: {reason}")
+    by_file = re.search(r"templates/_item(\d+)\.tpl", stderr)
+    by_line = re.search(r"templates/batch\.yaml:(\d+)", stderr)
+    written = ""
+    if by_file:
+        text = chart.texts[int(by_file.group(1))]
+        written = next(template.text for template, rewritten in batch if rewritten == text)
+    elif by_line and 0 <= (number := int(by_line.group(1)) - chart.first_line) < len(batch):
+        written = batch[number][0].text
+    return TemplateError(f"template {shorten(written)}: {reason}" if written else f"a Go template failed: {reason}")

@@ -6,20 +6,36 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 from gitops_bot.model.applicationset import Params
+from gitops_bot.render.fasttemplate import TemplateError
 
 Renderer = Callable[[Sequence[tuple[str, Params]]], list[str]]
 """Renders (template, params) pairs, in order."""
 
 
+MAX_STRINGS = 1_000_000
+"""Templated strings one call may render: params times strings of the template, a hostile product."""
+
+
 def render_all(pairs: Sequence[tuple[Any, Params]], render: Renderer) -> list[Any]:
     """Each value with every string in it rendered with its own params.
 
-    As in Argo CD: with no params at all a value stays as it is; else a mapping loses its null entries.
-    Raises what ``render`` raises.
+    As in Argo CD: with no params at all a value stays as it is; else a mapping loses its null entries. A value without
+    any template is built once and shared. Raises TemplateError for too many strings, and what ``render`` raises.
     """
-    texts = ((text, params) for value, params in pairs if params for text in _strings(value))
-    rendered = iter(render([(text, params) for text, params in texts if "{{" in text]))
-    return [_rebuild(value, rendered) if params else value for value, params in pairs]
+    templated: dict[int, list[str]] = {}
+    plain: dict[int, Any] = {}
+    for value, _ in pairs:
+        if id(value) not in templated:
+            templated[id(value)] = [text for text in _strings(value) if "{{" in text]
+            if not templated[id(value)]:
+                plain[id(value)] = _rebuild(value, iter(()))
+    if sum(len(templated[id(value)]) for value, params in pairs if params) > MAX_STRINGS:
+        raise TemplateError(f"more than {MAX_STRINGS:,} strings to render", hint="generate fewer Applications")
+    rendered = iter(render([(text, params) for value, params in pairs if params for text in templated[id(value)]]))
+    return [
+        value if not params else plain[id(value)] if id(value) in plain else _rebuild(value, rendered)
+        for value, params in pairs
+    ]
 
 
 def _strings(value: Any) -> Iterator[str]:
