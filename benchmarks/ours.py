@@ -1,0 +1,64 @@
+"""gitops-bot's side of the comparison, through its Python interface: no cache, no network, no options."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import NamedTuple
+
+import msgspec
+from gitops_bot.doors.jq import JqWorker
+
+from gitops_bot.cli.workspace import Wanted, open_workspace
+from gitops_bot.doors.git import Repository, text_diff
+from gitops_bot.model.report import Compared, Report
+from gitops_bot.model.target import Target
+from gitops_bot.render.discover import Discovery
+from gitops_bot.review.flow import Doors, Request, review
+
+
+class Reviewed(NamedTuple):
+    """One changed-only diff."""
+
+    report: Report
+    base: Mapping[str, Target]
+    head: Mapping[str, Target]
+    runs: int
+    """How many times a renderer was run."""
+    refused: Mapping[str, str]
+    """Targets of the head that cannot be prepared, and why."""
+
+
+def diff(repository: str, base: str, head: str, urls: tuple[str, ...] = ()) -> Reviewed:
+    """Compare two commits as ``gitops-bot diff --no-cache --offline`` does."""
+    wanted = Wanted(repo_urls=urls, no_cache=True, offline=True)
+    with Repository(repository) as git, JqWorker() as jq:
+        compared = git.compare(base, head)
+        with open_workspace(git, compared.base, wanted) as workspace:
+            before = workspace.discover(compared.base, compared.base_commit)
+            after = workspace.discover(compared.head, compared.head_commit)
+            request = Request(
+                compared=Compared(base=compared.base_commit, head=compared.head_commit, how=compared.how),
+                plans=False,
+                reaches=workspace.reaches(""),
+            )
+            doors = Doors(workshop=workspace.workshop, delete_jq=jq.delete, text_diff=text_diff)
+            report = review(before, after, request, doors)
+            return Reviewed(report, _targets(before), _targets(after), workspace.workshop.runs, _refused(after))
+
+
+def targets(repository: str, revision: str, urls: tuple[str, ...] = ()) -> tuple[dict[str, Target], dict[str, str]]:
+    """What is deployed from a commit, and why some of it cannot be rendered (by id)."""
+    with Repository(repository) as git:
+        commit = git.commit(revision)
+        tree = git.tree(commit)
+        with open_workspace(git, tree, Wanted(repo_urls=urls, no_cache=True, offline=True)) as workspace:
+            found = workspace.discover(tree, commit)
+            return _targets(found), _refused(found)
+
+
+def _targets(found: Discovery) -> dict[str, Target]:
+    return {key: msgspec.structs.replace(one.target, id=key) for key, one in found.preparations.items()}
+
+
+def _refused(found: Discovery) -> dict[str, str]:
+    return {key: one.error.message for key, one in found.preparations.items() if one.error is not None}
