@@ -7,12 +7,11 @@ from collections.abc import Mapping
 
 from gitops_bot.model.change import Bucket
 from gitops_bot.model.report import Report
-from gitops_bot.model.target import NotRendered
 from gitops_bot.review.counts import asides, buckets_of, phrase, visible
 from gitops_bot.review.group import group_for_people
 from gitops_bot.review.headline import compared_sentence, coverage, headline
 from gitops_bot.review.images import image_rows
-from gitops_bot.text.view import Plan, Section, Verdict, View
+from gitops_bot.text.view import Missing, Plan, Section, Verdict, View
 
 _SHOWN: tuple[Bucket, ...] = ("removed", "changed", "added")
 _NOISE: tuple[Bucket, ...] = ("noise",)
@@ -23,15 +22,15 @@ def build_view(report: Report) -> View:
     """Arrange a report for its readers: what the merge does at once first, what arrives later apart."""
     labels = target_labels(report)
     at_once = buckets_of(report.changes, _ids(report, ""))
-    missing = _not_rendered(report)
+    missing = _missing(report)
     return View(
         verdict=_verdict(report, missing),
-        headline=headline(report.counts, at_once, failures=sum(entry.failed for entry in missing)),
+        headline=headline(report.counts, at_once, failures=sum(len(one.ids) for one in missing if one.failed)),
         details=(*asides(at_once), *_later(report)),
         compared=compared_sentence(report.compared),
         conflicts=tuple(sorted(report.compared.conflicts)),
         coverage=coverage(report.counts),
-        not_rendered=missing,
+        missing=missing,
         images=image_rows(report.changes, labels),
         sections=_sections(report, labels),
         noise=group_for_people(report, buckets=_NOISE, labels=labels),
@@ -86,20 +85,23 @@ def _later(report: Report) -> tuple[str, ...]:
     return tuple(lines)
 
 
-def _not_rendered(report: Report) -> tuple[NotRendered, ...]:
-    """What is missing, failures first.
+def _missing(report: Report) -> tuple[Missing, ...]:
+    """What is missing, each reason once, failures first.
 
     To a reader everything about a failed target is a failure: its changes are missing, whichever side it was.
     """
     broken = {target.id for target in report.targets if target.status == "failed"}
-    entries = [NotRendered(id=e.id, reason=e.reason, failed=e.failed or e.id in broken) for e in report.not_rendered]
-    return tuple(sorted(entries, key=lambda entry: (not entry.failed, entry.id, entry.reason)))
+    found: dict[tuple[bool, str], list[str]] = {}
+    for entry in report.not_rendered:
+        found.setdefault((entry.failed or entry.id in broken, entry.reason), []).append(entry.id)
+    missing = [Missing(ids=tuple(sorted(ids)), reason=reason, failed=loud) for (loud, reason), ids in found.items()]
+    return tuple(sorted(missing, key=lambda one: (not one.failed, one.ids, one.reason)))
 
 
-def _verdict(report: Report, missing: tuple[NotRendered, ...]) -> Verdict:
+def _verdict(report: Report, missing: tuple[Missing, ...]) -> Verdict:
     """The worst that applies."""
     counts = report.counts
-    if any(entry.failed for entry in missing) or report.compared.how == "conflict" or counts.targets == 0:
+    if any(one.failed for one in missing) or report.compared.how == "conflict" or counts.targets == 0:
         return "failed"
     if counts.removed:
         return "removals"

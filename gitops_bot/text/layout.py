@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from typing import Literal, NamedTuple
 
 from gitops_bot.text.escape import visible, visible_lines
-from gitops_bot.text.shorten import GAP, MOST_LINES, shorten_diff, shorten_names
+from gitops_bot.text.shorten import GAP, MOST_LINES, MOST_MISSING, shorten_diff, shorten_names
 from gitops_bot.text.view import Block, Section, View
 from gitops_bot.text.wording import (
     LOSSES,
@@ -95,16 +95,21 @@ def _coverage(view: View) -> Line:
 
 
 def _not_rendered(view: View) -> Iterator[Line]:
-    """What could not be rendered and why: never buried, failures first."""
-    if not view.not_rendered:
+    """What could not be rendered and why: never buried, failures first, each reason once."""
+    if not view.missing:
         return
     yield ()
-    yield _line(f"Not rendered ({len(view.not_rendered)})", "alarm" if view.verdict == "failed" else "warn")
-    for entry in view.not_rendered:
-        mark = Span("  ✗ ", "alarm") if entry.failed else Span("  ○ ", "warn")
-        yield (mark, Span(visible(entry.id), "strong"))
-        for line in visible_lines(entry.reason.strip()):
-            yield (Span(f"    {line}"),)
+    number = sum(len(one.ids) for one in view.missing)
+    yield _line(f"Not rendered ({number})", "alarm" if any(one.failed for one in view.missing) else "warn")
+    for one in view.missing:
+        ids, more = shorten_names(one.ids, MOST_MISSING)
+        for index, id_ in enumerate(ids):
+            mark = Span("    ") if index else Span("  ✗ ", "alarm") if one.failed else Span("  ○ ", "warn")
+            yield (mark, Span(visible(id_), "strong"))
+        if more:
+            yield _line(f"    and {more} more; all of them with --format json", "warn")
+        for line in visible_lines(one.reason.strip()):
+            yield (Span(f"      {line}"),)
 
 
 def _losses(view: View) -> Iterator[Line]:

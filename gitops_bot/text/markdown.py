@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from gitops_bot.text.escape import fence, html_text, md_cell_code, md_code, md_lines, md_text
-from gitops_bot.text.shorten import MOST_LINES, shorten_diff, shorten_names
-from gitops_bot.text.view import Block, Section, Verdict, View
+from gitops_bot.text.shorten import MOST_LINES, MOST_MISSING, shorten_diff, shorten_names
+from gitops_bot.text.view import Block, Missing, Section, Verdict, View
 from gitops_bot.text.wording import (
     LOSSES,
     apps,
@@ -50,12 +50,16 @@ class Comment(msgspec.Struct, frozen=True, kw_only=True):
 
 def build_comment(view: View, *, most_lines: int = MOST_LINES) -> Comment:
     """Lay a view out as Markdown; ``most_lines`` limits the diff of one resource (what is cut is counted)."""
+    failed = [one for one in view.missing if one.failed]
+    skipped = [one for one in view.missing if not one.failed]
     header = _fill(
         "header",
         view=view,
         icon=_ICONS[view.verdict],
-        failed=[entry for entry in view.not_rendered if entry.failed],
-        skipped=[entry for entry in view.not_rendered if not entry.failed],
+        failed=failed,
+        failed_number=sum(len(one.ids) for one in failed),
+        skipped=skipped,
+        skipped_number=sum(len(one.ids) for one in skipped),
         losses=losses(view),
         losses_heading=LOSSES,
     )
@@ -127,6 +131,12 @@ def where(targets: Sequence[str]) -> str:
     return f"{apps(len(targets))}: {', '.join(names)}" + (f" and {more} more" if more else "")
 
 
+def named(missing: Missing) -> str:
+    """Name in Markdown what is missing for one reason; what does not fit is counted."""
+    ids, more = shorten_names(missing.ids, MOST_MISSING)
+    return ", ".join(map(md_code, ids)) + (f" and {more} more (all with `--format json`)" if more else "")
+
+
 def _fill(template: str, **values: Any) -> str:
     """Fill one template of the package."""
     return _environment().get_template(f"{template}.md.j2").render(values)
@@ -147,6 +157,13 @@ def _environment() -> SandboxedEnvironment:
         autoescape=False,  # what comes out is Markdown: every foreign value goes through a filter below
     )
     environment.filters.update(
-        code=md_code, cell_code=md_cell_code, prose=md_text, message=md_lines, summary=html_text, where=where, apps=apps
+        code=md_code,
+        cell_code=md_cell_code,
+        prose=md_text,
+        message=md_lines,
+        named=named,
+        summary=html_text,
+        where=where,
+        apps=apps,
     )
     return environment

@@ -16,6 +16,9 @@ GAP = "⋯"
 MOST_NAMES = 4
 """Names of a list that are shown in a heading."""
 
+MOST_MISSING = 20
+"""Names of what was not rendered for one reason."""
+
 
 class Shown(NamedTuple):
     """The lines of a diff that are shown, and what is not."""

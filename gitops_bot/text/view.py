@@ -12,7 +12,6 @@ import msgspec
 
 from gitops_bot.model.change import Action, FieldChange
 from gitops_bot.model.report import Status
-from gitops_bot.model.target import NotRendered
 
 Verdict = Literal["none", "changes", "removals", "failed"]
 """What the reader should feel first; the worst that applies."""
@@ -82,6 +81,17 @@ class ImageRow(msgspec.Struct, frozen=True, kw_only=True):
     """Labels, in order."""
 
 
+class Missing(msgspec.Struct, frozen=True, kw_only=True):
+    """What could not be rendered for one reason."""
+
+    ids: tuple[str, ...]
+    """Targets, files or generators, in order; never empty."""
+    reason: str
+    """May have several lines."""
+    failed: bool
+    """True when changes are missing because of it; False when it is no error of this change."""
+
+
 class Plan(msgspec.Struct, frozen=True, kw_only=True):
     """The plan hash of one rendered target."""
 
@@ -103,7 +113,8 @@ class View(msgspec.Struct, frozen=True, kw_only=True):
     conflicts: tuple[str, ...] = ()
     """Paths that do not merge."""
     coverage: str
-    not_rendered: tuple[NotRendered, ...] = ()
+    missing: tuple[Missing, ...] = ()
+    """What was not rendered: failures first."""
     images: tuple[ImageRow, ...] = ()
     sections: tuple[Section, ...] = ()
     """At once first, then by what they reach. Sections without blocks are left out."""

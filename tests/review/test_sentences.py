@@ -57,7 +57,17 @@ def test_a_headline_never_sounds_green_when_something_is_missing():
 def test_a_failed_target_is_a_failure_whichever_side_it_was():
     base_side = NotRendered(id="argocd/a/application.yaml#a", reason="base side: broken", failed=False)
     view = build_view(build_report([outcome("a", status="failed")], compared=MERGE, not_rendered=[base_side]))
-    assert [entry.failed for entry in view.not_rendered] == [True]
+    assert [one.failed for one in view.missing] == [True]
+
+
+def test_a_reason_that_many_share_is_told_once():
+    found = [NotRendered(id=f"apps/{n}", reason="no network", failed=False) for n in range(3)]
+    found.append(NotRendered(id="apps/9", reason="broken"))
+    view = build_view(build_report([], compared=MERGE, not_rendered=found))
+    assert [(one.ids, one.reason, one.failed) for one in view.missing] == [
+        (("apps/9",), "broken", True),
+        (("apps/0", "apps/1", "apps/2"), "no network", False),
+    ]
 
 
 def test_coverage_names_every_target():

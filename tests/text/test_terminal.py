@@ -10,6 +10,7 @@ import msgspec
 import pytest
 from rich.console import Console
 
+from gitops_bot.model.target import NotRendered
 from gitops_bot.review.report import build_report
 from gitops_bot.review.view import build_view
 from gitops_bot.text.layout import lay_out
@@ -102,7 +103,14 @@ def test_a_message_of_several_lines_stays_under_its_name():
     entry = CASES["one-side-failed"]().not_rendered[0]
     broken = msgspec.structs.replace(entry, reason="helm failed:\nline 2\n")
     text = plain_text(build_view(msgspec.structs.replace(found, not_rendered=(broken,))))
-    assert "\n    helm failed:\n    line 2\n" in text
+    assert "\n      helm failed:\n      line 2\n" in text
+
+
+def test_many_that_share_a_reason_are_counted():
+    found = [NotRendered(id=f"apps/{n:02}", reason="no network", failed=False) for n in range(30)]
+    text = plain_text(build_view(build_report([], compared=MERGE, not_rendered=found)))
+    assert "Not rendered (30)\n  ○ apps/00\n    apps/01\n" in text
+    assert "\n    apps/19\n    and 10 more; all of them with --format json\n      no network\n" in text
 
 
 def test_no_targets_do_not_look_green():
