@@ -34,7 +34,7 @@ def command(
     """
     from gitops_bot.cli.workspace import Wanted, open_workspace, refuse_unmatched
     from gitops_bot.doors.git import Repository
-    from gitops_bot.manifests.mask import mask_stream
+    from gitops_bot.manifests.order import mask_stream
     from gitops_bot.render.select import is_selected
     from gitops_bot.text.escape import visible
 

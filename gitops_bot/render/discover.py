@@ -109,20 +109,35 @@ class _Finder:
     # -- without --------------------------------------------------------------------------------------------------
 
     def add_plain(self, find: Callable[[Tree, Collection[str]], Iterable[Target]]) -> None:
-        """Targets of one plain kind, of files that nothing found so far reads."""
-        claimed = {file for preparation in self.found.values() for file in preparation.reads.files()}
-        self.add(list(find(self.place.tree, claimed)))
+        """Targets of one plain kind, of files that nothing found so far reads.
+
+        Those that render Applications come first: what their Applications read is no plain target any more.
+        """
+        while True:
+            claimed = {file for preparation in self.found.values() for file in preparation.reads.files()}
+            candidates = [target for target in find(self.place.tree, claimed) if target.id not in self.found]
+            parents = [
+                one.target
+                for one in self._prepare_all(candidates)
+                if one.error is None and self._yields_applications(one)
+            ]
+            self.add(parents or candidates)
+            if not parents:
+                return
 
     # -- adding ---------------------------------------------------------------------------------------------------
 
     def add(self, targets: Iterable[Target], depth: int = 0) -> None:
         """Prepare targets, and add the Applications that they render."""
-        with ThreadPoolExecutor(_AT_ONCE) as pool:
-            new = list(pool.map(self._prepare, unique(targets).values()))
+        new = self._prepare_all(unique(targets).values())
         self.found.update((one.target.id, one) for one in new)
         parents = [one for one in new if one.error is None and self._yields_applications(one)]
         if parents:
             self._add_children(parents, depth)
+
+    def _prepare_all(self, targets: Iterable[Target]) -> list[Preparation]:
+        with ThreadPoolExecutor(_AT_ONCE) as pool:
+            return list(pool.map(self._prepare, targets))
 
     def _prepare(self, target: Target) -> Preparation:
         return self.workshop.prepare(target, self.place.tree, self.place.capabilities(target), self.place.revision)

@@ -106,6 +106,16 @@ def test_children_of_a_directory_and_their_files_are_the_same_targets(workshop: 
     assert found.preparations["apps/web.yaml#web"].target.parent == "root.yaml#root"
 
 
+def test_what_the_applications_of_a_plain_overlay_render_is_no_plain_target(workshop: Workshop) -> None:
+    files = {
+        "apps/kustomization.yaml": "resources: [web.yaml]\n",
+        "apps/web.yaml": application("web", "overlays/web"),
+        "overlays/web/kustomization.yaml": "resources: [a.yaml]\n",
+        "overlays/web/a.yaml": MANIFEST,
+    }
+    assert list(find(workshop, files).preparations) == ["apps/web.yaml#web", "kustomize:apps"]
+
+
 def test_an_app_of_apps_of_apps_is_followed(workshop: Workshop) -> None:
     files = {
         "root.yaml": application("root", "level-1"),
