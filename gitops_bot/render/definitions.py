@@ -13,7 +13,6 @@ from typing import Any, Literal, NamedTuple, TypeVar, cast
 
 import msgspec
 
-from gitops_bot.errors import GitError
 from gitops_bot.manifests import yaml
 from gitops_bot.model.application import Application
 from gitops_bot.model.applicationset import ApplicationSet
@@ -93,8 +92,11 @@ class _Object(NamedTuple):
     """Whether the problem is an error."""
 
 
-_known: dict[tuple[str, bool], tuple[_Object, ...]] = {}
-"""(Blob id, is JSON) → what it holds: the same content is read once in a process, whatever tree it lies in."""
+_Key = tuple[str, bool]
+"""Blob id, and whether it is read as JSON."""
+
+_known: dict[_Key, tuple[_Object, ...]] = {}
+"""What blobs hold: the same content is read once in a process, whatever tree it lies in."""
 
 
 def find_definitions(tree: Tree) -> Definitions:
@@ -105,18 +107,15 @@ def find_definitions(tree: Tree) -> Definitions:
     be read.
     """
     files = list(_candidates(tree))
-    _read(tree, [(path, entry) for path, entry in files if entry.size <= MAX_FILE])
+    objects = _read(tree, [(path, entry) for path, entry in files if entry.size <= MAX_FILE])
     too_large = f"not searched for Applications: larger than {MAX_FILE >> 20} MiB"
-    found = _sorted(
+    return _sorted(
         (path, each)
         for path, entry in files
         for each in (
-            (_Object(0, problem=too_large, failed=False),) if entry.size > MAX_FILE else _known[_key(path, entry)]
+            (_Object(0, problem=too_large, failed=False),) if entry.size > MAX_FILE else objects[_key(path, entry)]
         )
     )
-    if len(_known) > _REMEMBERED:
-        _known.clear()
-    return found
 
 
 def definitions_in(manifests: bytes, file: str) -> Definitions:
@@ -154,7 +153,7 @@ def _definition(path: str, each: _Object) -> Definition:
     )
 
 
-def _key(path: str, entry: Entry) -> tuple[str, bool]:
+def _key(path: str, entry: Entry) -> _Key:
     return entry.oid, path.endswith(".json")
 
 
@@ -176,28 +175,33 @@ def _is_template(tree: Tree, path: str) -> bool:
     )
 
 
-def _read(tree: Tree, files: list[tuple[str, Entry]]) -> None:
-    """Fill ``_known`` for files whose content was never seen, some megabytes at a time."""
-    batch: set[tuple[str, bool]] = set()
+def _read(tree: Tree, files: list[tuple[str, Entry]]) -> dict[_Key, tuple[_Object, ...]]:
+    """What each file holds; content that was never seen is read, some megabytes at a time, and remembered."""
+    found: dict[_Key, tuple[_Object, ...]] = {}
+    batch: set[_Key] = set()
     size = 0
     for path, entry in files:
         key = _key(path, entry)
-        if key in _known or key in batch:
+        if key in found or key in batch:
+            continue
+        if (known := _known.get(key)) is not None:
+            found[key] = known
             continue
         batch.add(key)
         size += entry.size
         if size > _BATCH:
-            _read_batch(tree, batch)
+            found |= _read_batch(tree, batch)
             batch, size = set(), 0
-    _read_batch(tree, batch)
+    found |= _read_batch(tree, batch)
+    if len(_known) + len(found) > _REMEMBERED:
+        _known.clear()
+    _known.update(found)
+    return found
 
 
-def _read_batch(tree: Tree, batch: AbstractSet[tuple[str, bool]]) -> None:
-    blobs = tree.blobs([oid for oid, _ in batch]) if batch else {}
-    for oid, is_json in batch:
-        if oid not in blobs:
-            raise GitError(f"object {oid} could not be read", hint="git fsck checks the repository")
-        _known[oid, is_json] = tuple(_objects(blobs[oid], is_json=is_json))
+def _read_batch(tree: Tree, batch: AbstractSet[_Key]) -> dict[_Key, tuple[_Object, ...]]:
+    blobs = tree.blobs([oid for oid, _ in sorted(batch)]) if batch else {}
+    return {(oid, is_json): tuple(_objects(blobs[oid], is_json=is_json)) for oid, is_json in batch}
 
 
 def _claims(data: bytes) -> bool:

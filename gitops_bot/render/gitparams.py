@@ -35,8 +35,8 @@ def _split(patterns: Sequence[Mapping[str, Any]]) -> tuple[list[re.Pattern[str]]
 
 def _directories(tree: Tree) -> Iterator[str]:
     for path in tree.below(""):
-        entry = tree.entries[path]
-        if entry.is_directory and not path.startswith(".") and "/." not in path:
+        entry = tree.entry(path)
+        if entry is not None and entry.is_directory and not path.startswith(".") and "/." not in path:
             yield path
 
 
@@ -57,8 +57,8 @@ def _files(tree: Tree, pattern: str) -> Iterator[str]:
     plain = posixpath.normpath(pattern) if pattern else ""
     matcher = _glob(pattern, "(?s:.)") if re.search(r"[*?\[\\]", pattern) else None
     for path in tree.below(""):
-        entry = tree.entries[path]
-        if entry.is_directory or entry.is_submodule:
+        entry = tree.entry(path)
+        if entry is None or entry.is_directory or entry.is_submodule:
             continue
         if matcher.fullmatch(path) if matcher else path == plain or path.startswith(f"{plain}/"):
             yield path
