@@ -6,6 +6,7 @@ none of them: their one-line help stands in the table below.
 
 from __future__ import annotations
 
+import _thread
 import importlib
 import os
 import signal
@@ -33,6 +34,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
 """Name → (module that exports ``command``, one line of help); the order is the order of ``--help``."""
 
 _DEBUG = "GITOPS_BOT_DEBUG"
+_ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 _INTERRUPTED = 128 + signal.SIGINT
 _BROKEN_PIPE = 128 + signal.SIGPIPE
 
@@ -96,8 +98,12 @@ def group(*, debug: bool) -> None:
 
 def main(args: Sequence[str] | None = None) -> NoReturn:
     """Run the program with ``args`` (None: the process's own) and exit with the code that ``errors`` documents."""
-    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+    for number in _ENDING:
         signal.signal(number, _stop)
+    reader, writer = os.pipe()
+    os.set_blocking(writer, False)
+    signal.set_wakeup_fd(writer, warn_on_full_buffer=False)
+    _thread.start_new_thread(_end_children_when_told, (reader,))
     sys.exit(run(sys.argv[1:] if args is None else args))
 
 
@@ -174,10 +180,24 @@ def _stop(number: int, _: FrameType | None) -> NoReturn:
 
     The programs go first: a pool's ``finally`` waits for its threads, and they wait for the programs.
     """
+    _end_children()
+    raise KeyboardInterrupt if number == signal.SIGINT else SystemExit(128 + number)
+
+
+def _end_children_when_told(reader: int) -> None:
+    """End the programs at the first ending signal, also when it reached another thread than the main one.
+
+    Python runs handlers in the main thread only, and that one may be waiting for a thread that waits for a program.
+    """
+    while (told := os.read(reader, 1)) and told[0] not in _ENDING:
+        pass
+    _end_children()
+
+
+def _end_children() -> None:
     process = sys.modules.get("gitops_bot.doors.process")
     if process is not None:
         process.end_all()
-    raise KeyboardInterrupt if number == signal.SIGINT else SystemExit(128 + number)
 
 
 def _silence(stream: TextIO) -> None:
