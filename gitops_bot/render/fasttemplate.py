@@ -23,15 +23,15 @@ def render(text: str, params: Mapping[str, Any]) -> str:
     if "{{" not in text or "}}" not in text[text.index("{{") :]:
         return text
     parts: list[str] = []
-    rest = text
-    while "{{" in rest:
-        before, _, rest = rest.partition("{{")
-        tag, end, rest = rest.partition("}}")
-        if not end:
+    position = 0
+    while (start := text.find("{{", position)) >= 0:
+        end = text.find("}}", start + 2)
+        if end < 0:
             raise TemplateError(f"invalid template {shorten(text)}: {{{{ without }}}}")
-        value = params.get(tag.strip())
-        parts += (before, value if isinstance(value, str) else f"{{{{{tag}}}}}")
-    return "".join(parts) + rest
+        value = params.get(text[start + 2 : end].strip())
+        parts += (text[position:start], value if isinstance(value, str) else text[start : end + 2])
+        position = end + 2
+    return "".join(parts) + text[position:]
 
 
 def flatten(value: Any, prefix: str = "") -> dict[str, str]:

@@ -404,6 +404,12 @@ def test_a_placeholder_without_end_after_a_whole_one_is_refused() -> None:
         fasttemplate.render("{{a}} {{", {})
 
 
+def test_a_text_full_of_placeholders_is_cheap() -> None:
+    started = time.monotonic()
+    assert len(fasttemplate.render("{{a}}{{b}} " * 200_000, {"a": "x"})) == 200_000 * len("x{{b}} ")
+    assert time.monotonic() - started < 5
+
+
 def test_merging() -> None:
     assert merging.fill({"a": {"b": "", "c": 1}}, {"a": {"b": 2, "c": 3}, "d": []}) == {"a": {"b": 2, "c": 1}, "d": []}
     assert merging.override({"a": {"b": 1, "c": 2}}, {"a": {"b": 3}}) == {"a": {"b": 3, "c": 2}}
