@@ -101,9 +101,10 @@ class Client:
         resolve: Resolve = resolve_host,
         wait: Callable[[float], None] = time.sleep,
     ) -> None:
-        """Take what may be sent where (None: nothing) and the environment with the proxies and the CA bundle.
+        """Take what may be sent where (None: nothing) and the environment that may name a CA bundle.
 
-        ``environment`` None is the process's own. ``resolve`` and ``wait`` are the outside: names and time.
+        ``environment`` None is the process's own; proxies are always the process's own. ``resolve`` and ``wait`` are
+        the outside: names and time.
         """
         self.credentials = credentials or Credentials()
         self.limits = limits

@@ -21,7 +21,7 @@ from gitops_bot.doors.credentials import Credentials
 from gitops_bot.doors.git import Repository
 from gitops_bot.errors import BotError, FetchError
 from gitops_bot.model import url as urls
-from gitops_bot.model.tree import Entry, Tree
+from gitops_bot.model.tree import Tree
 from gitops_bot.model.url import Url
 
 _PASSED = ("PATH", "SSH_AUTH_SOCK", "HTTPS_PROXY", "https_proxy", "HTTP_PROXY", "http_proxy", "NO_PROXY", "no_proxy",
@@ -218,49 +218,32 @@ class RemoteGit:
 
 
 def verified(tree: Tree, name: str) -> Tree:
-    """The same tree, proved: its listing hashes to its id, its paths are plain, and blobs are checked when read.
+    """The same tree, proved: every directory and file hashes to its id when read, and every path is plain.
 
     Git does not check objects it reads from a pack, and the cache is not trusted. Raises FetchError.
     """
-    if _tree_oid(tree) != tree.oid:
-        raise FetchError(f"{name}: the cached tree {tree.oid} is damaged", hint="delete the fetch cache and run again")
+    directories = {tree.oid, *(entry.oid for entry in tree.entries.values() if entry.is_directory)}
+    _check(tree.blobs(sorted(directories)), b"tree", name)
     for path in tree.entries:
         if any(part in ("", ".", "..") or part.lower() == ".git" for part in path.split("/")):
             raise FetchError(f"{name} holds the path {path[:80]!r}, which leads out of it")
 
     def read(oids: Iterable[str]) -> Mapping[str, bytes]:
         found = tree.blobs(oids)
-        for oid, content in found.items():
-            if _hash(oid, b"blob", content) != oid:
-                raise FetchError(
-                    f"{name}: the cached file {oid} is damaged", hint="delete the fetch cache and run again"
-                )
+        _check(found, b"blob", name)
         return found
 
     return Tree(tree.oid, tree.entries, read)
 
 
-def _tree_oid(tree: Tree) -> str:
-    """The id a tree has by its entries, computed from the leaves up; ``""`` when a directory's id does not fit."""
-    listing: dict[str, list[tuple[bytes, Entry]]] = {"": []}
-    for path, entry in tree.entries.items():
-        parent, _, leaf = path.rpartition("/")
-        listing.setdefault(parent, []).append((leaf.encode("utf-8", "surrogateescape"), entry))
-        if entry.is_directory:
-            listing.setdefault(path, [])
-    for path, entries in listing.items():
-        entries.sort(key=lambda item: item[0] + b"/" if item[1].is_directory else item[0])
-        body = b"".join(
-            entry.mode.lstrip("0").encode() + b" " + leaf + b"\0" + bytes.fromhex(entry.oid) for leaf, entry in entries
-        )
-        expected = tree.oid if path == "" else tree.entries[path].oid
-        if _hash(tree.oid, b"tree", body) != expected:
-            return ""
-    return tree.oid
+def _check(objects: Mapping[str, bytes], kind: bytes, name: str) -> None:
+    for oid, content in objects.items():
+        if object_id(oid, kind, content) != oid:
+            raise FetchError(f"{name}: the cached object {oid} is damaged", hint="delete the fetch cache and run again")
 
 
-def _hash(like: str, kind: bytes, content: bytes) -> str:
-    """Git's object id, by the algorithm that an id of this length comes from."""
+def object_id(like: str, kind: bytes, content: bytes) -> str:
+    """Git's id of an object (``blob``, ``tree``, ``commit``), by the algorithm of an id of that length."""
     algorithm = hashlib.sha1 if len(like) == 40 else hashlib.sha256
     return algorithm(kind + b" %d\0" % len(content) + content).hexdigest()
 

@@ -22,7 +22,7 @@ from gitops_bot.doors import http
 from gitops_bot.doors.blobs import Blobs
 from gitops_bot.doors.credentials import Credentials
 from gitops_bot.doors.git import Repository
-from gitops_bot.doors.remote_git import References, RemoteGit, verified
+from gitops_bot.doors.remote_git import References, RemoteGit, object_id, verified
 from gitops_bot.errors import BotError, FetchError
 from gitops_bot.model import url as urls
 from gitops_bot.model.fetched import Fetched
@@ -60,12 +60,14 @@ class RemoteSources:
         offline: bool = False,
         credentials: Credentials | None = None,
         client: http.Client | None = None,
+        git_seconds: float = 300.0,
         environment: Mapping[str, str] | None = None,
     ) -> None:
         """Take the directory that keeps what was fetched, and the base revision's policy.
 
         ``offline`` uses the cache only. ``credentials`` None reads those that the environment names; ``client`` None
-        makes one with the usual limits; ``environment`` None is the process's own.
+        makes one with the usual limits; ``git_seconds`` is how long one git command may take; ``environment`` None is
+        the process's own.
         Raises UsageError for a credentials file that cannot be read.
         """
         known = os.environ if environment is None else environment
@@ -75,7 +77,7 @@ class RemoteSources:
         self._blobs = Blobs(directory)
         self._client = client or http.Client(bound, environment=known)
         self._charts = Charts(self._client, policy)
-        self._remote = RemoteGit(directory, bound, seconds=self._client.limits.total, environment=known)
+        self._remote = RemoteGit(directory, bound, seconds=git_seconds, environment=known)
         self._lock = threading.Lock()
         self._made: dict[tuple[object, ...], Future[Any]] = {}
         self._opened: dict[Url, Repository] = {}
@@ -224,7 +226,7 @@ class RemoteSources:
         try:
             content = repository.blobs([commit])[commit]
             named = content[5:].partition(b"\n")[0].decode("ascii", "replace")
-            if _commit_oid(commit, content) != commit or not content.startswith(b"tree "):
+            if object_id(commit, b"commit", content) != commit or not content.startswith(b"tree "):
                 raise FetchError(
                     f"{shown}: the cached commit {commit} is damaged", hint="delete the fetch cache and run again"
                 )
@@ -310,8 +312,3 @@ def _moves(kind: Kind, wanted: str) -> bool:
     if kind == "chart":
         return not (semver.is_exact(wanted) or wanted.startswith("sha256:"))
     return not _COMMIT.fullmatch(wanted)
-
-
-def _commit_oid(like: str, content: bytes) -> str:
-    algorithm = hashlib.sha1 if len(like) == 40 else hashlib.sha256
-    return algorithm(b"commit %d\0" % len(content) + content).hexdigest()

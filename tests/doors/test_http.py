@@ -139,7 +139,7 @@ def test_redirects_are_followed_where_allowed_and_counted(server: Server, client
                                     "gopher://evil.example/"])  # fmt: skip
 def test_a_redirect_elsewhere_is_refused(server: Server, client: http.Client, target: str) -> None:
     server.routes["/a"] = redirects(target)
-    with pytest.raises(FetchError, match="leads to .* not allowed by the base revision"):
+    with pytest.raises(FetchError, match=r"leads to .* not allowed by the base revision"):
         client.get(f"{server.url}/a", trusted(f"{server.url}/"))
 
 

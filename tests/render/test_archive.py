@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import gzip
 import io
 import tarfile
@@ -44,15 +45,13 @@ def test_helms_own_archive_is_the_chart(packed_charts: Path) -> None:
         "Chart.yaml", "templates/configmap.yaml", "values.yaml",
     ]  # fmt: skip
     assert tree.read("values.yaml") == b"marker: 1.1.0\n"
-    assert [path for path in tree.children("")] == ["Chart.yaml", "templates", "values.yaml"]
+    assert list(tree.children("")) == ["Chart.yaml", "templates", "values.yaml"]
 
 
 NAMES = st.text("abc.", min_size=1, max_size=3).filter(lambda name: name.strip("."))
 TREES = st.dictionaries(
     st.lists(NAMES, min_size=1, max_size=3).map("/".join), st.binary(max_size=20), min_size=1, max_size=8
-).filter(  # fmt: skip
-    lambda files: not any(other.startswith(f"{path}/") for path in files for other in files)
-)
+).filter(lambda files: not any(other.startswith(f"{path}/") for path in files for other in files))
 
 
 @settings(deadline=None)
@@ -140,7 +139,7 @@ def test_every_cut_of_an_archive_is_refused() -> None:
 @given(st.binary(max_size=200))
 def test_any_bytes_are_refused_or_a_tree(data: bytes) -> None:
     for archive in (data, gzip.compress(data), of({"a": b"1"})[:-8] + data):
-        try:
-            assert unpack(archive, "it", SMALL).entries
-        except FetchError as error:
-            assert error.message.startswith("it ")
+        tree = None
+        with contextlib.suppress(FetchError):
+            tree = unpack(archive, "it", SMALL)
+        assert tree is None or tree.entries

@@ -408,8 +408,8 @@ def test_a_damaged_cache_is_noticed_and_mended(chart_repository: Server, sources
     (blob,) = (path for path in (tmp_path / "cache" / "blobs").rglob("*") if path.is_file())
     (note,) = (tmp_path / "cache" / "notes").iterdir()
     good = note.read_bytes()
-    for damage in (lambda: blob.write_bytes(b"other"), lambda: blob.write_bytes(b""),
-                   lambda: note.write_bytes(good.replace(b"1.0.0", b"6.6.6", 1)), lambda: note.write_bytes(b"{")):  # fmt: skip
+    for damage in (lambda: blob.write_bytes(b"other"), lambda: blob.write_bytes(b""), lambda: note.write_bytes(b"{"),
+                   lambda: note.write_bytes(good.replace(b"1.0.0", b"6.6.6", 1))):  # fmt: skip
         damage()
         assert marker(sources(url).chart(url, "app", "1.0.0")) == "1.0.0"
         damage()
@@ -464,7 +464,7 @@ def test_many_processes_share_one_cache(
     answers = [process.communicate(timeout=60) for process in running]
     assert {error for _, error in answers} == {""}
     assert len({out for out, _ in answers}) == 1
-    assert not [path for path in (tmp_path / "cache").rglob(".part-*")]
+    assert list((tmp_path / "cache").rglob(".part-*")) == []
 
 
 def test_many_sources_are_fetched_at_once_and_failures_are_told(
@@ -473,7 +473,8 @@ def test_many_sources_are_fetched_at_once_and_failures_are_told(
     charts = f"{chart_repository.url}/charts"
     made = sources(chart_repository.url)
     good = [Request("chart", charts, "app", "1.0.0"), Request("chart", charts, "other", "*"),
-            Request("git", f"{git_server.url}/git/origin", "", "main"), Request("file", f"{charts}/index.yaml")]  # fmt: skip
+            Request("git", f"{git_server.url}/git/origin", "", "main"),
+            Request("file", f"{charts}/index.yaml")]  # fmt: skip
     bad = [Request("chart", charts, "nothing", "1.0.0"), Request("git", f"{git_server.url}/git/origin", "", "nowhere")]
     failures = made.prefetch([*good, *bad, *good])
     assert list(failures) == bad

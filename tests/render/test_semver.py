@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 import json
 import shutil
@@ -84,7 +85,8 @@ def semver_compare(tmp_path_factory: pytest.TempPathFactory):
         """Valid ranges in one run of Helm; one by one only where that run fails."""
         body = "".join(
             "{{- $yes := list }}{{- range $v := .Values.versions }}"
-            f"{{{{- if semverCompare (index $.Values.ranges {index}) $v }}}}{{{{ $yes = append $yes $v }}}}{{{{ end }}}}"
+            f"{{{{- if semverCompare (index $.Values.ranges {index}) $v }}}}"
+            "{{ $yes = append $yes $v }}{{ end }}"
             "{{- end }}\n"
             f"answer{index}: {{{{ $yes | toJson | quote }}}}\n"
             for index in range(len(texts))
@@ -138,11 +140,10 @@ def test_random_ranges_mean_what_helm_says(semver_compare) -> None:
 @settings(deadline=None)
 @given(st.text(max_size=60))
 def test_any_text_is_a_range_or_a_value_error(text: str) -> None:
-    try:
-        Range.parse(text)
-    except ValueError as error:
-        assert str(error)
-    else:
+    accepted = None
+    with contextlib.suppress(ValueError):
+        accepted = Range.parse(text)
+    if accepted is not None:
         assert any(character.isdigit() or character in "xX*" for character in text)
 
 
@@ -159,7 +160,7 @@ def test_the_newest_is_accepted_and_nothing_accepted_is_newer(names: list[str], 
 def test_order_follows_the_semver_specification() -> None:
     ascending = ["1.0.0-alpha", "1.0.0-alpha.1", "1.0.0-alpha.beta", "1.0.0-beta", "1.0.0-beta.2", "1.0.0-beta.11",
                  "1.0.0-rc.1", "1.0.0", "1.0.1", "1.1.0", "2.0.0", "10.0.0"]  # fmt: skip
-    assert sorted(reversed(ascending), key=Version.parse) == ascending
+    assert sorted(ascending[6:] + ascending[:6], key=Version.parse) == ascending
     assert Version.parse("1.0.0+a") == Version.parse("v1.0.0+b")
 
 
