@@ -23,6 +23,12 @@ DEAD_PROXY = "http://127.0.0.1:9"
 _STDERR_SHOWN = 2000
 """Characters of the tool's own words in a message."""
 
+_MASKED = 4
+"""Characters from which on a parameter's value is hidden in messages; shorter ones are switches and counts."""
+_SCRATCH = re.compile(r"(?<![\w/.-])(?:\.\./)*repo/")
+_LITERAL = re.compile(r"(?:an? )?(?:invalid )?literal sources? (?:\[.*\]|[^\n]*?(?=, expected|\n|$))")
+"""kustomize's complaint about ``secretGenerator`` literals repeats them."""
+
 
 class Program(msgspec.Struct, frozen=True):
     """A tool that can be run."""
@@ -99,7 +105,7 @@ def run(
             hint="look for a loop or a very large range in it",
         )
     if ended.code != 0:
-        raise RenderError(f"{prepared.renderer}: {_told(ended, home)}")
+        raise RenderError(f"{prepared.renderer}: {_told(ended, home, prepared.arguments)}")
     return ended.stdout
 
 
@@ -176,10 +182,15 @@ def _shown(prepared: Prepared) -> str:
     return place or "the root"
 
 
-def _told(ended: process.Finished, home: str) -> str:
-    """The useful end of what the tool said, on one line where it is one, without our scratch paths."""
+def _told(ended: process.Finished, home: str, arguments: tuple[str, ...]) -> str:
+    """The useful end of what the tool said: without our scratch paths, advice on flags, and values that were set."""
     text = ended.stderr.replace(os.path.realpath(home) + "/", "").replace(home + "/", "").replace(home, ".")
-    text = re.sub(r"(?<![\w/.-])repo/", "", text)
+    text = _SCRATCH.sub("", text)
+    text = _LITERAL.sub("a literal source (not shown)", text)
+    for flag, setting in zip(arguments, arguments[1:], strict=False):
+        value = setting.partition("=")[2] if flag in ("--set", "--set-string") else ""
+        if len(value) >= _MASKED:
+            text = text.replace(value, "<value>")
     lines = [line.rstrip() for line in text.splitlines() if line.strip()]
     errors = [index for index, line in enumerate(lines) if line.startswith("Error:")]
     told = lines[errors[0] :] if errors else lines[-5:]
