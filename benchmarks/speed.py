@@ -63,7 +63,7 @@ def run(
     with tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as err:
         started = time.perf_counter()
         process = subprocess.Popen(
-            list(argv), cwd=cwd, env={**os.environ, **(environment or {})}, stdout=out, stderr=err
+            list(argv), cwd=cwd, env={**_environment(), **(environment or {})}, stdout=out, stderr=err
         )
         _, status, usage = os.wait4(process.pid, 0)
         wall = time.perf_counter() - started
@@ -74,6 +74,11 @@ def run(
             raise SystemExit(f"{' '.join(argv)} ended with {process.returncode}:\n{told}")
         out.seek(0)
         return Cost(wall, usage.ru_utime + usage.ru_stime, usage.ru_maxrss * 1024, out.read())
+
+
+def _environment() -> dict[str, str]:
+    """What a user's shell gives: above all, Python may keep what it compiled."""
+    return {name: value for name, value in os.environ.items() if not name.startswith("PYTHON")}
 
 
 class Bench:

@@ -14,12 +14,15 @@ from gitops_bot.model.target import Target
 from gitops_bot.model.tree import Tree
 
 KUSTOMIZATIONS = ("kustomization.yaml", "kustomization.yml", "Kustomization")
-_API_VERSION = re.compile(rb"""^["']?apiVersion["']?:[ \t]*\S""", re.M)
-_KIND = re.compile(rb"""^["']?kind["']?:[ \t]*\S""", re.M)
+_KEY = rb"""%s(?:(?<=^%s)|(?<=^["']%s))["']?:[ \t]*"""
+"""A key in the first column. Written from its fixed text on, so that megabytes without it are passed over at once."""
+
+_API_VERSION = re.compile(_KEY % ((b"apiVersion",) * 3) + rb"\S", re.M)
+_KIND = re.compile(_KEY % ((b"kind",) * 3) + rb"\S", re.M)
 _TEMPLATE = re.compile(rb"^[ \t]*(?:- )?\{\{", re.M)
 _CONFIGURATION = re.compile(
-    rb"""^["']?apiVersion["']?:[ \t]*["']?(?:kustomize\.config\.k8s\.io|kind\.x-k8s\.io|skaffold|k3d\.io|ctlptl\.dev|"""
-    rb"""config\.gitops-bot)""",
+    _KEY % ((b"apiVersion",) * 3)
+    + rb"""["']?(?:kustomize\.config\.k8s\.io|kind\.x-k8s\.io|skaffold|k3d\.io|ctlptl\.dev|config\.gitops-bot)""",
     re.M,
 )
 """Files of tools that look like manifests and are read by the tools only."""
@@ -127,7 +130,7 @@ def directories(tree: Tree, claimed: Collection[str]) -> Iterator[Target]:
 
 def is_manifest(content: bytes) -> bool:
     """True when a file looks like Kubernetes manifests: ``apiVersion`` and ``kind`` at the top level, no template."""
-    if _TEMPLATE.search(content):
+    if b"{{" in content and _TEMPLATE.search(content):
         return False
     if content.lstrip()[:1] == b"{":
         return b'"apiVersion"' in content and b'"kind"' in content

@@ -110,6 +110,11 @@ def test_files_that_something_else_reads_are_not_listed_again() -> None:
         (b"spec:\n  apiVersion: v1\n  kind: A\n", False),
         (b"apiVersion:\nkind:\n", False),
         (b"[1, 2]", False),
+        (b"myapiVersion: v1\nkind: A\n", False),
+        (b"a: 'apiVersion: v1\n  kind: A\n  '\n", False),
+        (b"apiVersion: v1\nkind: A\na:\n  - {{ x }}\n", False),
+        (b"apiVersion: v1\nkind: A\na: '{{ x }}'\n", True),
+        (b"a: 1\n'apiVersion': \"k3d.io/v1\"\nkind: Simple\n", False),
     ],
 )
 def test_a_manifest_is_told_by_its_top_level(content: bytes, expected: bool) -> None:
