@@ -260,9 +260,10 @@ def _paths(settings: Settings) -> list[tuple[str, str]]:
         for name, environment in settings.environments.items()
         if environment.applications is not None
     ]
-    for section, rules in (("images", settings.images), ("models", settings.models)):
-        for index, rule in enumerate(rules):
-            named += [(f"{section}[{index}].write[{at}].file", write.file) for at, write in enumerate(rule.write)]
+    for index, image in enumerate(settings.images):
+        named += [(f"images[{index}].write[{at}].file", write.file) for at, write in enumerate(image.write)]
+    for index, model in enumerate(settings.models):
+        named += [(f"models[{index}].write[{at}].file", write.file) for at, write in enumerate(model.write)]
     return [*named, ("review.templates", settings.review.templates)]
 
 
