@@ -153,7 +153,9 @@ def _kill_group(process: subprocess.Popen[bytes]) -> None:
     _live.discard(process)
     for pipe in (process.stdin, process.stdout, process.stderr):
         if pipe is not None:
-            pipe.close()
+            # What was written and not read yet is lost with its reader.
+            with contextlib.suppress(BrokenPipeError):
+                pipe.close()
 
 
 def end_all() -> None:

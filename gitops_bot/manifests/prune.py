@@ -140,11 +140,10 @@ def _read(text: bytes, known: dict[bytes, _Line | None]) -> _Text | None:
 
     ``known`` remembers what each line says: nearly all lines of one side are on the other, too.
     """
-    if any(mark in text for mark in _LINE_ENDS):
+    if any(mark in text for mark in _LINE_ENDS) or not text.endswith(b"\n"):
         return None
-    lines = text.split(b"\n")
-    while lines and not lines[-1]:
-        lines.pop()
+    # Blank lines at the end may be part of a block scalar that keeps them.
+    lines = text.split(b"\n")[:-1]
     root = _Node("", -1, 0, None)
     stack = [(-1, root)]
     deeper: bytes | None = None

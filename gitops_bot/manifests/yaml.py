@@ -250,9 +250,10 @@ def read_all(data: bytes, *, strict: bool = False) -> tuple[list[Any], list[Dupl
             duplicates += builder.duplicates
     except MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
-        # Only libyaml's own constant sentences: an alias' name, the one thing it would quote, is cut off.
-        problem = re.sub(r"\s*['\"].*", "", error.problem or "not valid YAML", flags=re.DOTALL)
-        raise YamlError(problem, mark.line + 1 if mark else 0) from None
+        # Only libyaml's own constant sentences: the names it would quote, of aliases and anchors, are cut off.
+        problem = re.sub(r"(?<=alias|nchor) '.*", "", error.problem or "not valid YAML", flags=re.DOTALL)
+        last = data.rstrip().count(b"\n") + 1
+        raise YamlError(problem, min(mark.line + 1, last) if mark else 0) from None
     except (YAMLError, UnicodeDecodeError):
         raise YamlError("a character that YAML does not allow, or text that is not UTF-8") from None
     except RecursionError:
@@ -357,6 +358,8 @@ def scalar_lines(value: Any, indent: int) -> list[str]:
         return ["true" if value else "false"]
     if isinstance(value, (dict, list)):
         return ["{}" if isinstance(value, dict) else "[]"]
+    if isinstance(value, float) and value.is_integer() and abs(value) < 1e15:
+        return [str(int(value))]
     return [repr(value)]  # numbers, and masks that print themselves
 
 
