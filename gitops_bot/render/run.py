@@ -104,6 +104,8 @@ def run(
             f"{prepared.renderer} {what} {ended.stopped} and was killed: {_shown(prepared)}",
             hint="look for a loop or a very large range in it",
         )
+    if ended.code != 0 and not os.path.exists(program.prefix[0]):
+        raise ToolError(f"{prepared.renderer} is not at {program.prefix[0]}", hint="run `gitops-bot tools install`")
     if ended.code != 0:
         raise RenderError(f"{prepared.renderer}: {_told(ended, home, prepared.arguments)}")
     return ended.stdout

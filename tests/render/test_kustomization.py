@@ -166,7 +166,9 @@ def test_an_image_that_says_nothing_is_refused_as_kustomize_does(image: str, tmp
 
 def test_patches_are_appended_as_argo_cd_does(workplace: Callable[..., Any], kustomize: str) -> None:
     patches = (
-        KustomizePatch(patch='[{"op": "add", "path": "/spec/revisionHistoryLimit", "value": 9}]', target={"kind": "Deployment"}),
+        KustomizePatch(
+            patch='[{"op": "add", "path": "/spec/revisionHistoryLimit", "value": 9}]', target={"kind": "Deployment"}
+        ),
         KustomizePatch(path="extra.yaml"),
     )
     extra = "apiVersion: apps/v1\nkind: Deployment\nmetadata: {name: web}\nspec: {paused: true}\n"
