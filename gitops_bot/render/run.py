@@ -106,6 +106,11 @@ def run(
         )
     if ended.code != 0 and not os.path.exists(program.prefix[0]):
         raise ToolError(f"{prepared.renderer} is not at {program.prefix[0]}", hint="run `gitops-bot tools install`")
+    if _ran_out_of_memory(ended):
+        raise RenderError(
+            f"{prepared.renderer} used more than {limits.memory >> 20} MiB of memory and was stopped: {_shown(prepared)}",
+            hint="look for a loop or a very large range in it",
+        )
     if ended.code != 0:
         raise RenderError(f"{prepared.renderer}: {_told(ended, home, prepared.arguments)}")
     return ended.stdout
@@ -151,14 +156,14 @@ def _environment(home: str, helm: Program | None) -> dict[str, str]:
     """All that the tool sees: a home of its own, no tokens, no cluster, no way out."""
     own = os.path.join(home, "home")
     path = os.path.join(own, "bin")
-    os.makedirs(path)
-    os.mkdir(os.path.join(own, "tmp"))
-    if helm is not None:
+    os.mkdir(own)
+    if helm is not None:  # every directory costs; a PATH that is not there is as good as an empty one
+        os.mkdir(path)
         os.symlink(helm.prefix[0], os.path.join(path, "helm"))
     environment = {
         "HOME": own,
         "PATH": path,
-        "TMPDIR": os.path.join(own, "tmp"),
+        "TMPDIR": own,
         "KUBECONFIG": "",
         "LC_ALL": "C",
         "TZ": "UTC",
@@ -177,6 +182,11 @@ def _environment(home: str, helm: Program | None) -> dict[str, str]:
     for name in ("http_proxy", "https_proxy", "all_proxy"):
         environment |= {name: DEAD_PROXY, name.upper(): DEAD_PROXY}
     return environment
+
+
+def _ran_out_of_memory(ended: process.Finished) -> bool:
+    """Go's runtime names the cause first, then prints every stack it has."""
+    return ended.code != 0 and "out of memory" in ended.stderr[:2000] and "goroutine" in ended.stderr
 
 
 def _shown(prepared: Prepared) -> str:

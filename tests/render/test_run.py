@@ -26,7 +26,7 @@ SPY = """#!/usr/bin/python3
 import json, os, sys
 files = sorted(os.path.join(d, f) for d, _, fs in os.walk("..") for f in fs)
 print(json.dumps({"env": dict(os.environ), "argv": sys.argv[1:], "cwd": os.getcwd(), "files": files,
-                  "modes": [oct(os.stat(f).st_mode & 0o777) for f in files], "path": os.listdir(os.environ["PATH"])}))
+                  "modes": [oct(os.stat(f).st_mode & 0o777) for f in files], "path": os.listdir(os.environ["PATH"]) if os.path.exists(os.environ["PATH"]) else []}))
 """
 
 
@@ -75,7 +75,7 @@ def test_a_tool_that_does_not_end_is_killed_and_named(tmp_path: Path) -> None:
 def test_a_chart_that_never_ends_is_killed(workplace: Callable[..., Any], helm: str) -> None:
     template = "{{- range $i := until 2000000000 }}{{ $i }}{{ end }}"
     place = workplace({**CHART, "app/templates/x.yaml": template})
-    with pytest.raises(RenderError, match=r"was killed|memory|ended with code"):
+    with pytest.raises(RenderError, match=r"was killed|MiB of memory"):
         run(place.prepare(Source(path="app")), place.tools, scratch=place.scratch, limits=Limits(seconds=3))
     assert list(place.scratch.iterdir()) == []
 
