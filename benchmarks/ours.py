@@ -6,10 +6,10 @@ from collections.abc import Mapping
 from typing import NamedTuple
 
 import msgspec
-from gitops_bot.doors.jq import JqWorker
 
 from gitops_bot.cli.workspace import Wanted, open_workspace
 from gitops_bot.doors.git import Repository, text_diff
+from gitops_bot.doors.jq import JqWorker
 from gitops_bot.model.report import Compared, Report
 from gitops_bot.model.target import Target
 from gitops_bot.render.discover import Discovery

@@ -71,7 +71,7 @@ class LazyGroup(click.Group):
             formatter.write_dl([(name, line) for name, (_, line) in COMMANDS.items()])
 
 
-def _show_version(ctx: click.Context, _: click.Parameter, value: bool) -> None:  # noqa: FBT001 - click's signature
+def _show_version(ctx: click.Context, _: click.Parameter, value: bool) -> None:
     if value:
         ctx.invoke(_command("version"))
         ctx.exit()

@@ -33,7 +33,6 @@ from gitops_bot.render.sources import named_sources
 from gitops_bot.render.toolbox import Toolbox
 from gitops_bot.render.workshop import Workshop
 
-
 _PLENTY = 1 << 30
 """Bytes; a container's default of 64 MiB is not enough for a large chart."""
 
@@ -97,7 +96,9 @@ def open_workspace(repository: Repository, tree: Tree, wanted: Wanted) -> Iterat
     """
     with ExitStack() as stack:
         settings = read_settings(tree)
-        scratch = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="gitops-bot-render-", dir=_fast_directory())))
+        scratch = Path(
+            stack.enter_context(tempfile.TemporaryDirectory(prefix="gitops-bot-render-", dir=_fast_directory()))
+        )
         home = Path(wanted.cache_dir) if wanted.cache_dir else tool_door.user_cache()
         own = OwnUrls([*repository.remotes(), *_forge_urls(), *wanted.repo_urls, *settings.render.repositories])
 

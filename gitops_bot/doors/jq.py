@@ -54,8 +54,8 @@ class JqWorker:
     def delete(self, expressions: Sequence[str], objects: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
         """The objects without what ``del(expression)`` removes, for each expression in turn.
 
-        An object that the path does not fit stays as it is. Raises JqError that names the expression: not valid jq, more
-        or less than one object left, or not done in time.
+        An object that the path does not fit stays as it is. Raises JqError that names the expression: not valid jq,
+        more or less than one object left, or not done in time.
         """
         result = list(objects)
         with self._lock:

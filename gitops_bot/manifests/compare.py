@@ -59,14 +59,14 @@ class _Entry(NamedTuple):
     """Where an object of a stream is."""
 
     document: Document
-    index: int
+    place: int
     """Which object of the document it is."""
     head: Head
 
     @property
     def identity(self) -> tuple[bytes, int]:
         """Equal identities have equal content."""
-        return self.document.digest, self.index
+        return self.document.digest, self.place
 
 
 class Side:
@@ -127,7 +127,7 @@ class Side:
                 raise self._placed(error, entry.document) from None
             self._bodies[digest] = expand(values)[0]
             self.duplicates[entry.document.offset] = tuple(duplicates)
-        return self._bodies[digest][entry.index]
+        return self._bodies[digest][entry.place]
 
     def forget(self, entry: _Entry) -> None:
         """Let go of a document's only object."""
@@ -275,7 +275,7 @@ def _warnings(run: _Comparison, ignore: Sequence[IgnoreDifference]) -> Iterator[
     for key in sorted({*before, *after}):
         one, other = before.get(key), after.get(key)
         if one is None or other is None or one.identity != other.identity:
-            hook = (other or one).head.hook if (other or one) else None  # type: ignore[union-attr]  # one of them is
+            hook = (after | before)[key].head.hook
             yield f"{key} differs, but as a hook of kind {hook} it is never applied: it is not compared"
 
 

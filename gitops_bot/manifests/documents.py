@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import re
+from itertools import pairwise
 from typing import Any, NamedTuple
 
 from gitops_bot.manifests import yaml
@@ -58,7 +59,7 @@ def _spans(stream: bytes) -> list[tuple[int, int]]:
     if b"\n..." in stream or stream.startswith(b"..."):
         marks = sorted([*marks, *_marks(stream, b"...")])
     bounds = [0, *marks, len(stream)] if not marks or marks[0] else [*marks, len(stream)]
-    return list(zip(bounds, bounds[1:], strict=False))
+    return list(pairwise(bounds))
 
 
 def _marks(stream: bytes, mark: bytes) -> list[int]:

@@ -7,7 +7,7 @@ Values are never changed in place.
 from __future__ import annotations
 
 import base64
-from typing import Any
+from typing import Any, cast
 
 from gitops_bot.manifests.objects import group_of
 from gitops_bot.manifests.quantity import canonical_quantity
@@ -48,12 +48,12 @@ def normalise(body: dict[str, Any]) -> dict[str, Any]:
     """The object in the form both sides share; a new value, the argument stays as it is."""
     kind = body["kind"]
     if not is_built_in(body["apiVersion"]):
-        return _without_nulls(body)
+        return cast("dict[str, Any]", _without_nulls(body))
     if kind in ("Secret", "ConfigMap") and group_of(body["apiVersion"]) == "":
         body = _with_texts(body)
         if kind == "Secret":
             body = _with_data(body)
-    return _built_in(body, kind, "")
+    return cast("dict[str, Any]", _built_in(body, kind, ""))
 
 
 def _without_nulls(value: Any) -> Any:

@@ -63,7 +63,7 @@ def _without_checksums(value: Any) -> Any:
         kept = {}
         for key, item in value.items():
             if key == "annotations" and isinstance(item, dict):
-                item = {name: text for name, text in item.items() if not name.startswith(CHECKSUM_PREFIX)}  # noqa: PLW2901  # the same thing, less
+                item = {name: text for name, text in item.items() if not name.startswith(CHECKSUM_PREFIX)}
                 if not item:
                     continue
             kept[key] = _without_checksums(item)

@@ -152,10 +152,11 @@ def diff_lines(before: Sequence[str], after: Sequence[str], text_diff: TextDiff 
         tail += 1
     left, right = before[head : len(before) - tail], after[head : len(after) - tail]
     if len(left) * len(right) <= _SMALL:
-        middle = _by_difflib(left, right)
+        middle: Lines | None = _by_difflib(left, right)
     else:
         middle = _by_function(left, right, text_diff) if text_diff else None
-        middle = [("-", line) for line in left] + [("+", line) for line in right] if middle is None else middle
+    if middle is None:
+        middle = [("-", line) for line in left] + [("+", line) for line in right]
     ends = before[len(before) - tail :] if tail else ()
     return [*((" ", line) for line in before[:head]), *middle, *((" ", line) for line in ends)]
 

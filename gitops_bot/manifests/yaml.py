@@ -58,7 +58,7 @@ class Unchanged(NamedTuple):
     lines: int
 
 
-class _Loader(CParser):  # type: ignore[misc]  # the C extension has no types
+class _Loader(CParser):
     """libyaml's parser and composer, told apart only by plain and quoted, with a limit on depth.
 
     The composer calls the three methods below for every node.
@@ -246,7 +246,7 @@ def read_all(data: bytes, *, strict: bool = False) -> tuple[list[Any], list[Dupl
         loader = _Loader(data.removeprefix(b"\xef\xbb\xbf"))
         while loader.check_node():
             builder = _Builder(strict=strict)
-            documents.append(builder.build(loader.get_node()))
+            documents.append(builder.build(cast("Node", loader.get_node())))
             duplicates += builder.duplicates
     except MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark

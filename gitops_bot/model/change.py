@@ -62,4 +62,4 @@ class TargetChanges(msgspec.Struct, frozen=True, kw_only=True):
     unchanged: int = 0
     """Resources equal on both sides after normalisation."""
     warnings: tuple[str, ...] = ()
-    """What a reader must know and no change shows: duplicate resources, duplicate keys, a document that is no object."""
+    """What a reader must know and no change shows: duplicate resources and keys, a document that is no object."""

@@ -29,7 +29,7 @@ class TargetReport(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=Fals
     path: str
     status: Status
     plan: str | None = None
-    """``sha256:…`` over the normalised manifests of the head side, Secret values as presence marks; null with a reason."""
+    """``sha256:…`` over the head side's normalised manifests, Secret values as presence marks; null with a reason."""
     plan_reason: str | None = None
     """Why there is no plan hash: not rendered because unchanged, random values, failed."""
     namespace: str = ""

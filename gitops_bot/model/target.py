@@ -32,7 +32,7 @@ class Target(msgspec.Struct, frozen=True, kw_only=True):
     """What is rendered, in order; sources of this repository carry their path only."""
     ignore: tuple[IgnoreDifference, ...] = ()
     follows: str = ""
-    """The revision of this repository it follows (``main``, ``v*``, ``HEAD``), ``""`` when none of its sources is here."""
+    """The revision of this repository it follows (``main``, ``v*``, ``HEAD``), ``""`` when no source is here."""
     application: Application | None = None
     """None for targets without an Application."""
 

@@ -10,7 +10,7 @@ _DEFAULT_PORTS = {"https": 443, "http": 80, "ssh": 22, "oci": 443, "oci+http": 8
 _HOST = re.compile(r"[a-z0-9]([a-z0-9._-]*[a-z0-9])?|\[[0-9a-f:.]+\]")
 _SCP = re.compile(r"(?:(?P<user>[A-Za-z0-9._-]+)@)?(?P<host>[A-Za-z0-9][A-Za-z0-9.-]*):(?!//)(?P<path>[^:]+)")
 _FORBIDDEN = re.compile(r"[\x00-\x20\x7f\\]")
-_USERINFO = re.compile(r"(?<=://)[^/@\s]*@")
+_USERINFO = re.compile(r"(?<=://)[^/\s]*@")
 
 
 class Url(NamedTuple):

@@ -117,7 +117,7 @@ def _keep_wanted(lines: list[bytes]) -> list[bytes] | None:
     for line in lines:
         if line.startswith(b"  - "):
             kept.append(b"  -")
-            line = b"    " + line[4:]  # noqa: PLW2901 (the first key of an item reads like the others)
+            line = b"    " + line[4:]
         elif not line.startswith(b"    "):
             if not line.strip():
                 kept.extend([line] if keeping else [])

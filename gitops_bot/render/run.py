@@ -7,6 +7,7 @@ import re
 import shutil
 import tempfile
 from collections.abc import Mapping
+from itertools import pairwise
 from pathlib import Path
 from typing import Protocol
 
@@ -108,7 +109,7 @@ def run(
         raise ToolError(f"{prepared.renderer} is not at {program.prefix[0]}", hint="run `gitops-bot tools install`")
     if _ran_out_of_memory(ended):
         raise RenderError(
-            f"{prepared.renderer} used more than {limits.memory >> 20} MiB of memory and was stopped: {_shown(prepared)}",
+            f"{prepared.renderer} needs more than {limits.memory >> 20} MiB of memory: {_shown(prepared)}",
             hint="look for a loop or a very large range in it",
         )
     if ended.code != 0:
@@ -199,7 +200,7 @@ def _told(ended: process.Finished, home: str, arguments: tuple[str, ...]) -> str
     text = ended.stderr.replace(os.path.realpath(home) + "/", "").replace(home + "/", "").replace(home, ".")
     text = _SCRATCH.sub("", text)
     text = _LITERAL.sub("a literal source (not shown)", text)
-    for flag, setting in zip(arguments, arguments[1:], strict=False):
+    for flag, setting in pairwise(arguments):
         value = setting.partition("=")[2] if flag in ("--set", "--set-string") else ""
         if len(value) >= _MASKED:
             text = text.replace(value, "<value>")

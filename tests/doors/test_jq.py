@@ -71,7 +71,7 @@ def test_a_child_that_is_gone_is_an_error_once():
 def test_the_environment_is_not_there(worker, monkeypatch):
     monkeypatch.setenv("GITOPS_BOT_TEST_TOKEN", "hunter2")
     with JqWorker() as fresh:
-        kept = fresh.delete([".[env.GITOPS_BOT_TEST_TOKEN // \"no\"]"], [{"no": 1, "hunter2": 2}])
+        kept = fresh.delete(['.[env.GITOPS_BOT_TEST_TOKEN // "no"]'], [{"no": 1, "hunter2": 2}])
     assert kept == [{"hunter2": 2}]
 
 

@@ -229,14 +229,18 @@ def test_a_checksum_is_noise_and_masked_wherever_it_is():
 
 def test_hooks_are_marked_and_tests_are_not_applied():
     hook = body("Job", "h", "batch/v1", metadata={"annotations": {"helm.sh/hook": "pre-install,pre-upgrade"}})
-    argo = body("Job", "g", "batch/v1", metadata={"annotations": {"argocd.argoproj.io/hook": "PreSync", "helm.sh/hook": "test"}})
+    argo = body(
+        "Job", "g", "batch/v1", metadata={"annotations": {"argocd.argoproj.io/hook": "PreSync", "helm.sh/hook": "test"}}
+    )
     found = compare(b"", stream(hook, argo))
     assert [change.hook for change in found.changes] == ["PreSync", "pre-install,pre-upgrade"]
     test = body("Pod", "t", metadata={"annotations": {"helm.sh/hook": "test-success"}})
     assert compare(stream(test), stream(test)).warnings == ()
     found = compare(b"", stream(test))
     assert (found.changes, found.unchanged) == ((), 0)
-    assert found.warnings == ("Pod/t differs, but as a hook of kind test-success it is never applied: it is not compared",)
+    assert found.warnings == (
+        "Pod/t differs, but as a hook of kind test-success it is never applied: it is not compared",
+    )
     crd = body("CustomResourceDefinition", "c", metadata={"annotations": {"helm.sh/hook": "crd-install"}})
     assert one([], [crd]).hook is None
 
@@ -260,7 +264,7 @@ def test_ignored_fields_are_hidden_and_counted():
     assert "replicas: 3" not in change.diff
     for other in (rule(kind="StatefulSet"), rule(group=""), rule(name="web"), rule(namespace="x")):
         other = IgnoreDifference(**{name: getattr(other, name) for name in ("group", "kind", "name", "namespace")},
-                                 json_pointers=("/spec/replicas",))  # fmt: skip # noqa: PLW2901
+                                 json_pointers=("/spec/replicas",))  # fmt: skip
         assert one([scaled(2)], [scaled(3)], ignore=[other]).bucket == "changed"
     everywhere = [IgnoreDifference(group="*", kind="*", json_pointers=("/spec/replicas",))]
     assert one([scaled(2)], [scaled(3)], ignore=everywhere).bucket == "ignored"
@@ -313,7 +317,9 @@ def test_a_secrets_values_are_masked_in_pairs():
         ("data.come", UNSET, "<secret>"), ("data.gone", "<secret>", UNSET),
         ("data.other", "<secret>", "<secret, changed>"),
     ]  # fmt: skip
-    assert '-  other: "<secret>"\n+  other: "<secret, changed>"' in change.diff.replace("+  come: \"<secret>\"\n", "").replace("-  gone: \"<secret>\"\n", "")
+    assert '-  other: "<secret>"\n+  other: "<secret, changed>"' in change.diff.replace(
+        '+  come: "<secret>"\n', ""
+    ).replace('-  gone: "<secret>"\n', "")
 
 
 SECRETS = [

@@ -39,7 +39,7 @@ DOCUMENTS = [
     "apiVersion: v1\nkind: ConfigMap\nmetadata:\n  name: on\n",
     "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: x}\n",
     "apiVersion: v1\nkind: ConfigMap\nmetadata:\n  generateName: x-\n",
-    "apiVersion: v1\nkind: ConfigMap\nmetadata:\n  \"name\": x\n",
+    'apiVersion: v1\nkind: ConfigMap\nmetadata:\n  "name": x\n',
     "apiVersion: v1\nkind: ConfigMap\nmetadata:\n  name: x\n  name: y\n",
     "apiVersion: v1\nkind: ConfigMap\nkind: Secret\nmetadata:\n  name: x\n",
     "apiVersion: v1\nkind: ConfigMap\nmetadata:\n  name: x\n  annotations:\n    helm.sh/hook: test\n",

@@ -33,7 +33,9 @@ def test_secrets_are_masked_in_any_form():
     forms = [
         stream(secret),
         stream({"apiVersion": "v1", "kind": "List", "items": [body(), secret]}),
-        stream({"apiVersion": "v1", "kind": "SecretList", "items": [{"metadata": {"name": "s"}, "data": {"k": "hunter2"}}]}),
+        stream(
+            {"apiVersion": "v1", "kind": "SecretList", "items": [{"metadata": {"name": "s"}, "data": {"k": "hunter2"}}]}
+        ),
         b'{"apiVersion": "v1", "kind": "\\u0053ecret", "metadata": {"name": "s"}, "data": {"k": "hunter2"}}',
         b"kind: Secret\ndata: hunter2\n",
         b"--- {kind: Secret, data: hunter2}\n",

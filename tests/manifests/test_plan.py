@@ -23,7 +23,11 @@ def test_it_is_a_sha256():
 
 def test_order_notation_comments_and_what_is_defaulted_do_not_count():
     one, other = body(), deployment(ports=[{"containerPort": 1}])
-    whole = {"apiVersion": "v1", "kind": "List", "items": [deployment(ports=[{"containerPort": 1, "protocol": "TCP"}]), one]}
+    whole = {
+        "apiVersion": "v1",
+        "kind": "List",
+        "items": [deployment(ports=[{"containerPort": 1, "protocol": "TCP"}]), one],
+    }
     assert plan(one, other) == plan(other, one) == plan(whole)
     assert plan_hash(b"# c\n" + stream(one), namespace="n") == plan(one)
     assert plan(one) == plan(body(metadata={"namespace": "n"}))
@@ -64,7 +68,8 @@ def test_no_difference_has_one_plan_and_a_change_has_two(old, new):
     found = compare(base, head, namespace="n")
     same = plan_hash(base, namespace="n") == plan_hash(head, namespace="n")
     masked = all(
-        change.key.kind == "Secret" and change.bucket == "changed" or change.bucket == "noise" for change in found.changes
+        (change.key.kind == "Secret" and change.bucket == "changed") or change.bucket == "noise"
+        for change in found.changes
     )
     assert same if not found.changes else not same or masked
     assert yaml.load_all(base) is not None

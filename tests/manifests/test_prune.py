@@ -55,8 +55,12 @@ def test_a_part_that_moved_or_went_is_no_equal_part():
 
 
 def test_items_are_left_out_of_lists_only_by_name():
-    items = "".join(f"  - name: v{number}\n    schema:\n      deep:\n{LONG.replace('    ', '        ')}" for number in (1, 2))
-    assert check(f"spec:\n  versions:\n{items}  x: 1\n", f"spec:\n  versions:\n{items.replace('k3: 3', 'k3: 4')}  x: 2\n")
+    items = "".join(
+        f"  - name: v{number}\n    schema:\n      deep:\n{LONG.replace('    ', '        ')}" for number in (1, 2)
+    )
+    assert check(
+        f"spec:\n  versions:\n{items}  x: 1\n", f"spec:\n  versions:\n{items.replace('k3: 3', 'k3: 4')}  x: 2\n"
+    )
     swapped = items.replace("v1", "v9").replace("v2", "v1").replace("v9", "v2")
     assert check(f"spec:\n  versions:\n{items}", f"spec:\n  versions:\n{swapped.replace('k3: 3', 'k3: 4', 1)}")
     mounts = items.replace("schema", "mountPath")
@@ -108,7 +112,10 @@ def test_plain_block_style_is_pruned(name):
 
 
 @settings(max_examples=200, deadline=None)
-@given(st.dictionaries(st.sampled_from("abcd"), VALUES, max_size=4), st.dictionaries(st.sampled_from("abcd"), VALUES, max_size=4))
+@given(
+    st.dictionaries(st.sampled_from("abcd"), VALUES, max_size=4),
+    st.dictionaries(st.sampled_from("abcd"), VALUES, max_size=4),
+)
 def test_any_values_compare_alike(one, other):
     check(yaml.dump({"spec": one, "z": 1}), yaml.dump({"spec": other, "z": 2}))
 

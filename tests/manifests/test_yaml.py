@@ -109,7 +109,9 @@ def test_pyyamls_own_tables_are_untouched():
     assert pyyaml.safe_load("a: 2024-01-02")["a"].year == 2024
 
 
-TEXTS = st.text() | st.sampled_from([*READINGS, "- a", "a: b", "a #b", " a", "a ", "|", "a\n", "a\n\n", "\n a\n", "---"])
+TEXTS = st.text() | st.sampled_from(
+    [*READINGS, "- a", "a: b", "a #b", " a", "a ", "|", "a\n", "a\n\n", "\n a\n", "---"]
+)
 VALUES = st.recursive(
     st.none() | st.booleans() | st.integers(-(2**63), 2**64 - 1) | st.floats(allow_nan=False, allow_infinity=False)
     | TEXTS,
