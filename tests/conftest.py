@@ -95,6 +95,18 @@ def helm() -> str:
 
 
 @pytest.fixture(scope="session")
+def helms() -> Mapping[int, str]:
+    """Paths of a Helm 3 and a Helm 4, by major version: what they render must be equal."""
+    found: dict[int, str] = {}
+    for candidate in tools.candidates("helm"):
+        found.setdefault(int(candidate.version.partition(".")[0] or 0), candidate.path)
+    for major, install in ((3, "make test-tools (needs Go)"), (4, "make tools")):
+        if major not in found:
+            pytest.skip(f"there is no Helm {major}; {install}")
+    return found
+
+
+@pytest.fixture(scope="session")
 def kustomize() -> str:
     """Path of a real standalone kustomize."""
     return shutil.which("kustomize") or pytest.skip(f"kustomize is not on PATH; {INSTALL['kustomize']}")

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import io
-import shutil
 import subprocess
 import tarfile
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -312,12 +311,11 @@ def test_lookup_answers_nothing_and_is_named(workplace: Callable[..., Any], helm
 # -- both Helms -------------------------------------------------------------------------------------------------------
 
 
-def test_helm_3_and_helm_4_give_the_same_objects(workplace: Callable[..., Any], helm: str) -> None:
-    other = shutil.which("helm4") or pytest.skip("helm4 is not on PATH; make tools")
+def test_helm_3_and_helm_4_give_the_same_objects(workplace: Callable[..., Any], helms: Mapping[int, str]) -> None:
     place = workplace(REPOSITORY)
     prepared = place.prepare(Source(path="charts/web", helm=HelmOptions(value_files=("values-staging.yaml",))))
     outputs = [
         run(prepared, Tools(helm=Program((program,), program)), scratch=Path(place.scratch))
-        for program in (helm, other)
+        for program in (helms[3], helms[4])
     ]
     assert load_all(outputs[0]) == load_all(outputs[1])
