@@ -193,7 +193,7 @@ class _Comparison:
         if old.identity == new.identity:
             return None
         rules = applicable(self.rules, key)
-        memo = (old.identity, new.identity, key, renamed_from, rules, self.delete_jq is None)
+        memo = (old.identity, new.identity, key, renamed_from, rules, self.delete_jq is None, self.text_diff is None)
         remembered = _memo.get(memo)
         if remembered is None:
             before, after = self._bodies(old, new, rules)

@@ -82,6 +82,11 @@ class _Line(NamedTuple):
     """How the value may go on in deeper lines: ``text``, ``double``, ``single``; ``""`` where it may not."""
 
 
+_Known = dict[bytes, _Line | None]
+"""What each line says, None for one that is not plain block style."""
+_UNKNOWN = _Line(0, False, None, 0, None, "")  # only its identity matters
+
+
 class _Text(NamedTuple):
     """A document as lines, and the tree of their indentation."""
 
@@ -117,7 +122,7 @@ def _collector_paused() -> Iterator[None]:
 
 
 def _prune(before: bytes, after: bytes) -> tuple[dict[str, Any], dict[str, Any]] | None:
-    known: dict[bytes, _Line | None] = {}
+    known: _Known = {}
     left = _read(before, known)
     right = _read(after, known) if left else None
     if left is None or right is None:
@@ -135,7 +140,43 @@ class _NotPlain(Exception):
     """The text is not what can be cut by its indentation."""
 
 
-def _read(text: bytes, known: dict[bytes, _Line | None]) -> _Text | None:
+class _GoingOn:
+    """A value that goes on in deeper lines: which lines are its own."""
+
+    __slots__ = ("_deeper", "_quoted", "broken")
+
+    def __init__(self) -> None:
+        self._deeper: bytes | None = None
+        self._quoted: re.Pattern[bytes] | None = None
+        self.broken = False
+        """Whether a quoted text is still open, or ended in the middle of a line."""
+
+    def start(self, column: int, how: str) -> None:
+        """A value begins whose further lines stand at this column or deeper."""
+        self._deeper = b" " * column
+        self._quoted = _QUOTED.get(how)
+        self.broken = self._quoted is not None
+
+    def takes(self, line: bytes) -> bool:
+        """Whether the line is part of the value, or blank; once it is neither, the value is over."""
+        if self._deeper is None or not line:
+            return not line
+        if not line.startswith(self._deeper):
+            if line.isspace():
+                return True
+            self._deeper = None
+            return False
+        if self._quoted is not None:
+            end = self._quoted.fullmatch(line)
+            if end is None:
+                self._deeper = None
+                return False
+            if end[1]:
+                self._quoted, self.broken = None, False
+        return True
+
+
+def _read(text: bytes, known: _Known) -> _Text | None:
     """The tree of a text in plain block style; None for a line that is anything else.
 
     ``known`` remembers what each line says: nearly all lines of one side are on the other, too.
@@ -146,38 +187,22 @@ def _read(text: bytes, known: dict[bytes, _Line | None]) -> _Text | None:
     lines = text.split(b"\n")[:-1]
     root = _Node("", -1, 0, None)
     stack = [(-1, root)]
-    deeper: bytes | None = None
-    quoted: re.Pattern[bytes] | None = None
+    going_on = _GoingOn()
     for index, line in enumerate(lines):
-        if deeper is not None:
-            if line.startswith(deeper):
-                if quoted is not None:
-                    end = quoted.fullmatch(line)
-                    if end is None:
-                        return None
-                    quoted = None if end[1] else quoted
-                continue
-            if not line.strip(b" "):
-                continue
-            if quoted is not None:
-                return None
-            deeper = None
-        elif not line:
+        if going_on.takes(line):
             continue
-        try:
-            said = known[line]
-        except KeyError:
+        said = known.get(line, _UNKNOWN)
+        if said is _UNKNOWN:
             said = known[line] = _line(line)
         if said is None:
             if line.strip(b" ")[:1] in (b"", b"#"):
                 continue
             return None
-        if not _hang_line(stack, said, index):
+        if going_on.broken or not _hang_line(stack, said, index):
             return None
         if said.open:
-            deeper = b" " * ((said.column if said.key is None else said.key_column) + 1)
-            quoted = _QUOTED.get(said.open)
-    if quoted is not None:
+            going_on.start((said.column if said.key is None else said.key_column) + 1, said.open)
+    if going_on.broken:
         return None
     for _, node in stack:
         node.end = len(lines)
