@@ -262,6 +262,11 @@ def same(first: Any, second: Any) -> bool:
     return canonical(first) == canonical(second)
 
 
+def same_objects(first: Mapping[Key, Any], second: Mapping[Key, Any]) -> bool:
+    """Whether two renders have the same objects."""
+    return first.keys() == second.keys() and all(same(first[key], second[key]) for key in first)
+
+
 def canonical(value: Any) -> str:
     """One text for one value."""
     if isinstance(value, dict):

@@ -62,3 +62,21 @@ def _targets(found: Discovery) -> dict[str, Target]:
 
 def _refused(found: Discovery) -> dict[str, str]:
     return {key: one.error.message for key, one in found.preparations.items() if one.error is not None}
+
+
+def renders(repository: str, revision: str, urls: tuple[str, ...] = ()) -> dict[str, tuple[Target, bytes, str]]:
+    """What ``gitops-bot render --show-secrets --no-cache --offline`` makes of each target, by id.
+
+    Each is the target, its manifests as rendered, and why there are none (``""`` when there are).
+    """
+    wanted = Wanted(repo_urls=urls, no_cache=True, offline=True)
+    with Repository(repository) as git:
+        tree = git.tree(revision)
+        with open_workspace(git, tree, wanted) as workspace:
+            found = workspace.discover(tree, git.commit(revision))
+            targets = _targets(found)
+            made = workspace.workshop.render_in_order(list(found.preparations.values()))
+            return {
+                key: (target, rendering.manifests, rendering.error.message if rendering.error else "")
+                for (key, target), (_, rendering) in zip(targets.items(), made, strict=True)
+            }
