@@ -3,7 +3,8 @@
     python benchmarks/equality.py REPOSITORY... [--revision REV] [--repo-url URL] [--jobs N]
 
 Every target of a commit is rendered by gitops-bot, from exactly the files it gathered, and by the bare tools in a full
-checkout (``bare.py``). *Random* are targets that the bare tools render differently each time. Ends with 1 when objects differ, or when one side fails where the other does not.
+checkout (``bare.py``). *Random* are targets that the bare tools render differently each time. Ends with 1 when
+objects differ, or when one side fails where the other does not.
 """
 
 from __future__ import annotations

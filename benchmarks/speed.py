@@ -105,11 +105,14 @@ class Bench:
         path.mkdir()
         return path
 
-    def diff(self, repository: Path, head: str, home: Path) -> Cost:
-        """``gitops-bot diff`` of a branch against ``main``; ``home`` is where caches lie."""
+    def diff(self, repository: Path, head: str, home: Path, format_: str = "json") -> Cost:
+        """``gitops-bot diff`` of a branch against ``main``; ``home`` is where caches lie.
+
+        JSON has plan hashes, for which every manifest of what changed is read; text has none.
+        """
         argv = [*_OURS, "diff", "--repo", str(repository), "--base", "main", "--head", head, "--offline"]
         environment = {"XDG_CACHE_HOME": str(home), "PYTHONPATH": str(_HERE.parent)}
-        return run([*argv, "--format", "json"], cwd=self.scratch, environment=environment)
+        return run([*argv, "--format", format_], cwd=self.scratch, environment=environment)
 
     # -- the fleet ------------------------------------------------------------------------------------------------
 
@@ -205,7 +208,8 @@ class Bench:
         self.diff(place / "repository", "changed", home)
         runs: dict[str, Callable[[], Cost]] = {
             "the comparison, in its process": lambda: self._engine(place),
-            "`gitops-bot diff` of the directory": lambda: self.diff(place / "repository", "changed", home),
+            "`gitops-bot diff` of the directory": lambda: self.diff(place / "repository", "changed", home, "text"),
+            "the same with plan hashes, as JSON": lambda: self.diff(place / "repository", "changed", home),
         }
         if shutil.which("dyff"):
             argv = ["dyff", "between", "before.yaml", "after.yaml"]
