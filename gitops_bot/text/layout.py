@@ -20,6 +20,7 @@ from gitops_bot.text.wording import (
     objects_word,
     remarks,
     renames,
+    restarts,
     title,
 )
 
@@ -193,6 +194,7 @@ def _folded(heading: str, blocks: Sequence[Block]) -> Iterator[Line]:
         what = _joined(paths, more) if paths else "; ".join(remarks(block))
         spans = [Span("  ~ ", "dim"), Span(visible(title(block)))]
         spans.append(Span(f" · {what}" if what else "", "dim"))
+        spans.append(Span(" · its pods restart" if restarts(block) else "", "warn"))
         yield (*spans, Span(f"  {_where(block.targets)}", "dim"))
 
 

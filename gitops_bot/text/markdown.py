@@ -19,6 +19,7 @@ from gitops_bot.text.wording import (
     objects_word,
     remarks,
     renames,
+    restarts,
     title,
 )
 
@@ -114,6 +115,7 @@ def _folded(heading: str, blocks: Sequence[Block]) -> str:
         {
             "title": title(block),
             "what": ", ".join(field.path for field in block.folded) or "; ".join(remarks(block)),
+            "restarts": restarts(block),
             "targets": block.targets,
         }
         for block in blocks

@@ -70,7 +70,14 @@ def remarks(block: Block) -> tuple[str, ...]:
     if block.folded:
         fields = "field" if len(block.folded) == 1 else "fields"
         said.append(f"{len(block.folded)} {fields} folded (chart labels, checksums)")
+    if restarts(block):
+        said.append("its pods restart")
     return tuple(said)
+
+
+def restarts(block: Block) -> bool:
+    """Whether a folded field is one of a pod template: that is what checksum annotations are for."""
+    return any("template.metadata." in field.path for field in block.folded)
 
 
 def image_sides(row: ImageRow) -> tuple[str, str]:
