@@ -19,18 +19,18 @@ from gitops_bot.model.fetched import Fetched
 from gitops_bot.model.settings import Settings, seconds
 from gitops_bot.model.target import Target
 from gitops_bot.model.tree import Tree
+from gitops_bot.render.applicationsets.gotemplate import GoTemplates
 from gitops_bot.render.cache import Cache
-from gitops_bot.render.deferred import ClosableFetcher, DeferredFetcher
 from gitops_bot.render.discover import Discovery, Place, discover
-from gitops_bot.render.gotemplate import GoTemplates
+from gitops_bot.render.engines.run import Program
+from gitops_bot.render.engines.toolbox import Toolbox
+from gitops_bot.render.fetching.deferred import ClosableFetcher, DeferredFetcher
+from gitops_bot.render.fetching.policy import Policy
+from gitops_bot.render.fetching.sources import named_sources
 from gitops_bot.render.own import OwnUrls
-from gitops_bot.render.policy import Policy
 from gitops_bot.render.prepared import Capabilities
-from gitops_bot.render.run import Program
 from gitops_bot.render.select import unmatched
 from gitops_bot.render.settings import read_cluster, read_settings
-from gitops_bot.render.sources import named_sources
-from gitops_bot.render.toolbox import Toolbox
 from gitops_bot.render.workshop import Workshop
 
 _PLENTY = 1 << 30
@@ -103,7 +103,7 @@ def open_workspace(repository: Repository, tree: Tree, wanted: Wanted) -> Iterat
         own = OwnUrls([*repository.remotes(), *_forge_urls(), *wanted.repo_urls, *settings.render.repositories])
 
         def remote() -> ClosableFetcher:
-            from gitops_bot.render.fetch import RemoteSources
+            from gitops_bot.render.fetching.fetch import RemoteSources
 
             allow = settings.fetch.allow
             policy = Policy.from_named(named_sources(tree, own)) if allow is None else Policy.from_settings(allow)

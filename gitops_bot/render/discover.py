@@ -13,7 +13,7 @@ from gitops_bot.model.applicationset import RenderTemplates
 from gitops_bot.model.target import NotRendered, Target
 from gitops_bot.model.tree import Tree
 from gitops_bot.render import plain
-from gitops_bot.render.applicationset import expand
+from gitops_bot.render.applicationsets.applicationset import expand
 from gitops_bot.render.definitions import Definition, Definitions, definitions_in, find_definitions
 from gitops_bot.render.prepared import Capabilities, Fetcher, Prepared
 from gitops_bot.render.targets import application_target, unique

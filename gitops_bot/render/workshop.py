@@ -16,10 +16,10 @@ from gitops_bot.model.application import Source
 from gitops_bot.model.target import Target
 from gitops_bot.model.tree import PathEscape, Tree
 from gitops_bot.render.cache import Cache
-from gitops_bot.render.prepare import Context, prepare
+from gitops_bot.render.engines.prepare import Context, prepare
+from gitops_bot.render.engines.run import run
+from gitops_bot.render.engines.toolbox import Toolbox
 from gitops_bot.render.prepared import Capabilities, Fetcher, Prepared
-from gitops_bot.render.run import run
-from gitops_bot.render.toolbox import Toolbox
 from gitops_bot.render.trace import Reads, TracedTree
 
 

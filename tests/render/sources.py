@@ -14,9 +14,9 @@ from gitops_bot.doors.git import Repository
 from gitops_bot.errors import FetchError
 from gitops_bot.model.application import Source
 from gitops_bot.model.tree import Tree
-from gitops_bot.render.prepare import Context, prepare
+from gitops_bot.render.engines.prepare import Context, prepare
+from gitops_bot.render.engines.run import Program, Tools, run
 from gitops_bot.render.prepared import Capabilities, Prepared
-from gitops_bot.render.run import Program, Tools, run
 
 KUBE_VERSION = "1.33.1"
 

@@ -11,10 +11,10 @@ from gitops_bot.errors import FetchError
 from gitops_bot.model.tree import Tree
 from gitops_bot.render.cache import Cache
 from gitops_bot.render.discover import Discovery, Place, discover
+from gitops_bot.render.engines.run import Program
+from gitops_bot.render.engines.toolbox import Toolbox
 from gitops_bot.render.own import OwnUrls
 from gitops_bot.render.prepared import Capabilities
-from gitops_bot.render.run import Program
-from gitops_bot.render.toolbox import Toolbox
 from gitops_bot.render.workshop import Workshop
 from tests.render.trees import tree_of
 
