@@ -7,11 +7,13 @@ from pathlib import Path
 
 import msgspec
 
+from gitops_bot.model.listing import Listing
 from gitops_bot.model.settings import Cluster, Settings
 
 FOLDER = Path(__file__).parent.parent / "docs" / "schemas"
 PUBLISHED = {
     "settings.schema.json": (Settings, "gitops-bot settings (.gitops-bot.yaml)"),
+    "apps.schema.json": (Listing, "What gitops-bot apps --format json prints"),
     "cluster.schema.json": (Cluster, "Capability snapshot (.gitops-bot/clusters/<name>.yaml)"),
 }
 
