@@ -67,7 +67,7 @@ def _review(
     repo: str, base: str, head: str | None, apps: tuple[str, ...], wanted: Wanted, clock: _Clock, *, plans: bool
 ) -> Report:
     from gitops_bot.cli.progress import Progress
-    from gitops_bot.cli.workspace import open_workspace, refuse_unmatched
+    from gitops_bot.cli.workspace import open_workspace, refuse_unmatched, settings_problems
     from gitops_bot.doors.git import Repository, text_diff
     from gitops_bot.doors.jq import JqWorker
     from gitops_bot.review.flow import Doors, Request, review
@@ -94,6 +94,7 @@ def _review(
                 ),
                 selected=apps,
                 plans=plans,
+                problems=settings_problems(compared.head),
                 reaches=workspace.reaches(branch),
             )
             doors = Doors(

@@ -17,7 +17,7 @@ from gitops_bot.doors.process import Limits
 from gitops_bot.errors import ToolError, UsageError
 from gitops_bot.model.fetched import Fetched
 from gitops_bot.model.settings import Settings, seconds
-from gitops_bot.model.target import Target
+from gitops_bot.model.target import NotRendered, Target
 from gitops_bot.model.tree import Tree
 from gitops_bot.render.applicationsets.gotemplate import GoTemplates
 from gitops_bot.render.cache import Cache
@@ -30,6 +30,7 @@ from gitops_bot.render.fetching.sources import named_sources
 from gitops_bot.render.own import OwnUrls
 from gitops_bot.render.prepared import Capabilities
 from gitops_bot.render.select import unmatched
+from gitops_bot.render.settings import FILE as SETTINGS
 from gitops_bot.render.settings import read_cluster, read_settings
 from gitops_bot.render.workshop import Workshop
 
@@ -173,6 +174,15 @@ def _capabilities(tree: Tree, settings: Settings) -> Callable[[Target], Capabili
         return default
 
     return of
+
+
+def settings_problems(tree: Tree) -> tuple[NotRendered, ...]:
+    """What is wrong with the settings of a tree that are not in force yet: a change that breaks them is told."""
+    try:
+        read_settings(tree)
+    except UsageError as error:
+        return (NotRendered(id=SETTINGS, reason=error.told),)
+    return ()
 
 
 def refuse_unmatched(globs: Sequence[str], targets: Sequence[Target]) -> None:

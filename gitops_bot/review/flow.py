@@ -44,6 +44,8 @@ class Request(msgspec.Struct, frozen=True, kw_only=True):
     """Globs of target names or ids, a leading ``!`` excludes; empty selects all."""
     plans: bool = True
     """Whether plan hashes are wanted; they cost a parse of every manifest of what changed."""
+    problems: tuple[NotRendered, ...] = ()
+    """What is wrong with the head beside its targets: settings that cannot be read."""
     reaches: Callable[[Target], str]
     """What a target follows when that is not the base branch, else ``""``."""
 
@@ -53,7 +55,7 @@ def review(base: Discovery, head: Discovery, request: Request, doors: Doors) -> 
     pairs = [one for one in pair(base.preparations, head.preparations) if is_selected(one.targets, request.selected)]
     lost = _Lost(base, head, doors.workshop)
     outcomes: dict[str, Outcome] = {}
-    failures: list[NotRendered] = [*_problems(base, head)]
+    failures: list[NotRendered] = [*request.problems, *_problems(base, head)]
     affected: list[Pair] = []
     for one in pairs:
         if _is_unaffected(one, doors.workshop):

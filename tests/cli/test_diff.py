@@ -310,3 +310,18 @@ def test_broken_settings_are_told_all_at_once(diff: Diff) -> None:
     assert ran.code == 2
     assert "rendr" in ran.err
     assert "version" in ran.err
+
+
+def test_a_change_that_breaks_the_settings_is_told_although_they_are_not_in_force(diff: Diff) -> None:
+    ran = diff({".gitops-bot.yaml": "version: 1\n", "a": "b"}, {".gitops-bot.yaml": "version: 1\nrendr: {}\n"})
+    assert ran.code == 3
+    assert "rendr" in reasons(ran)[".gitops-bot.yaml"]
+
+
+def test_the_head_cannot_silence_anything(diff: Diff) -> None:
+    empty = (
+        "apiVersion: argoproj.io/v1alpha1\nkind: ApplicationSet\nmetadata: {name: fleet}\nspec:\n"
+        "  generators: [{list: {elements: []}}]\n  template: {metadata: {name: x}, spec: {}}\n"
+    )
+    quiet = "version: 1\nrender: {empty_generators: ['*']}\n"
+    assert diff({"a": "b"}, {"fleet.yaml": empty, ".gitops-bot.yaml": quiet}).code == 3
