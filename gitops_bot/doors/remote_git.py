@@ -251,4 +251,4 @@ def object_id(like: str, kind: bytes, content: bytes) -> str:
 def _last_line(text: str) -> str:
     """The last line of git's message, without what looks like a credential."""
     lines = [line.strip() for line in text.splitlines() if line.strip()]
-    return re.sub(r"(?<=://)[^/@\s]*@", "", lines[-1])[:300] if lines else "no message"
+    return re.sub(r"(?<=://)[^/\s]*@", "", lines[-1])[:300] if lines else "no message"

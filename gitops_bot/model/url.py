@@ -10,7 +10,11 @@ _DEFAULT_PORTS = {"https": 443, "http": 80, "ssh": 22, "oci": 443, "oci+http": 8
 _HOST = re.compile(r"[a-z0-9]([a-z0-9._-]*[a-z0-9])?|\[[0-9a-f:.]+\]")
 _SCP = re.compile(r"(?:(?P<user>[A-Za-z0-9._-]+)@)?(?P<host>[A-Za-z0-9][A-Za-z0-9.-]*):(?!//)(?P<path>[^:]+)")
 _FORBIDDEN = re.compile(r"[\x00-\x20\x7f\\]")
-_USERINFO = re.compile(r"(?<=://)[^/\s]*@")
+_USERINFO = re.compile(r"(?<=://)[^/]*@")
+_BARE_USERINFO = re.compile(r"^[^/@]*:[^/]*@")
+"""The same in a text without a scheme; ``git@host:path`` holds no password and stays."""
+_ODD_PORT = re.compile(r"://(?:\[[^/\]]*\]|[^/:]*):(?![0-9]*(?:/|$)).*", re.DOTALL)
+"""What stands where a port should be may be a password with a slash in it."""
 
 
 class Url(NamedTuple):
@@ -59,7 +63,11 @@ def parse(text: str) -> Url:
     """
     if _FORBIDDEN.search(text) or not text.isascii():
         raise ValueError("it contains spaces, backslashes, control or non-ASCII characters")
-    parts = urlsplit(text)
+    try:
+        parts = urlsplit(text)
+        written = parts.port
+    except ValueError:  # its own message quotes the text, which may be a password
+        raise ValueError("its host or port is not valid") from None
     scheme = parts.scheme.lower()
     if not scheme or not parts.netloc:
         raise ValueError("it is not a URL with a scheme and a host")
@@ -75,7 +83,7 @@ def parse(text: str) -> Url:
     user = parts.username or ""
     if user.startswith("-") or parts.path.startswith("/-"):
         raise ValueError("a part of it begins with a dash")
-    port = parts.port if parts.port != _DEFAULT_PORTS.get(scheme) else None
+    port = written if written != _DEFAULT_PORTS.get(scheme) else None
     return Url(scheme, user, host, port, re.sub("/{2,}", "/", parts.path).rstrip("/"), parts.query)
 
 
@@ -108,5 +116,6 @@ def normalise_git(text: str) -> str:
 
 def shown(text: str) -> str:
     """A URL as it may be printed: without user information, query and fragment."""
-    bare = _USERINFO.sub("", text).partition("?")[0].partition("#")[0]
+    bare = _USERINFO.sub("", text) if "://" in text else _BARE_USERINFO.sub("", text)
+    bare = _ODD_PORT.sub("://...", bare).partition("?")[0].partition("#")[0]
     return re.sub(r"[^\x20-\x7e]", "?", bare)[:300]

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gitops_bot.errors import FetchError
+from gitops_bot.errors import BotError, FetchError
 from gitops_bot.model import url as urls
 from gitops_bot.render.fetching.policy import Kind, Policy, is_public
 
@@ -161,3 +161,21 @@ def test_shown_hides_user_information(secret: str) -> None:
 ])  # fmt: skip
 def test_one_repository_has_one_spelling(text: str, expected: str) -> None:
     assert urls.normalise_git(text) == expected
+
+
+@pytest.mark.parametrize("text", [
+    "https://ada:s3@cret@host.example/a", "https://ada:s3/cret@host.example/a", "https://ada:s3cret/x@host.example/a",
+    "https://ada:s3cret@host.example:port/a", "ada:s3cret@host.example:acme/repo", "https://[::1]:s3cret/a",
+    "ada:s3@cret@host.example:acme/repo", "https://ada:s3 cret@host.example/a", "https://ada:s3cret@[x/a",
+])  # fmt: skip
+def test_no_spelling_of_a_password_is_ever_told(text: str) -> None:
+    told = urls.shown(text)
+    for kind in ("chart", "git", "file"):
+        with pytest.raises(FetchError) as caught:
+            Policy.from_settings(ALLOWED).require(kind, text)
+        told += caught.value.message + caught.value.hint
+    with pytest.raises(BotError) as refused:
+        Policy.from_settings([text])
+    told += refused.value.message + refused.value.hint
+    assert "s3" not in told
+    assert "cret" not in told
