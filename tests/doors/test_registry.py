@@ -154,6 +154,19 @@ def test_a_realm_elsewhere_is_refused(scripted: Server, client: http.Client, rea
     assert seen == [""]
 
 
+def test_a_token_is_never_asked_of_a_place_that_is_not_allowed(
+    scripted: Server, other_server: Server, client: http.Client
+) -> None:
+    """Neither by the realm itself, nor by a redirect of the registry's own token service."""
+    other_server.routes["/"] = gives(b'{"token": "t0ken"}')
+    scripted.routes["/token"] = redirects(f"{other_server.url}/token")
+    for realm in (f"{other_server.url}/token", f"{scripted.url}/token"):
+        scripted.routes["/v2/team/app/manifests/1.0.0"] = wants_token(realm, gives(MANIFEST), [])
+        with pytest.raises(FetchError, match="not allowed"):
+            Registry(client, refuse).manifest(app(scripted), "1.0.0")
+    assert other_server.seen == []
+
+
 def test_content_must_have_its_digest(scripted: Server, client: http.Client) -> None:
     door = Registry(client, refuse)
     scripted.routes[f"/v2/team/app/blobs/sha256:{sha256(BLOB)}"] = gives(BLOB + b"!")

@@ -408,10 +408,13 @@ def test_a_damaged_cache_is_noticed_and_mended(chart_repository: Server, sources
     (blob,) = (path for path in (tmp_path / "cache" / "blobs").rglob("*") if path.is_file())
     (note,) = (tmp_path / "cache" / "notes").iterdir()
     good = note.read_bytes()
+    assert b'"version":"1.0.0"' in good
     for damage in (lambda: blob.write_bytes(b"other"), lambda: blob.write_bytes(b""), lambda: note.write_bytes(b"{"),
-                   lambda: note.write_bytes(good.replace(b"1.0.0", b"6.6.6", 1))):  # fmt: skip
+                   lambda: note.write_bytes(good.replace(b'"version":"1.0.0"', b'"version":"6.6.6"'))):  # fmt: skip
         damage()
-        assert marker(sources(url).chart(url, "app", "1.0.0")) == "1.0.0"
+        mended = sources(url)
+        assert marker(mended.chart(url, "app", "1.0.0")) == "1.0.0"
+        assert mended.fetched[0].version == "1.0.0"
         damage()
         assert "not in the cache" in refusal(sources(url, offline=True), url, "app", "1.0.0").message
         sources(url).chart(url, "app", "1.0.0")
