@@ -17,7 +17,7 @@ from gitops_bot.model.report import Compared, Report
 from gitops_bot.model.target import NotRendered, Target
 from gitops_bot.render.discover import Discovery
 from gitops_bot.render.select import is_selected
-from gitops_bot.render.workshop import Workshop
+from gitops_bot.render.workshop import Rendering, Workshop
 from gitops_bot.review.pairs import Pair, pair
 from gitops_bot.review.report import Outcome, build_report, outcome_of
 
@@ -113,24 +113,22 @@ def _compare(one: Pair, lost: _Lost, request: Request, doors: Doors) -> tuple[Ou
     missing = lost.reason(one)
     if missing:
         return _outcome(one, request, "failed"), NotRendered(id=one.id, reason=missing)
-    streams = []
-    for side, name in ((one.base, "base"), (one.head, "head")):
-        rendering = doors.workshop.render(side) if side is not None else None
-        if rendering is not None and rendering.error is not None:
-            failure = _not_rendered(one.id, rendering.error, name, failed=name == "head")
-            return _outcome(one, request, "failed"), failure
-        streams.append(rendering.manifests if rendering is not None else b"")
+    before, after = (doors.workshop.render(side) if side is not None else Rendering() for side in (one.base, one.head))
+    if after.error is not None:
+        return _outcome(one, request, "failed"), _not_rendered(one.id, after.error, "head", failed=True)
+    if before.error is not None:
+        return _outcome(one, request, "failed"), _not_rendered(one.id, before.error, "base", failed=False)
     target = (one.head or one.base).target  # type: ignore[union-attr]  # a pair has at least one side
     try:
         changes = compare(
-            streams[0],
-            streams[1],
+            before.manifests,
+            after.manifests,
             namespace=target.namespace,
             ignore=target.ignore,
             delete_jq=doors.delete_jq,
             text_diff=doors.text_diff,
         )
-        plan, reason = _plan(one, streams[1], request)
+        plan, reason = _plan(one, after.manifests, request)
     except RenderError as error:
         return _outcome(one, request, "failed"), _not_rendered(one.id, error, "", failed=True)
     except YamlError as error:

@@ -325,3 +325,16 @@ def test_the_head_cannot_silence_anything(diff: Diff) -> None:
     )
     quiet = "version: 1\nrender: {empty_generators: ['*']}\n"
     assert diff({"a": "b"}, {"fleet.yaml": empty, ".gitops-bot.yaml": quiet}).code == 3
+
+
+def test_a_target_that_neither_side_can_render_is_a_failure_of_the_head(diff: Diff) -> None:
+    broken = {"chart/templates/bad.yaml": '{{ fail "no" }}'}
+    ran = diff({**CHART, **broken, "apps/web.yaml": application()}, {"chart/values.yaml": "replicas: 3\n"})
+    assert ran.code == 3
+    assert reasons(ran)["apps/web.yaml#web"].startswith("head side: ")
+
+
+def test_a_chart_that_needs_another_kubernetes_says_where_its_version_is_named(diff: Diff) -> None:
+    newer = {"chart/Chart.yaml": CHART["chart/Chart.yaml"] + "kubeVersion: '>=9.0.0'\n"}
+    ran = diff({**CHART, "apps/web.yaml": application()}, newer)
+    assert "render.kube_version" in reasons(ran)["apps/web.yaml#web"]

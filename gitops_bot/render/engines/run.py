@@ -112,6 +112,11 @@ def run(
             f"{prepared.renderer} needs more than {limits.memory >> 20} MiB of memory: {_shown(prepared)}",
             hint="look for a loop or a very large range in it",
         )
+    if ended.code != 0 and "incompatible with Kubernetes" in ended.stderr:
+        raise RenderError(
+            f"helm: {_told(ended, home, prepared.arguments)}",
+            hint="name your cluster's version: a capability snapshot, helm.kubeVersion or render.kube_version",
+        )
     if ended.code != 0:
         raise RenderError(f"{prepared.renderer}: {_told(ended, home, prepared.arguments)}")
     return ended.stdout
