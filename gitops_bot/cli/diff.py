@@ -66,6 +66,8 @@ def command(
 def _review(
     repo: str, base: str, head: str | None, apps: tuple[str, ...], wanted: Wanted, clock: _Clock, *, plans: bool
 ) -> Report:
+    import msgspec
+
     from gitops_bot.cli.progress import Progress
     from gitops_bot.cli.workspace import open_workspace, refuse_unmatched, settings_problems
     from gitops_bot.doors.git import Repository, text_diff
@@ -101,6 +103,7 @@ def _review(
                 workshop=workspace.workshop, delete_jq=jq.delete, text_diff=text_diff, progress=progress.update
             )
             report = review(before, after, request, doors)
+            report = msgspec.structs.replace(report, notes=(*report.notes, *workspace.warnings))
             clock.mark("render and compare")
             clock.count("renderer runs", workspace.workshop.runs)
     return report

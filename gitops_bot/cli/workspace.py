@@ -75,6 +75,11 @@ class Workspace:
         """What was needed from elsewhere so far, in order."""
         return self._sources.fetched
 
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """What came from the cache offline and may have moved since; one sentence each."""
+        return self._sources.warnings
+
     def reaches(self, base_branch: str) -> Callable[[Target], str]:
         """Tells of a target which environment or revision it follows, where that is not the base branch."""
 

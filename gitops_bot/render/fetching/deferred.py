@@ -19,6 +19,11 @@ class ClosableFetcher(Fetcher, Protocol):
         """What was fetched so far, in order."""
         ...
 
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """What may have moved since it was fetched; one sentence each."""
+        ...
+
     def close(self) -> None:
         """Let go of them."""
         ...
@@ -56,6 +61,11 @@ class DeferredFetcher:
     def fetched(self) -> tuple[Fetched, ...]:
         """What was fetched so far, in order; nothing while nothing was asked for."""
         return self._made.fetched if self._made is not None else ()
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """What may have moved since it was fetched; nothing while nothing was asked for."""
+        return self._made.warnings if self._made is not None else ()
 
     def _real(self) -> ClosableFetcher:
         with self._lock:
