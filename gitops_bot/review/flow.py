@@ -12,6 +12,7 @@ from gitops_bot.errors import RenderError
 from gitops_bot.manifests.compare import compare
 from gitops_bot.manifests.plan import plan_hash
 from gitops_bot.manifests.yaml import YamlError
+from gitops_bot.model.application import IgnoreDifference
 from gitops_bot.model.change import TargetChanges
 from gitops_bot.model.report import Compared, Report
 from gitops_bot.model.target import NotRendered, Target
@@ -124,7 +125,7 @@ def _compare(one: Pair, lost: _Lost, request: Request, doors: Doors) -> tuple[Ou
             before.manifests,
             after.manifests,
             namespace=target.namespace,
-            ignore=target.ignore,
+            ignore=_ignored(one),
             delete_jq=doors.delete_jq,
             text_diff=doors.text_diff,
         )
@@ -138,6 +139,12 @@ def _compare(one: Pair, lost: _Lost, request: Request, doors: Doors) -> tuple[Ou
     if status == "changed" and not changes.changes:
         status = "unchanged"
     return _outcome(one, request, status, changes=changes, plan=plan, plan_reason=reason), None
+
+
+def _ignored(one: Pair) -> tuple[IgnoreDifference, ...]:
+    """The rules that both sides have: a change must not hide itself by the rule that it adds."""
+    sides = one.targets
+    return tuple(rule for rule in sides[-1].ignore if rule in sides[0].ignore)
 
 
 def _plan(one: Pair, manifests: bytes, request: Request) -> tuple[str | None, str | None]:

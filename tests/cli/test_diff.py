@@ -338,3 +338,12 @@ def test_a_chart_that_needs_another_kubernetes_says_where_its_version_is_named(d
     newer = {"chart/Chart.yaml": CHART["chart/Chart.yaml"] + "kubeVersion: '>=9.0.0'\n"}
     ran = diff({**CHART, "apps/web.yaml": application()}, newer)
     assert "render.kube_version" in reasons(ran)["apps/web.yaml#web"]
+
+
+def test_a_change_does_not_hide_itself_by_the_rule_it_adds(diff: Diff) -> None:
+    ignored = "  ignoreDifferences: [{group: apps, kind: Deployment, jsonPointers: [/spec/replicas]}]\n"
+    ran = diff({**CHART, "apps/web.yaml": application()},
+               {"apps/web.yaml": application(spec=ignored),
+                "chart/values.yaml": CHART["chart/values.yaml"].replace("replicas: 2", "replicas: 3")})  # fmt: skip
+    (change,) = [each for each in ran.report["changes"] if each["kind"] == "Deployment"]
+    assert (change["bucket"], change["hidden"]) == ("changed", 0)
