@@ -76,10 +76,12 @@ def _review(
 
     clock.mark("start")
     with Repository(repo) as repository, Progress() as progress, JqWorker() as jq:
+        progress.say("reading both sides")
         compared = repository.compare(base, head)
         branch = repository.branch_of(base)
         clock.mark("read the trees")
         with open_workspace(repository, compared.base, wanted) as workspace:
+            progress.say("finding what is deployed, and fetching what lies elsewhere")
             before = workspace.discover(compared.base, compared.base_commit)
             same = compared.base.oid == compared.head.oid
             after = before if same else workspace.discover(compared.head, compared.head_commit)

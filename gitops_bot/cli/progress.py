@@ -21,6 +21,12 @@ class Progress:
             sys.stderr.write("\r\x1b[K")
             sys.stderr.flush()
 
+    def say(self, what: str) -> None:
+        """Say what is being done."""
+        if self._shown:
+            sys.stderr.write(f"\r\x1b[K{what} …")
+            sys.stderr.flush()
+
     def update(self, done: int, of: int) -> None:
         """Say that ``done`` of ``of`` targets are rendered and compared."""
         if self._shown:

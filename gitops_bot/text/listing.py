@@ -26,16 +26,26 @@ def to_text(listing: Listing) -> str:
     broken = [(target.id, target.reason) for target in listing.targets if target.reason]
     broken += [(problem.id, problem.reason) for problem in listing.problems]
     if broken:
-        lines += ["", "Cannot be rendered:"]
-        lines += [f"  {visible(identity)}: {visible(reason)}" for identity, reason in broken]
+        lines += ["", "Cannot be rendered:", *_by_reason(broken)]
     noted = [(target.id, warning) for target in listing.targets for warning in target.warnings]
     if noted:
-        lines += ["", "Good to know:"]
-        lines += [f"  {visible(identity)}: {visible(warning)}" for identity, warning in noted]
+        lines += ["", "Good to know:", *_by_reason(noted)]
     able = sum(not target.reason for target in listing.targets)
     lines += [""] if lines else []
     lines.append(f"{len(listing.targets)} targets, {able} can be rendered.")
     return "\n".join(lines) + "\n"
+
+
+def _by_reason(entries: list[tuple[str, str]]) -> list[str]:
+    """What shares a reason, one under another, then the reason once."""
+    shared: dict[str, list[str]] = {}
+    for identity, reason in entries:
+        shared.setdefault(reason, []).append(identity)
+    lines = []
+    for reason, identities in shared.items():
+        lines += [f"  {visible(identity)}" for identity in identities]
+        lines.append(f"      {visible(reason)}")
+    return lines
 
 
 def _row(target: Listed) -> tuple[str, str, str, str]:
