@@ -1,10 +1,11 @@
 """Does ``gitops-bot render`` give what helm and kustomize give, object for object?
 
-    python benchmarks/equality.py REPOSITORY... [--revision REV] [--repo-url URL] [--jobs N]
+    python benchmarks/equality.py REPOSITORY... [--revision REV] [--every-root] [--repo-url URL] [--jobs N]
 
 Every target of a commit is rendered by gitops-bot, from exactly the files it gathered, and by the bare tools in a full
 checkout (``bare.py``). *Random* are targets that the bare tools render differently each time. Ends with 1 when
-objects differ, or when one side fails where the other does not.
+objects differ, or when one side fails where the other does not. With ``--every-root`` also the charts and
+kustomizations are rendered that are no targets of their own, because another one includes them.
 """
 
 from __future__ import annotations
@@ -23,9 +24,9 @@ COLUMNS = ("targets", "equal", "same bytes", "objects", "different", "random", "
            "only bare fails", "both fail", "unjudged")  # fmt: skip
 
 
-def judge(repository: str, revision: str, urls: tuple[str, ...], jobs: int) -> Counter[str]:
+def judge(repository: str, revision: str, urls: tuple[str, ...], jobs: int, *, every_root: bool) -> Counter[str]:
     """Render every target of a commit both ways, print what differs, and count."""
-    made = ours.renders(repository, revision, urls)
+    made = ours.renders(repository, revision, urls, every_root=every_root)
     own = frozenset(map(bare.plain_url, urls))
     counts: Counter[str] = Counter()
     with tempfile.TemporaryDirectory(prefix="equality-") as scratch:
@@ -51,9 +52,7 @@ def _verdict(manifests: bytes, error: str, theirs: Result, counts: Counter[str])
     first, second = bare.objects(manifests)[0], bare.objects(theirs.output)[0]
     counts["objects"] += len(second)
     counts["same bytes"] += manifests.strip() == theirs.output.strip()
-    return (
-        "equal" if first.keys() == second.keys() and all(bare.same(first[k], second[k]) for k in first) else "different"
-    )
+    return "equal" if bare.same_objects(first, second) else "different"
 
 
 def main() -> int:
@@ -62,12 +61,13 @@ def main() -> int:
     parser.add_argument("repositories", metavar="REPOSITORY", nargs="+", help="any Git directory")
     parser.add_argument("--revision", default="HEAD", metavar="REV")
     parser.add_argument("--repo-url", action="append", default=[], help="a URL that means these repositories")
+    parser.add_argument("--every-root", action="store_true", help="also what other charts and overlays include")
     parser.add_argument("--jobs", type=int, default=2, help="bare renders at once (default: 2)")
     given = parser.parse_args()
     print("| repository | " + " | ".join(COLUMNS) + " |\n|---|" + " ---: |" * len(COLUMNS))
     failed = False
     for repository in given.repositories:
-        counts = judge(repository, given.revision, tuple(given.repo_url), given.jobs)
+        counts = judge(repository, given.revision, tuple(given.repo_url), given.jobs, every_root=given.every_root)
         failed |= any(counts[name] for name in ("different", "only ours fails", "only bare fails"))
         name = Path(repository).resolve().name
         print(f"| {name} | " + " | ".join(str(counts[column]) for column in COLUMNS) + " |", flush=True)

@@ -83,7 +83,8 @@ class Prepared(msgspec.Struct, frozen=True, kw_only=True):
             [(name, versions.get(name, "")) for name in self.tools],
             [(file.path, file.executable, file.identity) for file in self.files],
         )
-        return hashlib.sha256(msgspec.json.encode(parts)).hexdigest()
+        # repr, not JSON: a path may hold bytes that are no UTF-8.
+        return hashlib.sha256(repr(parts).encode()).hexdigest()
 
 
 class Fetcher(Protocol):

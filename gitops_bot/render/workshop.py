@@ -80,7 +80,7 @@ class Workshop:
         self._build_options = build_options
         self._limits = limits
         self.workers = workers or _cores()
-        self._prepared: dict[bytes, list[Preparation]] = {}
+        self._prepared: dict[str, list[Preparation]] = {}
         self._kept: dict[str, Rendering] = {}
         self.runs = 0
         """How many times a renderer was really run."""
@@ -92,10 +92,8 @@ class Workshop:
 
         An earlier preparation of the same definition is taken over when all it read is the same on this tree.
         """
-        definition = msgspec.json.encode(
-            (target.name, target.namespace, target.sources, target.application and target.application.spec.project,
-             capabilities)
-        )  # fmt: skip
+        project = target.application and target.application.spec.project
+        definition = repr((target.name, target.namespace, target.sources, project, capabilities))
         known = self._prepared.setdefault(definition, [])
         for earlier in known:
             if earlier.reads.hold_on(tree):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -347,3 +348,12 @@ def test_a_change_does_not_hide_itself_by_the_rule_it_adds(diff: Diff) -> None:
                 "chart/values.yaml": CHART["chart/values.yaml"].replace("replicas: 2", "replicas: 3")})  # fmt: skip
     (change,) = [each for each in ran.report["changes"] if each["kind"] == "Deployment"]
     assert (change["bucket"], change["hidden"]) == ("changed", 0)
+
+
+@pytest.mark.parametrize("format_", ["text", "markdown", "json"])
+def test_a_file_name_that_is_no_text_is_shown_all_the_same(diff: Diff, format_: str) -> None:
+    manifest = "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: a}\n"
+    name = os.fsdecode(b"d\xff/\xfe.yaml")
+    ran = diff({name: manifest}, {name: manifest + "data: {k: v}\n"}, "--format", format_)
+    assert ran.code == 0
+    assert "ConfigMap" in ran.out
