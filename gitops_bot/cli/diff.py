@@ -69,7 +69,13 @@ def _review(
     import msgspec
 
     from gitops_bot.cli.progress import Progress
-    from gitops_bot.cli.workspace import open_workspace, refuse_unmatched, settings_problems
+    from gitops_bot.cli.workspace import (
+        changed_paths,
+        missing_snapshots,
+        open_workspace,
+        refuse_unmatched,
+        settings_problems,
+    )
     from gitops_bot.doors.git import Repository, text_diff
     from gitops_bot.doors.jq import JqWorker
     from gitops_bot.review.flow import Doors, Request, review
@@ -99,13 +105,16 @@ def _review(
                 selected=apps,
                 plans=plans,
                 problems=settings_problems(compared.head),
+                changed=changed_paths(compared.base, compared.head),
                 reaches=workspace.reaches(branch),
             )
             doors = Doors(
                 workshop=workspace.workshop, delete_jq=jq.delete, text_diff=text_diff, progress=progress.update
             )
             report = review(before, after, request, doors)
-            report = msgspec.structs.replace(report, notes=(*report.notes, *workspace.warnings))
+            report = msgspec.structs.replace(
+                report, notes=(*report.notes, *missing_snapshots(compared.head), *workspace.warnings)
+            )
             clock.mark("render and compare")
             clock.count("renderer runs", workspace.workshop.runs)
     return report

@@ -36,7 +36,7 @@ def command(
     from gitops_bot.doors.git import Repository
     from gitops_bot.manifests.order import mask_stream
     from gitops_bot.render.select import is_selected
-    from gitops_bot.text.escape import visible
+    from gitops_bot.text.escape import visible, visible_lines
 
     wanted = Wanted(repo_urls=repo_urls, cache_dir=cache_dir, no_cache=no_cache, offline=offline)
     with Repository(repo) as repository:
@@ -56,5 +56,7 @@ def command(
                 out.write(f"---\n# {visible(preparation.target.id)}\n".encode() + manifests)
             out.flush()
     for identity, reason in failures:
-        click.echo(f"not rendered: {visible(identity)}: {visible(reason)}", err=True)
+        click.echo(f"not rendered: {visible(identity)}", err=True)
+        for line in visible_lines(reason):
+            click.echo(f"      {line}", err=True)
     return RenderError.exit_code if failures else 0

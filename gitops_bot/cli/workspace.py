@@ -30,8 +30,8 @@ from gitops_bot.render.fetching.sources import named_sources
 from gitops_bot.render.own import OwnUrls
 from gitops_bot.render.prepared import Capabilities
 from gitops_bot.render.select import unmatched
+from gitops_bot.render.settings import CLUSTERS, read_cluster, read_settings
 from gitops_bot.render.settings import FILE as SETTINGS
-from gitops_bot.render.settings import read_cluster, read_settings
 from gitops_bot.render.workshop import Workshop
 
 _PLENTY = 1 << 30
@@ -105,6 +105,8 @@ def open_workspace(repository: Repository, tree: Tree, wanted: Wanted) -> Iterat
         scratch = Path(
             stack.enter_context(tempfile.TemporaryDirectory(prefix="gitops-bot-render-", dir=_fast_directory()))
         )
+        if wanted.cache_dir and os.path.exists(wanted.cache_dir) and not os.path.isdir(wanted.cache_dir):
+            raise UsageError(f"--cache {wanted.cache_dir} is not a directory", hint="name a directory of your own")
         home = Path(wanted.cache_dir) if wanted.cache_dir else tool_door.user_cache()
         own = OwnUrls([*repository.remotes(), *_forge_urls(), *wanted.repo_urls, *settings.render.repositories])
 
@@ -188,6 +190,30 @@ def settings_problems(tree: Tree) -> tuple[NotRendered, ...]:
     except UsageError as error:
         return (NotRendered(id=SETTINGS, reason=error.told),)
     return ()
+
+
+def missing_snapshots(tree: Tree) -> tuple[str, ...]:
+    """A sentence for each cluster that the settings of a tree name and that has no snapshot in it."""
+    try:
+        environments = read_settings(tree).environments
+    except UsageError:
+        return ()
+    paths = {f"{CLUSTERS}/{each.cluster}.yaml" for each in environments.values() if each.cluster}
+    return tuple(
+        f"the settings name the snapshot {path}, which is not there" for path in sorted(paths) if path not in tree
+    )
+
+
+def changed_paths(base: Tree, head: Tree) -> tuple[str, ...]:
+    """The files that differ between two trees, in order."""
+    paths = {*base.below(""), *head.below("")}
+    return tuple(
+        sorted(path for path in paths if base.entry(path) != head.entry(path) and not _is_directory(path, base, head))
+    )
+
+
+def _is_directory(path: str, *trees: Tree) -> bool:
+    return any(entry is not None and entry.is_directory for entry in (tree.entry(path) for tree in trees))
 
 
 def refuse_unmatched(globs: Sequence[str], targets: Sequence[Target]) -> None:

@@ -22,6 +22,10 @@ from gitops_bot.render.workshop import Rendering, Workshop
 from gitops_bot.review.pairs import Pair, pair
 from gitops_bot.review.report import Outcome, build_report, outcome_of
 
+_MANIFESTS = (".yaml", ".yml", ".json", ".tpl")
+_NAMED = 10
+"""How many unread files are named."""
+
 _FINALIZER = "resources-finalizer.argocd.argoproj.io"
 
 
@@ -47,6 +51,8 @@ class Request(msgspec.Struct, frozen=True, kw_only=True):
     """Whether plan hashes are wanted; they cost a parse of every manifest of what changed."""
     problems: tuple[NotRendered, ...] = ()
     """What is wrong with the head beside its targets: settings that cannot be read."""
+    changed: tuple[str, ...] = ()
+    """Paths of this repository that differ between the two trees."""
     reaches: Callable[[Target], str]
     """What a target follows when that is not the base branch, else ``""``."""
 
@@ -79,7 +85,7 @@ def review(base: Discovery, head: Discovery, request: Request, doors: Doors) -> 
         [outcomes[key] for key in sorted(outcomes)],
         compared=request.compared,
         not_rendered=failures,
-        notes=_kubernetes(affected),
+        notes=[*_kubernetes(affected), *_unread(base, head, request.changed)],
         tools=doors.workshop.versions_used(),
     )
 
@@ -96,6 +102,23 @@ def _kubernetes(pairs: Sequence[Pair]) -> list[str]:
             "render.kube_version names one"
         )
     return notes
+
+
+def _unread(base: Discovery, head: Discovery, changed: Sequence[str]) -> list[str]:
+    """Changed files that may belong to targets which could not be followed to their last file; named, not judged."""
+    found = [one for side in (base, head) for one in side.preparations.values()]
+    if all(one.error is None for one in found):
+        return []
+    read = {path for one in found if one.error is None for path in one.reads.files()}
+    unread = [path for path in changed if path.endswith(_MANIFESTS) and path[:1] != "." and path not in read]
+    if not unread:
+        return []
+    more = f" and {len(unread) - _NAMED} more" if len(unread) > _NAMED else ""
+    return [
+        "changed files that nothing rendered reads, and that may belong to targets that could not be rendered: "
+        + ", ".join(unread[:_NAMED])
+        + more
+    ]
 
 
 def _is_unaffected(one: Pair, workshop: Workshop) -> bool:
@@ -118,7 +141,7 @@ def _compare(one: Pair, lost: _Lost, request: Request, doors: Doors) -> tuple[Ou
     if after.error is not None:
         return _outcome(one, request, "failed"), _not_rendered(one.id, after.error, "head", failed=True)
     if before.error is not None:
-        return _outcome(one, request, "failed"), _not_rendered(one.id, before.error, "base", failed=False)
+        return _outcome(one, request, "failed"), _not_rendered(one.id, before.error, "base", failed=True)
     target = (one.head or one.base).target  # type: ignore[union-attr]  # a pair has at least one side
     try:
         changes = compare(

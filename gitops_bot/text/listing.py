@@ -5,7 +5,7 @@ from __future__ import annotations
 import msgspec
 
 from gitops_bot.model.listing import Listed, ListedSource, Listing
-from gitops_bot.text.escape import visible
+from gitops_bot.text.escape import visible, visible_lines
 
 _HEADINGS = ("KIND", "NAME", "SOURCE", "DEFINED IN")
 
@@ -32,7 +32,9 @@ def to_text(listing: Listing) -> str:
         lines += ["", "Good to know:", *_by_reason(noted)]
     able = sum(not target.reason for target in listing.targets)
     lines += [""] if lines else []
-    lines.append(f"{len(listing.targets)} targets, {able} can be rendered.")
+    lines.append(
+        f"{len(listing.targets)} {'target' if len(listing.targets) == 1 else 'targets'}, {able} can be rendered."
+    )
     return "\n".join(lines) + "\n"
 
 
@@ -44,7 +46,7 @@ def _by_reason(entries: list[tuple[str, str]]) -> list[str]:
     lines = []
     for reason, identities in shared.items():
         lines += [f"  {visible(identity)}" for identity in identities]
-        lines.append(f"      {visible(reason)}")
+        lines += [f"      {line}" for line in visible_lines(reason)]
     return lines
 
 

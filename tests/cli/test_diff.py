@@ -357,3 +357,28 @@ def test_a_file_name_that_is_no_text_is_shown_all_the_same(diff: Diff, format_: 
     ran = diff({name: manifest}, {name: manifest + "data: {k: v}\n"}, "--format", format_)
     assert ran.code == 0
     assert "ConfigMap" in ran.out
+
+
+def test_a_base_that_cannot_be_rendered_compares_nothing_and_is_no_success(diff: Diff) -> None:
+    ran = diff({**CHART, "apps/web.yaml": application(), "chart/templates/bad.yaml": '{{ fail "x" }}'},
+               {"chart/templates/bad.yaml": None})  # fmt: skip
+    assert ran.code == 3
+
+
+def test_files_that_only_an_unfollowed_target_may_read_are_named(diff: Diff) -> None:
+    base = {"k/kustomization.yaml": "resources: ['https://example.invalid/a.yaml', ../base]\n",
+            "base/kustomization.yaml": "resources: [m.yaml]\n", "base/m.yaml": "apiVersion: v1\n"}  # fmt: skip
+    ran = diff(base, {"base/m.yaml": "apiVersion: v1\nkind: ConfigMap\n"}, "--offline")
+    assert any("base/m.yaml" in note for note in ran.report["notes"])
+
+
+def test_a_snapshot_that_the_settings_name_is_missed(diff: Diff) -> None:
+    settings = "version: 1\nenvironments:\n  staging: {branch: main, cluster: staging}\n"
+    ran = diff({".gitops-bot.yaml": settings}, {"a": "b"})
+    assert any(".gitops-bot/clusters/staging.yaml" in note for note in ran.report["notes"])
+
+
+def test_a_cache_that_is_a_file_is_refused(diff: Diff, tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    ran = diff({"a": "b"}, {"a": "c"}, "--cache", str(tmp_path / "file"))
+    assert (ran.code, (tmp_path / "file").read_text()) == (2, "")
