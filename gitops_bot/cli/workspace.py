@@ -6,6 +6,7 @@ import os
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
+from difflib import get_close_matches
 from functools import cache
 from pathlib import Path
 
@@ -220,4 +221,8 @@ def refuse_unmatched(globs: Sequence[str], targets: Sequence[Target]) -> None:
     """Raise UsageError naming every ``--app`` glob that means no target."""
     unknown = unmatched(targets, globs)
     if unknown:
-        raise UsageError(f"--app {', '.join(unknown)} matches no target", hint="`gitops-bot apps` lists them")
+        names = sorted({name for target in targets for name in (target.name, target.name.rpartition("/")[2])})
+        near = get_close_matches(unknown[0], names, n=1)
+        meant = next((target.name for target in targets if near and target.name.endswith(near[0])), "")
+        hint = "`gitops-bot apps` lists them" + (f"; did you mean {meant}?" if meant else "")
+        raise UsageError(f"--app {', '.join(unknown)} matches no target", hint=hint)

@@ -382,3 +382,9 @@ def test_a_cache_that_is_a_file_is_refused(diff: Diff, tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     ran = diff({"a": "b"}, {"a": "c"}, "--cache", str(tmp_path / "file"))
     assert (ran.code, (tmp_path / "file").read_text()) == (2, "")
+
+
+def test_a_name_that_is_nearly_right_is_suggested(diff: Diff) -> None:
+    ran = diff({**CHART, "apps/web-frontend.yaml": application("web-frontend")}, {"a": "b"}, "--app", "web-frontent")
+    assert ran.code == 2
+    assert "did you mean web-frontend?" in ran.err
