@@ -33,6 +33,8 @@ class Target(msgspec.Struct, frozen=True, kw_only=True):
     ignore: tuple[IgnoreDifference, ...] = ()
     follows: str = ""
     """The revision of this repository it follows (``main``, ``v*``, ``HEAD``), ``""`` when no source is here."""
+    generated: bool = False
+    """True for an Application that an ApplicationSet generates: no file and no render has it as it is."""
     application: Application | None = None
     """None for targets without an Application."""
 

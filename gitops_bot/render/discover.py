@@ -102,7 +102,9 @@ class _Finder:
         )
         self.problems += expansion.problems
         return [
-            application_target(application, file=file, own=self.place.own, parent=above)
+            msgspec.structs.replace(
+                application_target(application, file=file, own=self.place.own, parent=above), generated=True
+            )
             for application in expansion.applications
         ]
 

@@ -9,10 +9,8 @@ from typing import Any
 import msgspec
 
 from gitops_bot.errors import RenderError
-from gitops_bot.manifests.compare import compare
 from gitops_bot.manifests.plan import plan_hash
 from gitops_bot.manifests.yaml import YamlError
-from gitops_bot.model.application import IgnoreDifference
 from gitops_bot.model.change import TargetChanges
 from gitops_bot.model.report import Compared, Report
 from gitops_bot.model.target import NotRendered, Target
@@ -21,6 +19,7 @@ from gitops_bot.render.select import is_selected
 from gitops_bot.render.workshop import Rendering, Workshop
 from gitops_bot.review.pairs import Pair, pair
 from gitops_bot.review.report import Outcome, build_report, outcome_of
+from gitops_bot.review.sides import compare_sides, definition, shared_rules
 
 _MANIFESTS = (".yaml", ".yml", ".json", ".tpl")
 _NAMED = 10
@@ -64,8 +63,9 @@ def review(base: Discovery, head: Discovery, request: Request, doors: Doors) -> 
     outcomes: dict[str, Outcome] = {}
     failures: list[NotRendered] = [*request.problems, *_problems(base, head)]
     affected: list[Pair] = []
+    unseen = _unseen(base, head)
     for one in pairs:
-        if _is_unaffected(one, doors.workshop):
+        if not unseen(one) and _is_unaffected(one, doors.workshop):
             outcomes[one.id] = _outcome(one, request, "unchanged")
             if one.head is not None and one.head.error is not None:
                 outcomes[one.id] = _outcome(one, request, "skipped")
@@ -75,7 +75,7 @@ def review(base: Discovery, head: Discovery, request: Request, doors: Doors) -> 
     done = 0
     with ThreadPoolExecutor(doors.workshop.workers + 1) as pool:
         for one, (outcome, failure) in zip(
-            affected, pool.map(lambda item: _compare(item, lost, request, doors), affected), strict=True
+            affected, pool.map(lambda item: _compare(item, lost, unseen, request, doors), affected), strict=True
         ):
             outcomes[one.id] = outcome
             failures += [failure] if failure else []
@@ -121,6 +121,19 @@ def _unread(base: Discovery, head: Discovery, changed: Sequence[str]) -> list[st
     ]
 
 
+def _unseen(base: Discovery, head: Discovery) -> Callable[[Pair], bool]:
+    """Tells a target whose own Application differs between the sides while nothing that is rendered shows it."""
+    read = {path for side in (base, head) for one in side.preparations.values() for path in one.reads.files()}
+
+    def unseen(one: Pair) -> bool:
+        if one.base is None or one.head is None or one.base.target.application == one.head.target.application:
+            return False
+        target = one.head.target
+        return target.generated or (target.parent is None and target.file not in read)
+
+    return unseen
+
+
 def _is_unaffected(one: Pair, workshop: Workshop) -> bool:
     """True when nothing that the target is rendered from differs, whether it renders or not."""
     if one.base is None or one.head is None or one.base.target.namespace != one.head.target.namespace:
@@ -132,7 +145,9 @@ def _is_unaffected(one: Pair, workshop: Workshop) -> bool:
     return workshop.key(one.base) == workshop.key(one.head)
 
 
-def _compare(one: Pair, lost: _Lost, request: Request, doors: Doors) -> tuple[Outcome, NotRendered | None]:
+def _compare(
+    one: Pair, lost: _Lost, unseen: Callable[[Pair], bool], request: Request, doors: Doors
+) -> tuple[Outcome, NotRendered | None]:
     """Render both sides of one target and compare them; a failure of a side is never an empty side."""
     missing = lost.reason(one)
     if missing:
@@ -142,13 +157,15 @@ def _compare(one: Pair, lost: _Lost, request: Request, doors: Doors) -> tuple[Ou
         return _outcome(one, request, "failed"), _not_rendered(one.id, after.error, "head", failed=True)
     if before.error is not None:
         return _outcome(one, request, "failed"), _not_rendered(one.id, before.error, "base", failed=True)
-    target = (one.head or one.base).target  # type: ignore[union-attr]  # a pair has at least one side
+    old, new = (side.target if side is not None else None for side in (one.base, one.head))
+    own = [definition(target) for target in (old, new)] if unseen(one) else [b"", b""]
     try:
-        changes = compare(
-            before.manifests,
-            after.manifests,
-            namespace=target.namespace,
-            ignore=_ignored(one),
+        changes = compare_sides(
+            before.manifests + own[0],
+            after.manifests + own[1],
+            was=old.namespace if old else "",
+            now=new.namespace if new else old.namespace if old else "",
+            ignore=shared_rules(old, new),
             delete_jq=doors.delete_jq,
             text_diff=doors.text_diff,
         )
@@ -162,12 +179,6 @@ def _compare(one: Pair, lost: _Lost, request: Request, doors: Doors) -> tuple[Ou
     if status == "changed" and not changes.changes:
         status = "unchanged"
     return _outcome(one, request, status, changes=changes, plan=plan, plan_reason=reason), None
-
-
-def _ignored(one: Pair) -> tuple[IgnoreDifference, ...]:
-    """The rules that both sides have: a change must not hide itself by the rule that it adds."""
-    sides = one.targets
-    return tuple(rule for rule in sides[-1].ignore if rule in sides[0].ignore)
 
 
 def _plan(one: Pair, manifests: bytes, request: Request) -> tuple[str | None, str | None]:

@@ -388,3 +388,25 @@ def test_a_name_that_is_nearly_right_is_suggested(diff: Diff) -> None:
     ran = diff({**CHART, "apps/web-frontend.yaml": application("web-frontend")}, {"a": "b"}, "--app", "web-frontent")
     assert ran.code == 2
     assert "did you mean web-frontend?" in ran.err
+
+
+def test_a_generated_application_that_goes_elsewhere_is_seen(diff: Diff) -> None:
+    fleet = (
+        "apiVersion: argoproj.io/v1alpha1\nkind: ApplicationSet\nmetadata: {name: fleet}\nspec:\n"
+        f"  generators: [{{git: {{repoURL: {URL}, revision: main, files: [{{path: cfg/*.json}}]}}}}]\n"
+        "  template:\n    metadata: {name: web}\n    spec:\n      project: default\n"
+        "      destination: {server: '{{srv}}', namespace: '{{ns}}'}\n"
+        f"      source: {{repoURL: {URL}, path: ok}}\n"
+    )
+    base = {"fleet.yaml": fleet, "cfg/a.json": '{"srv": "https://a", "ns": "a"}',
+            "ok/a.yaml": "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: a}\n"}  # fmt: skip
+    ran = diff(base, {"cfg/a.json": '{"srv": "https://prod", "ns": "prod"}'})
+    found = {(change["action"], change["kind"], change["namespace"]) for change in ran.report["changes"]}
+    assert {("removed", "ConfigMap", "a"), ("added", "ConfigMap", "prod")} <= found
+    assert any(kind == "Application" for _, kind, _ in found)
+
+
+def test_items_of_a_typed_list_are_not_lost(diff: Diff) -> None:
+    items = "apiVersion: v1\nkind: ConfigMapList\nitems:\n- {metadata: {name: a}, data: {k: %s}}\n"
+    ran = diff({"d/a.yaml": items % "v"}, {"d/a.yaml": items % "w"})
+    assert ran.report["counts"]["changed"] == 1

@@ -130,5 +130,7 @@ def _written(value: dict[str, Any]) -> list[bytes]:
     """A manifest as text; a list as its items."""
     if str(value["kind"]).endswith("List") and ("items" in value):
         items = value["items"] or []
-        return [text for item in items if _is_manifest(item) for text in _written(item)]
+        if not all(_is_manifest(item) for item in items):
+            return [dump(value).encode()]  # items of a typed list need not repeat their kind: it is expanded later
+        return [text for item in items for text in _written(item)]
     return [dump(value).encode()]
