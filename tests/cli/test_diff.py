@@ -410,3 +410,19 @@ def test_items_of_a_typed_list_are_not_lost(diff: Diff) -> None:
     items = "apiVersion: v1\nkind: ConfigMapList\nitems:\n- {metadata: {name: a}, data: {k: %s}}\n"
     ran = diff({"d/a.yaml": items % "v"}, {"d/a.yaml": items % "w"})
     assert ran.report["counts"]["changed"] == 1
+
+
+@pytest.mark.parametrize(
+    "template", ['{{ fail (printf "bad %s" .Values.password) }}', "{{ range .Values.password }}{{ end }}"]
+)
+@pytest.mark.parametrize("extra", ["", "inline"])
+def test_a_tool_that_quotes_a_password_is_not_repeated(diff: Diff, template: str, extra: str) -> None:
+    inline = "    helm: {valuesObject: {password: hunter2-inline}}\n"
+    files = {
+        **CHART,
+        "apps/web.yaml": application(extra=extra and inline),
+        "chart/values.yaml": "password: hunter2-file\n",
+    }
+    ran = diff(files, {"chart/templates/x.yaml": template})
+    assert ran.code == 3
+    assert "hunter2" not in ran.out + ran.err

@@ -6,7 +6,7 @@ import os
 import re
 import shutil
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from itertools import pairwise
 from pathlib import Path
 from typing import Protocol
@@ -21,6 +21,11 @@ from gitops_bot.render.prepared import InputFile, Prepared
 
 DEAD_PROXY = "http://127.0.0.1:9"
 """A port where nothing answers: a renderer that tries to fetch fails at once, also without a network namespace."""
+_SECRET_KEY = re.compile(
+    rb"""(?i)[\w.-]*(?:pass|pwd|secret|token|credential|api_?key|private)[\w.-]*["']?[ \t]*:[ \t]*["']?"""
+    rb"""([^\s"',}{#|>][^\n"',}]{3,})"""
+)
+"""A key named like a secret, in YAML or JSON, and its value of four or more characters on the same line."""
 _STDERR_SHOWN = 2000
 """Characters of the tool's own words in a message."""
 
@@ -114,11 +119,13 @@ def run(
         )
     if ended.code != 0 and "incompatible with Kubernetes" in ended.stderr:
         raise RenderError(
-            f"helm: {_told(ended, home, prepared.arguments)}",
+            f"helm: {_without_secrets(_told(ended, home, prepared.arguments), contents.values())}",
             hint="name your cluster's version: a capability snapshot, helm.kubeVersion or render.kube_version",
         )
     if ended.code != 0:
-        raise RenderError(f"{prepared.renderer}: {_told(ended, home, prepared.arguments)}")
+        raise RenderError(
+            f"{prepared.renderer}: {_without_secrets(_told(ended, home, prepared.arguments), contents.values())}"
+        )
     return ended.stdout
 
 
@@ -193,6 +200,16 @@ def _environment(home: str, helm: Program | None) -> dict[str, str]:
 def _ran_out_of_memory(ended: process.Finished) -> bool:
     """Go's runtime names the cause first, then prints every stack it has."""
     return ended.code != 0 and "out of memory" in ended.stderr[:2000] and "goroutine" in ended.stderr
+
+
+def _without_secrets(told: str, contents: Iterable[bytes]) -> str:
+    """A tool's words without the values that the inputs give to keys named like secrets: tools quote what they read."""
+    values = {
+        match[1].decode("utf-8", "replace").strip() for content in contents for match in _SECRET_KEY.finditer(content)
+    }
+    for value in sorted(values, key=lambda value: (-len(value), value)):
+        told = told.replace(value, "<secret>")
+    return told
 
 
 def _shown(prepared: Prepared) -> str:

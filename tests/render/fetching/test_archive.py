@@ -122,7 +122,9 @@ def test_counts_and_sizes_are_limited() -> None:
         unpack(packed(member("chart/a", bytes(range(256)) * 4097)), "it", SMALL._replace(ratio=10_000))
 
 
-@pytest.mark.parametrize("archive", [b"", b"PK\3\4", b"\x1f\x8b", gzip.compress(b"no tar", mtime=0), gzip.compress(b"", mtime=0)])
+@pytest.mark.parametrize(
+    "archive", [b"", b"PK\3\4", b"\x1f\x8b", gzip.compress(b"no tar", mtime=0), gzip.compress(b"", mtime=0)]
+)
 def test_what_is_no_archive_is_said(archive: bytes) -> None:
     with pytest.raises(FetchError):
         unpack(archive, "it")
