@@ -8,7 +8,7 @@ from typing import Any
 
 import msgspec
 
-from gitops_bot.errors import RenderError
+from gitops_bot.errors import NotRenderable, RenderError
 from gitops_bot.manifests.plan import plan_hash
 from gitops_bot.manifests.yaml import YamlError
 from gitops_bot.model.change import TargetChanges
@@ -72,6 +72,8 @@ def review(base: Discovery, head: Discovery, request: Request, doors: Doors) -> 
                 failures.append(_not_rendered(one.id, one.head.error, "", failed=False))
         else:
             affected.append(one)
+    if not request.selected:
+        failures += _unread(base, head, request.changed)
     done = 0
     with ThreadPoolExecutor(doors.workshop.workers + 1) as pool:
         for one, (outcome, failure) in zip(
@@ -85,7 +87,7 @@ def review(base: Discovery, head: Discovery, request: Request, doors: Doors) -> 
         [outcomes[key] for key in sorted(outcomes)],
         compared=request.compared,
         not_rendered=failures,
-        notes=[*_kubernetes(affected), *_unread(base, head, request.changed)],
+        notes=_kubernetes(affected),
         tools=doors.workshop.versions_used(),
     )
 
@@ -104,8 +106,8 @@ def _kubernetes(pairs: Sequence[Pair]) -> list[str]:
     return notes
 
 
-def _unread(base: Discovery, head: Discovery, changed: Sequence[str]) -> list[str]:
-    """Changed files that may belong to targets which could not be followed to their last file; named, not judged."""
+def _unread(base: Discovery, head: Discovery, changed: Sequence[str]) -> list[NotRendered]:
+    """A target that was not read to its end, when changed files that nothing rendered reads may be its own."""
     found = [one for side in (base, head) for one in side.preparations.values()]
     if all(one.error is None for one in found):
         return []
@@ -114,11 +116,14 @@ def _unread(base: Discovery, head: Discovery, changed: Sequence[str]) -> list[st
     if not unread:
         return []
     more = f" and {len(unread) - _NAMED} more" if len(unread) > _NAMED else ""
-    return [
-        "changed files that nothing rendered reads, and that may belong to targets that could not be rendered: "
-        + ", ".join(unread[:_NAMED])
-        + more
+    cut_off = [
+        key
+        for key, one in sorted(head.preparations.items())
+        if one.error is not None and not isinstance(one.error, NotRenderable)
     ]
+    named = ", ".join(unread[:_NAMED]) + more
+    reason = f"not read to its end; these changed files, which nothing rendered reads, may be its own: {named}"
+    return [NotRendered(id=key, reason=reason) for key in cut_off[:1]]
 
 
 def _unseen(base: Discovery, head: Discovery) -> Callable[[Pair], bool]:

@@ -369,7 +369,8 @@ def test_files_that_only_an_unfollowed_target_may_read_are_named(diff: Diff) -> 
     base = {"k/kustomization.yaml": "resources: ['https://example.invalid/a.yaml', ../base]\n",
             "base/kustomization.yaml": "resources: [m.yaml]\n", "base/m.yaml": "apiVersion: v1\n"}  # fmt: skip
     ran = diff(base, {"base/m.yaml": "apiVersion: v1\nkind: ConfigMap\n"}, "--offline")
-    assert any("base/m.yaml" in note for note in ran.report["notes"])
+    assert ran.code == 3
+    assert any("base/m.yaml" in entry["reason"] for entry in ran.report["not_rendered"])
 
 
 def test_a_snapshot_that_the_settings_name_is_missed(diff: Diff) -> None:
