@@ -5,7 +5,9 @@ BotError
 ├─ RenderError  3   something selected could not be rendered
 ├─ ToolError    4   helm or kustomize missing, or too old
 ├─ GitError     5   not a repository, or git itself failed
-└─ FetchError   3   a remote source was refused or could not be fetched
+├─ FetchError   3   a remote source was refused or could not be fetched
+├─ GitHubError  6   GitHub refused, or did not answer in time
+└─ SignalError  7   everything was done, and a signal is one of those that fail the check
 
 Beside them: 0 done, 1 with ``--exit-code`` and changes, 70 a mistake of ours (any other exception), and 128 + N when
 signal N ended the run (130 Ctrl-C, 143 SIGTERM, 141 the reader of our output went away).
@@ -66,3 +68,15 @@ class GitError(BotError):
     """Not a repository, an unknown revision's object, or git itself failed."""
 
     exit_code = 5
+
+
+class GitHubError(BotError):
+    """GitHub refused, or did not answer within the time that may be waited."""
+
+    exit_code = 6
+
+
+class SignalError(BotError):
+    """The review was made, and holds signals of a severity that fails the check."""
+
+    exit_code = 7

@@ -51,7 +51,7 @@ def test_layers_hold():
 
 def test_layers_would_notice(tmp_path):
     package = tmp_path / "gitops_bot"
-    for room in ("cli", "review", "render", "manifests", "text", "doors", "model"):
+    for room in ("cli", "actions", "review", "render", "manifests", "text", "doors", "model"):
         (package / room).mkdir(parents=True)
         (package / room / "__init__.py").touch()
     for name in ("__init__", "__main__", "errors", "log", "model/up"):

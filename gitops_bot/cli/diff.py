@@ -3,18 +3,14 @@
 from __future__ import annotations
 
 import sys
-import time
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
 
 import click
 
 from gitops_bot.cli import options
 from gitops_bot.errors import RenderError
-from gitops_bot.model.report import Compared, Report
-
-if TYPE_CHECKING:
-    from gitops_bot.cli.workspace import Wanted
+from gitops_bot.model.report import Report
 
 Format = Literal["text", "markdown", "json"]
 
@@ -50,74 +46,19 @@ def command(
     the head, and it says so. Exits with 0 when done, 1 with --exit-code and changes, 2 for wrong options or settings,
     3 when something selected could not be rendered.
     """
+    from gitops_bot.cli.reviewer import Clock, Revisions, run_review
     from gitops_bot.cli.workspace import Wanted
 
     wanted = Wanted(repo_urls=repo_urls, cache_dir=cache_dir, no_cache=no_cache, offline=offline)
-    clock = _Clock(wanted=timings)
-    report = _review(repo, base, head, apps, wanted, clock, plans=format_ != "text")
+    clock = Clock(wanted=timings)
+    revisions = Revisions(repo=repo, base=base, head=head)
+    report = run_review(revisions, wanted, apps=apps, plans=format_ != "text", clock=clock).report
     _write(report, format_, output)
     clock.mark("write")
     if any(entry.failed for entry in report.not_rendered):
         return RenderError.exit_code
     counts = report.counts
     return 1 if exit_code and counts.added + counts.changed + counts.removed else 0
-
-
-def _review(
-    repo: str, base: str, head: str | None, apps: tuple[str, ...], wanted: Wanted, clock: _Clock, *, plans: bool
-) -> Report:
-    import msgspec
-
-    from gitops_bot.cli.progress import Progress
-    from gitops_bot.cli.workspace import (
-        changed_paths,
-        missing_snapshots,
-        open_workspace,
-        refuse_unmatched,
-        settings_problems,
-    )
-    from gitops_bot.doors.git import Repository, text_diff
-    from gitops_bot.doors.jq import JqWorker
-    from gitops_bot.review.flow import Doors, Request, review
-
-    clock.mark("start")
-    with Repository(repo) as repository, Progress() as progress, JqWorker() as jq:
-        progress.say("reading both sides")
-        compared = repository.compare(base, head)
-        branch = repository.branch_of(base)
-        clock.mark("read the trees")
-        with open_workspace(repository, compared.base, wanted) as workspace:
-            progress.say("finding what is deployed, and fetching what lies elsewhere")
-            before = workspace.discover(compared.base, compared.base_commit)
-            same = compared.base.oid == compared.head.oid
-            after = before if same else workspace.discover(compared.head, compared.head_commit)
-            found = [one.target for side in (before, after) for one in side.preparations.values()]
-            refuse_unmatched(apps, found)
-            clock.mark("find what is deployed")
-            request = Request(
-                compared=Compared(
-                    base=compared.base_commit,
-                    head=compared.head_commit,
-                    base_branch=branch,
-                    how=compared.how,
-                    conflicts=compared.conflicts,
-                ),
-                selected=apps,
-                plans=plans,
-                problems=settings_problems(compared.head),
-                changed=changed_paths(compared.base, compared.head),
-                reaches=workspace.reaches(branch),
-            )
-            doors = Doors(
-                workshop=workspace.workshop, delete_jq=jq.delete, text_diff=text_diff, progress=progress.update
-            )
-            report = review(before, after, request, doors)
-            report = msgspec.structs.replace(
-                report, notes=(*report.notes, *missing_snapshots(compared.head), *workspace.warnings)
-            )
-            clock.mark("render and compare")
-            clock.count("renderer runs", workspace.workshop.runs)
-    return report
 
 
 def _write(report: Report, format_: Format, output: str | None) -> None:
@@ -177,23 +118,3 @@ def _umask() -> int:
     mask = os.umask(0)
     os.umask(mask)
     return mask
-
-
-class _Clock:
-    """Where the time of a run went, told on standard error when asked for."""
-
-    def __init__(self, *, wanted: bool) -> None:
-        self._wanted = wanted
-        self._last = time.perf_counter()
-
-    def mark(self, what: str) -> None:
-        """What was done since the last mark."""
-        now = time.perf_counter()
-        if self._wanted:
-            click.echo(f"{now - self._last:8.3f} s  {what}", err=True)
-        self._last = now
-
-    def count(self, what: str, number: int) -> None:
-        """A number worth knowing beside the times."""
-        if self._wanted:
-            click.echo(f"{number:8}    {what}", err=True)

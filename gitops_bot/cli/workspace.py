@@ -53,8 +53,9 @@ class Workspace:
 
     def __init__(self, workshop: Workshop, own: OwnUrls, policy: Settings, sources: DeferredFetcher) -> None:
         self.workshop = workshop
+        self.policy = policy
+        """The settings of the tree that the workspace was opened for."""
         self._own = own
-        self._policy = policy
         self._sources = sources
         self._templates = GoTemplates(_helm_prefix())
 
@@ -64,8 +65,8 @@ class Workspace:
             tree=tree,
             revision=revision,
             own=self._own,
-            capabilities=_capabilities(tree, self._policy),
-            may_be_empty=self._policy.render.empty_generators,
+            capabilities=_capabilities(tree, self.policy),
+            may_be_empty=self.policy.render.empty_generators,
             fetcher=self._sources,
             render_templates=self._templates,
         )
@@ -87,7 +88,7 @@ class Workspace:
         def later(target: Target) -> str:
             if not base_branch or target.follows in ("", "HEAD", base_branch, f"refs/heads/{base_branch}"):
                 return ""
-            for name, environment in self._policy.environments.items():
+            for name, environment in self.policy.environments.items():
                 if target.follows in (environment.branch, environment.tag):
                     return f"{name} ({target.follows})"
             return target.follows

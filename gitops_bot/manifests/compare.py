@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any, NamedTuple
+
+import msgspec
 
 from gitops_bot.manifests import yaml
 from gitops_bot.manifests.documents import Document, decode, line_of, split
@@ -17,6 +19,14 @@ from gitops_bot.manifests.unified import TextDiff
 from gitops_bot.model.application import IgnoreDifference
 from gitops_bot.model.change import ResourceChange, TargetChanges
 from gitops_bot.model.resource import ResourceKey
+from gitops_bot.model.signal import Signal
+
+Inspect = Callable[[ResourceKey, dict[str, Any] | None, dict[str, Any] | None], tuple[Signal, ...]]
+"""Looks at an object that differs, before and after (None where it is not there): as rendered, nothing masked.
+
+Equal arguments must give equal answers, and two inspectors that answer differently must not be equal. Parts that are
+the same in two large documents may be ``manifests.yaml.Unchanged``.
+"""
 
 _MEMO_SIZE = 4_096
 _MEMO_BYTES = 64 << 20
@@ -157,8 +167,9 @@ class _Comparison:
         rules: Sequence[IgnoreDifference],
         delete_jq: DeleteJq | None,
         text_diff: TextDiff | None,
+        inspect: Inspect | None,
     ) -> None:
-        self.base, self.head = base, head
+        self.base, self.head, self.inspect = base, head, inspect
         self.rules, self.delete_jq, self.text_diff = tuple(rules), delete_jq, text_diff
         self.scope = (namespace, CLUSTER_SCOPED | base.definitions() | head.definitions())
         self.old, self.new = base.index(*self.scope), head.index(*self.scope)
@@ -180,11 +191,18 @@ class _Comparison:
             elif key in self.old and key in self.new:
                 yield self.pair(self.old[key], self.new[key], key, None)
             elif key in self.new:
-                hook = self.new[key].head.hook
-                yield only(self.head.body(self.new[key]), key=key, hook=hook, added=True)
+                body, hook = self.head.body(self.new[key]), self.new[key].head.hook
+                yield self.inspected(only(body, key=key, hook=hook, added=True), None, body)
             elif key not in gone:
-                hook = self.old[key].head.hook
-                yield only(self.base.body(self.old[key]), key=key, hook=hook, added=False)
+                body, hook = self.base.body(self.old[key]), self.old[key].head.hook
+                yield self.inspected(only(body, key=key, hook=hook, added=False), body, None)
+
+    def inspected(
+        self, change: ResourceChange, before: dict[str, Any] | None, after: dict[str, Any] | None
+    ) -> ResourceChange:
+        """The change with what the inspection of its object raises."""
+        signals = self.inspect(change.key, before, after) if self.inspect is not None else ()
+        return msgspec.structs.replace(change, signals=signals) if signals else change
 
     def pair(
         self, old: _Entry, new: _Entry, key: ResourceKey, renamed_from: ResourceKey | None
@@ -193,7 +211,8 @@ class _Comparison:
         if old.identity == new.identity:
             return None
         rules = applicable(self.rules, key)
-        memo = (old.identity, new.identity, key, renamed_from, rules, self.delete_jq is None, self.text_diff is None)
+        helpers = (self.delete_jq is None, self.text_diff is None, self.inspect)
+        memo = (old.identity, new.identity, key, renamed_from, rules, helpers)
         remembered = _memo.get(memo)
         if remembered is None:
             before, after = self._bodies(old, new, rules)
@@ -207,6 +226,8 @@ class _Comparison:
                 delete_jq=self.delete_jq,
                 text_diff=self.text_diff,
             )
+            if found is not None and found.bucket == "changed":
+                found = self.inspected(found, before, after)
             duplicates = (side.duplicates.get(entry.document.offset, ()) for side, entry in self._sides(old, new))
             remembered = _Remembered(found, *duplicates)
             _memo.put(memo, remembered)
@@ -237,16 +258,18 @@ def compare(
     ignore: Sequence[IgnoreDifference] = (),
     delete_jq: DeleteJq | None = None,
     text_diff: TextDiff | None = None,
+    inspect: Inspect | None = None,
 ) -> TargetChanges:
     """Every object of two rendered streams, in exactly one bucket.
 
     ``namespace`` is where objects go that name none. ``delete_jq`` takes jq expressions and objects and returns the
     objects without what is selected; without it such expressions hide nothing, and a warning says so. ``text_diff``
-    takes two texts and returns their unified diff; it is asked for texts that difflib would be slow on.
+    takes two texts and returns their unified diff; it is asked for texts that difflib would be slow on. ``inspect`` is
+    asked about every object that is added, changed or removed.
     Raises YamlError (a ValueError) for a stream that cannot be read, and what ``delete_jq`` raises.
     """
     sides = Side(base), Side(head)
-    run = _Comparison(*sides, namespace, ignore, delete_jq, text_diff)
+    run = _Comparison(*sides, namespace, ignore, delete_jq, text_diff, inspect)
     changes: list[ResourceChange] = []
     unchanged = 0
     for found in run.changes():

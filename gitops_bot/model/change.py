@@ -7,6 +7,7 @@ from typing import Any, Literal
 import msgspec
 
 from gitops_bot.model.resource import ResourceKey
+from gitops_bot.model.signal import Signal
 
 Action = Literal["added", "changed", "removed"]
 
@@ -52,6 +53,8 @@ class ResourceChange(msgspec.Struct, frozen=True, kw_only=True):
     """Unified diff (3 lines of context, no file headers) of the two objects as YAML after masking and folding."""
     images: tuple[tuple[str, str | None, str | None], ...] = ()
     """Container images that differ: (path, before, after), None where absent."""
+    signals: tuple[Signal, ...] = ()
+    """What ``inspect`` of ``manifests.compare.compare`` found; empty without it."""
 
 
 class TargetChanges(msgspec.Struct, frozen=True, kw_only=True):

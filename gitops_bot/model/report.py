@@ -10,6 +10,7 @@ from typing import Literal
 import msgspec
 
 from gitops_bot.model.change import Action, Bucket, FieldChange
+from gitops_bot.model.signal import Signal
 from gitops_bot.model.target import Kind, NotRendered
 
 SCHEMA_VERSION = "1"
@@ -66,6 +67,16 @@ class Change(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=False):
     images: tuple[tuple[str, str | None, str | None], ...] = ()
 
 
+class Raised(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=False):
+    """One signal, and every target that it is raised in."""
+
+    signal: Signal
+    targets: tuple[str, ...]
+    """Ids, in order."""
+    silenced: str | None = None
+    """Why it is silenced, as the settings of the base say; None where it is not."""
+
+
 class Counts(msgspec.Struct, frozen=True, kw_only=True):
     """Resources over all rendered targets; the first six add up to every resource seen on either side.
 
@@ -112,6 +123,10 @@ class Report(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=False):
     """In id order."""
     changes: tuple[Change, ...] = ()
     """In order of group, kind, namespace, name, first target."""
+    signals: tuple[Raised, ...] = ()
+    """Errors first, then in order of the signal's id, its object, path and message."""
+    routine: bool = False
+    """Nothing but images and charts move, by patch versions, and no signal is raised."""
     not_rendered: tuple[NotRendered, ...] = ()
     notes: tuple[str, ...] = ()
     """What the reader should know about the run: tool versions that matter, the Kubernetes version used."""

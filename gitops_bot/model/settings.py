@@ -8,16 +8,18 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from difflib import get_close_matches
 from typing import Annotated, Literal
 
 import msgspec
 from msgspec import Meta
 
+from gitops_bot.model.signal import CATALOGUE, Severity
+
 Duration = Annotated[str, Meta(pattern=r"^([0-9]+(s|m|h|d))+$", examples=["180s", "1h30m"])]
 """Whole numbers with s, m, h or d: ``180s``, ``1h30m``."""
 _UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 Text = Annotated[str, Meta(min_length=1)]
-Severity = Literal["error", "warning", "info"]
 
 BuildOption = Literal[
     "--enable-helm",
@@ -133,6 +135,7 @@ class Silence(_Section, frozen=True, kw_only=True):
     """A signal that is not shown for some apps, and why."""
 
     signal: Text
+    """A signal's id: ``image-latest``; ``*`` is none, so that nobody silences everything."""
     apps: tuple[Text, ...] = ("*",)
     """Globs of names or ids."""
     reason: Text
@@ -250,6 +253,11 @@ def contradictions(settings: Settings) -> list[tuple[str, str]]:
         for at, write in enumerate(model.write):
             if write.version is None and write.path is None and write.data is None:
                 found.append((f"models[{index}].write[{at}]", "names none of version, path and data"))
+    for index, silence in enumerate(settings.review.silence):
+        if silence.signal not in CATALOGUE:
+            near = get_close_matches(silence.signal, CATALOGUE, n=1)
+            meant = f"; did you mean {near[0]}?" if near else f" (there are {', '.join(CATALOGUE)})"
+            found.append((f"review.silence[{index}].signal", f"{silence.signal} is no signal{meant}"))
     return found + [(path, "leads out of the repository") for path, file in _paths(settings) if _escapes(file)]
 
 
