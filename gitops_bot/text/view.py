@@ -12,6 +12,7 @@ import msgspec
 
 from gitops_bot.model.change import Action, FieldChange
 from gitops_bot.model.report import Status
+from gitops_bot.model.signal import Severity
 
 Verdict = Literal["none", "changes", "removals", "failed"]
 """What the reader should feel first; the worst that applies."""
@@ -101,6 +102,28 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     reason: str | None
 
 
+class Risk(msgspec.Struct, frozen=True, kw_only=True):
+    """One thing that a reviewer must not miss, and everything it happens to."""
+
+    id: str
+    """The signal's stable id: ``immutable-field``."""
+    severity: Severity
+    title: str
+    """A few words: ``change of an immutable field``."""
+    message: str
+    """One line: what happens."""
+    explanation: str
+    """One or two sentences: why it matters and what to do."""
+    objects: tuple[str, ...] = ()
+    """Readable names, in order: ``Deployment web (shop)``; empty where it is about targets as a whole."""
+    targets: tuple[str, ...]
+    """Labels of all targets, in order."""
+    silenced: str | None = None
+    """Why it is silenced, as the settings of the base say; None where it is not."""
+    reaches: str = ""
+    """As ``Section.reaches``."""
+
+
 class View(msgspec.Struct, frozen=True, kw_only=True):
     """Everything people read about one run, in reading order."""
 
@@ -115,6 +138,10 @@ class View(msgspec.Struct, frozen=True, kw_only=True):
     coverage: str
     missing: tuple[Missing, ...] = ()
     """What was not rendered: failures first."""
+    risks: tuple[Risk, ...] = ()
+    """Errors first; what is silenced comes after everything that is not."""
+    routine: bool = False
+    """Nothing but images and charts move, by patch versions, and no error or warning is raised."""
     images: tuple[ImageRow, ...] = ()
     sections: tuple[Section, ...] = ()
     """At once first, then by what they reach. Sections without blocks are left out."""
@@ -127,6 +154,10 @@ class View(msgspec.Struct, frozen=True, kw_only=True):
     moved: tuple[tuple[str, str], ...] = ()
     """(target label, id it had before)."""
     plans: tuple[Plan, ...] = ()
+    plan: str | None = None
+    """``sha256:…`` over all changed targets' plan hashes, None with a reason where one of them has none."""
+    plan_reason: str | None = None
+    """Why there is no plan over all, None when there is one."""
     notes: tuple[str, ...] = ()
     tools: tuple[tuple[str, str], ...] = ()
     """(name, version)."""
