@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from gitops_bot.doors import process
-from gitops_bot.errors import GitError
+from gitops_bot.errors import GitError, UsageError
 
 _PASSED = ("PATH", "HTTPS_PROXY", "https_proxy", "HTTP_PROXY", "http_proxy", "NO_PROXY", "no_proxy", "ALL_PROXY",
            "all_proxy")  # fmt: skip
@@ -63,6 +63,24 @@ def bring(checkout: str, commits: Sequence[str], *, origin: Origin, scratch: Pat
     return str(history.directory)
 
 
+def resolve(checkout: str, revision: str, *, origin: Origin, scratch: Path, offline: bool = False) -> str:
+    """The commit id that a revision means: in the checkout, else among the origin's branches and tags.
+
+    Raises UsageError when neither knows it, GitError when the origin cannot be asked.
+    """
+    if _COMMIT.fullmatch(revision):
+        return revision
+    history = _History(checkout, origin, scratch / "resolve.git", offline=offline)
+    for spelling in (f"refs/remotes/origin/{revision}", revision):
+        found = history.commit_in_checkout(spelling)
+        if found:
+            return found
+    found = "" if offline else history.commit_at_origin(revision)
+    if not found:
+        raise UsageError(f"unknown revision {revision}", hint="name a branch, a tag or a full commit id")
+    return found
+
+
 class _History:
     """The bare repository in the making."""
 
@@ -92,6 +110,26 @@ class _History:
         (self.directory / "objects" / "info" / "alternates").write_text(f"{objects}\n", errors="surrogateescape")
         if os.path.isfile(shallow):
             (self.directory / "shallow").write_bytes(Path(shallow).read_bytes())
+
+    def commit_in_checkout(self, revision: str) -> str:
+        """The commit id that the checkout gives a revision, ``""`` when it knows none."""
+        if not os.path.isdir(self._checkout):
+            return ""
+        self._home.mkdir(parents=True, exist_ok=True)
+        argv = ("rev-parse", "--verify", "--quiet", "--end-of-options", f"{revision}^{{commit}}")
+        ended = self._run(("-c", f"safe.directory={self._checkout}", *argv), Path(self._checkout), lazy=False)
+        return ended.stdout.decode().strip() if ended.code == 0 else ""
+
+    def commit_at_origin(self, revision: str) -> str:
+        """The commit id of the origin's branch or tag of this name, ``""`` when there is none. Raises GitError."""
+        self._home.mkdir(parents=True, exist_ok=True)
+        names = [f"refs/heads/{revision}", f"refs/tags/{revision}^{{}}", f"refs/tags/{revision}"]
+        ended = self._run(("ls-remote", "--", self._origin.url, *names), self._home)
+        if ended.code != 0 or ended.stopped:
+            raise self._failed(ended)
+        lines = (line.partition("\t") for line in ended.stdout.decode("utf-8", "replace").splitlines())
+        found = {name: commit for commit, _, name in lines}
+        return next((found[name] for name in names if name in found), "")
 
     def has(self, name: str) -> bool:
         """Whether an object is here, without asking for it."""

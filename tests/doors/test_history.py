@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 
 from gitops_bot.doors.git import Repository
-from gitops_bot.doors.history import Origin, bring
-from gitops_bot.errors import GitError
+from gitops_bot.doors.history import Origin, bring, resolve
+from gitops_bot.errors import GitError, UsageError
 from tests.conftest import Checkout
 
 
@@ -190,3 +190,22 @@ def test_a_checkout_of_another_user_is_read(upstream, tmp_path):
     made = bring(str(workspace), [upstream.base, upstream.head], origin=Origin(upstream.url), scratch=tmp_path / "s")
     assert "objects" in (Path(made) / "objects" / "info" / "alternates").read_text()
     assert compared(made, upstream)[0] == "merge"
+
+
+def test_a_revision_is_looked_up_in_the_checkout_and_then_at_the_origin(upstream, git_server, tmp_path):
+    workspace = shallow_checkout(upstream, tmp_path)
+    upstream.checkout.git("tag", "-a", "-m", "one", "v1.0.0", upstream.base)
+    upstream.checkout.git("push", "-q", str(upstream.bare), "v1.0.0")
+    origin = Origin(upstream.url)
+    known = {"main": upstream.base, "v1.0.0": upstream.base, "feature": upstream.head, upstream.head: upstream.head}
+    for revision, commit in known.items():
+        assert resolve(str(workspace), revision, origin=origin, scratch=tmp_path / "s") == commit, revision
+    asked = len(git_server.seen)
+    in_checkout = upstream.checkout.git("rev-parse", "HEAD")
+    assert resolve(str(upstream.checkout.path), "HEAD", origin=origin, scratch=tmp_path / "s") == in_checkout
+    assert len(git_server.seen) == asked
+    for wrong in ("nowhere", "-x", "--upload-pack=touch x", ""):
+        with pytest.raises(UsageError, match="unknown revision"):
+            resolve(str(workspace), wrong, origin=origin, scratch=tmp_path / "s")
+    with pytest.raises(UsageError, match="unknown revision"):
+        resolve(str(workspace), "main", origin=origin, scratch=tmp_path / "s", offline=True)
