@@ -165,6 +165,7 @@ def _block(found: list[tuple[Change, tuple[str, ...]]], labels: Mapping[str, str
         hook=first.hook,
         members=tuple(members),
         summary=field_summary(first.fields),
+        fields=first.fields,
         diff=first.diff,
         folded=first.noise,
         hidden=first.hidden,

@@ -2,19 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 
 from gitops_bot.model.report import Change
 from gitops_bot.text.view import ImageRow
 
 
-def image_rows(changes: Iterable[Change], labels: Mapping[str, str]) -> tuple[ImageRow, ...]:
-    """Make one row per image, former and new tag, with all its targets, in order of image and tags."""
+def image_rows(
+    changes: Iterable[Change], labels: Mapping[str, str], *, targets: Collection[str] | None = None
+) -> tuple[ImageRow, ...]:
+    """Make one row per image, former and new tag, with all its targets, in order of image and tags.
+
+    ``targets`` limits it to these target ids; None takes all.
+    """
     rows: dict[tuple[str, str, str], set[str]] = {}
     for change in changes:
+        ids = [id_ for id_ in change.targets if targets is None or id_ in targets]
         for _, before, after in change.images:
-            if before != after:
-                rows.setdefault(_row(before, after), set()).update(change.targets)
+            if before != after and ids:
+                rows.setdefault(_row(before, after), set()).update(ids)
     return tuple(
         ImageRow(image=image, before=before, after=after, targets=tuple(sorted(labels.get(id_, id_) for id_ in ids)))
         for (image, before, after), ids in sorted(rows.items())

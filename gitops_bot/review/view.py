@@ -7,7 +7,7 @@ from collections.abc import Mapping
 
 from gitops_bot.model.change import Bucket
 from gitops_bot.model.report import Report
-from gitops_bot.review.counts import asides, buckets_of, phrase, visible
+from gitops_bot.review.counts import Buckets, asides, buckets_of, phrase, visible
 from gitops_bot.review.group import group_for_people
 from gitops_bot.review.headline import compared_sentence, coverage, headline
 from gitops_bot.review.images import image_rows
@@ -24,14 +24,14 @@ def build_view(report: Report) -> View:
     at_once = buckets_of(report.changes, _ids(report, ""))
     missing = _missing(report)
     return View(
-        verdict=_verdict(report, missing),
+        verdict=_verdict(report, missing, at_once),
         headline=headline(report.counts, at_once, failures=sum(len(one.ids) for one in missing if one.failed)),
         details=(*asides(at_once), *_later(report)),
         compared=compared_sentence(report.compared),
         conflicts=tuple(sorted(report.compared.conflicts)),
         coverage=coverage(report.counts),
         missing=missing,
-        images=image_rows(report.changes, labels),
+        images=image_rows(report.changes, labels, targets=_ids(report, "")),
         sections=_sections(report, labels),
         noise=group_for_people(report, buckets=_NOISE, labels=labels),
         ignored=group_for_people(report, buckets=_IGNORED, labels=labels),
@@ -69,8 +69,10 @@ def _sections(report: Report, labels: Mapping[str, str]) -> tuple[Section, ...]:
     for reaches in _revisions(report):
         ids = _ids(report, reaches)
         blocks = group_for_people(report, targets=ids, buckets=_SHOWN, labels=labels)
+        images = image_rows(report.changes, labels, targets=ids) if reaches else ()
         if blocks:
-            sections.append(Section(reaches=reaches, phrase=phrase(buckets_of(report.changes, ids)), blocks=blocks))
+            said = phrase(buckets_of(report.changes, ids))
+            sections.append(Section(reaches=reaches, phrase=said, images=images, blocks=blocks))
     return tuple(sections)
 
 
@@ -98,11 +100,11 @@ def _missing(report: Report) -> tuple[Missing, ...]:
     return tuple(sorted(missing, key=lambda one: (not one.failed, one.ids, one.reason)))
 
 
-def _verdict(report: Report, missing: tuple[Missing, ...]) -> Verdict:
-    """The worst that applies."""
+def _verdict(report: Report, missing: tuple[Missing, ...], at_once: Buckets) -> Verdict:
+    """The worst that applies; a removal that only comes later does not sound the alarm now."""
     counts = report.counts
     if any(one.failed for one in missing) or report.compared.how == "conflict" or counts.targets == 0:
         return "failed"
-    if counts.removed:
+    if at_once["removed"]:
         return "removals"
-    return "changes" if counts.added + counts.changed else "none"
+    return "changes" if counts.added + counts.changed + counts.removed else "none"

@@ -26,11 +26,26 @@ _MARKUP = re.compile(r"[\\`*_\[\]<>#!|~$&]")
 _HTML_MARKUP = re.compile(r"""[\\`*_\[\]<>#!|~$&"']""")
 """The same and what HTML reads."""
 
-_RECOGNISED = re.compile(r"@|#(?=\d)|(?i:GH)(?=-\d)|:(?=//)|(?i:www)(?=\.)")
-"""Behind these GitHub sees a mention, an issue, a link; backslashes do not stop it."""
+_RECOGNISED = re.compile(
+    r"@|#(?=\d)|(?i:GH)(?=-\d)|(?i:GHSA|CVE)(?=-)|:(?=//)|(?i:www)(?=\.)|:(?!(?!100:|1234:)\d{1,40}:)(?=[\w+-]{1,40}:)"
+    r"|(?<![0-9A-Za-z])[0-9a-fA-F]{6}(?=[0-9a-fA-F]{1,34}(?![0-9A-Za-z]))"
+)
+"""Behind these GitHub sees a mention, an issue, a link, an advisory, an emoji's name or a commit's id (7 to 40 hex
+digits); backslashes do not stop it."""
 
 _GAP = "&#8203;"
 """A zero-width space: nothing is seen, nothing is recognised."""
+
+
+class Safe(str):
+    """Markdown that is ours, or foreign text made harmless: it may be written out as it is."""
+
+    __slots__ = ()
+
+
+def escaped(value: object) -> str:
+    """Make any value harmless unless it is ``Safe`` already: for Markdown prose, its tables and HTML alike."""
+    return value if isinstance(value, Safe) else html_text(str(value))
 
 
 def visible(text: str) -> str:

@@ -9,7 +9,7 @@ from typing import Literal, NamedTuple
 
 from gitops_bot.text.escape import visible, visible_lines
 from gitops_bot.text.shorten import GAP, MOST_LINES, MOST_MISSING, shorten_diff, shorten_names
-from gitops_bot.text.view import Block, Section, View
+from gitops_bot.text.view import Block, ImageRow, Section, View
 from gitops_bot.text.wording import (
     LOSSES,
     SIGNS,
@@ -46,7 +46,7 @@ def lay_out(view: View, *, most_lines: int = MOST_LINES) -> Iterator[Line]:
     yield from _head(view)
     yield from _not_rendered(view)
     yield from _losses(view)
-    yield from _images(view)
+    yield from _images(view.images)
     for section in view.sections:
         yield from _section(section, most_lines)
     yield from _folded("Only chart labels and checksums differ", view.noise)
@@ -124,15 +124,15 @@ def _losses(view: View) -> Iterator[Line]:
         yield (Span("  ! ", "alarm"), Span(visible(what), "strong"), Span(visible(f"  {consequence}"), "alarm"))
 
 
-def _images(view: View) -> Iterator[Line]:
+def _images(images: Sequence[ImageRow]) -> Iterator[Line]:
     """The table of images that move."""
-    if not view.images:
+    if not images:
         return
     yield ()
     yield _line("Images", "strong")
-    rows = [[visible(text) for text in (row.image, *image_sides(row))] for row in view.images]
+    rows = [[visible(text) for text in (row.image, *image_sides(row))] for row in images]
     widths = [max(map(_width, column)) for column in zip(*rows, strict=True)]
-    for (image, before, after), row in zip(rows, view.images, strict=True):
+    for (image, before, after), row in zip(rows, images, strict=True):
         yield (
             Span(f"  {_pad(image, widths[0])}  "),
             Span(_pad(before, widths[1]), "remove"),
@@ -151,6 +151,7 @@ def _section(section: Section, most_lines: int) -> Iterator[Line]:
             Span(visible(section.reaches), "change"),
             Span(f" moves: {section.phrase}", "strong"),
         )
+        yield from _images(section.images)
     for block in section.blocks:
         yield ()
         yield _heading(block)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import unicodedata
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Generic, NamedTuple, TypeVar
 
 from gitops_bot.text.escape import visible
 
@@ -19,6 +20,21 @@ MOST_NAMES = 4
 MOST_MISSING = 20
 """Names of what was not rendered for one reason."""
 
+_Item = TypeVar("_Item")
+
+_HUNK = 64
+"""A hunk's header is never longer than this."""
+
+_CLUSTER = 8
+"""Combining marks that stay with the character before them when a text is cut."""
+
+
+class Cut(NamedTuple, Generic[_Item]):
+    """The first items of a list and how many more there are."""
+
+    items: tuple[_Item, ...]
+    more: int
+
 
 class Shown(NamedTuple):
     """The lines of a diff that are shown, and what is not."""
@@ -31,33 +47,67 @@ class Shown(NamedTuple):
     """Lines with ``-`` that were left out."""
     left_out: int
     """All lines that were left out."""
+    clipped: int = 0
+    """Lines that are shown without their end."""
+
+    @property
+    def whole(self) -> bool:
+        """Whether nothing at all is missing."""
+        return not self.left_out and not self.clipped
 
     @property
     def remark(self) -> str:
         """Say what was left out: ``512 more lines (500 added, 0 removed)``; ``""`` when nothing was."""
-        if not self.left_out:
-            return ""
-        lines = "line" if self.left_out == 1 else "lines"
-        return f"{self.left_out} more {lines} ({self.added} added, {self.removed} removed)"
+        said = []
+        if self.left_out:
+            lines = "line" if self.left_out == 1 else "lines"
+            said.append(f"{self.left_out} more {lines} ({self.added} added, {self.removed} removed)")
+        if self.clipped:
+            said.append("the end of 1 long line" if self.clipped == 1 else f"the ends of {self.clipped} long lines")
+        return ", ".join(said)
 
 
-def shorten_diff(diff: str, most: int = MOST_LINES) -> Shown:
-    """Show the first ``most`` lines of a unified diff and count the rest.
+def least_length(diff: str) -> int:
+    """A length that the shown diff will not be shorter than, found without looking at each line."""
+    return len(diff) - _HUNK * (diff.count("\n@@") + 1)
 
-    Hunk headers become a ``GAP`` between hunks: they number the lines of a text that nobody has.
+
+def clip(text: str, most: int) -> str:
+    """Show the first characters of a long text and count the rest; combining marks stay with their character."""
+    if len(text) <= most + 40:  # saying what is missing takes as much room
+        return text
+    end = most
+    while end < most + _CLUSTER and unicodedata.combining(text[end]):
+        end += 1
+    return f"{text[:end]}… ({len(text) - end} more characters)"
+
+
+def cut(items: Sequence[_Item], most: int) -> Cut[_Item]:
+    """Take the first items of a list and count the rest; a rest of one is taken too."""
+    names, more = items[: most + 1], len(items) - most
+    return Cut(tuple(names), 0) if more <= 1 else Cut(tuple(names[:most]), more)
+
+
+def shorten_diff(diff: str, most: int | None = MOST_LINES, *, width: int | None = None) -> Shown:
+    """Show the first ``most`` lines of a unified diff (None: all) and count the rest.
+
+    Hunk headers become a ``GAP`` between hunks: they number the lines of a text that nobody has. ``width`` limits the
+    characters of a line.
     """
     text = diff.removesuffix("\n")
     if text.startswith("@@"):
         text = text.partition("\n")[2]
     if not text:
         return Shown(lines=(), added=0, removed=0, left_out=0)
-    lines = text.split("\n", most)
-    rest = "\n" + lines.pop() if len(lines) > most else ""
+    lines = text.split("\n", -1 if most is None else most)
+    rest = "\n" + lines.pop() if most is not None and len(lines) > most else ""
+    whole = lines if width is None else [clip(line, width) for line in lines]
     return Shown(
-        lines=tuple(GAP if line.startswith("@@") else visible(line.replace("\t", "    ")) for line in lines),
+        lines=tuple(GAP if line.startswith("@@") else visible(line.replace("\t", "    ")) for line in whole),
         added=rest.count("\n+"),
         removed=rest.count("\n-"),
         left_out=rest.count("\n") - rest.count("\n@@"),
+        clipped=sum(short is not line for short, line in zip(whole, lines, strict=True)),
     )
 
 

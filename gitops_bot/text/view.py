@@ -40,6 +40,8 @@ class Block(msgspec.Struct, frozen=True, kw_only=True):
     """In order of namespace and name; never empty."""
     summary: tuple[str, ...] = ()
     """Short names of the fields that differ: ``image``, ``env LOG_LEVEL``."""
+    fields: tuple[FieldChange, ...] = ()
+    """The fields that differ, of the first member; empty for what is added or removed."""
     diff: str = ""
     """Unified diff of the first member."""
     folded: tuple[FieldChange, ...] = ()
@@ -60,16 +62,6 @@ class Block(msgspec.Struct, frozen=True, kw_only=True):
         return sum(len(member.targets) for member in self.members)
 
 
-class Section(msgspec.Struct, frozen=True, kw_only=True):
-    """Blocks that belong together: what the merge changes at once, or what reaches an environment later."""
-
-    reaches: str = ""
-    """The revision whose move brings these changes, ``""`` for what the merge brings at once."""
-    phrase: str
-    """``2 to add, 14 to change, 1 to remove``."""
-    blocks: tuple[Block, ...] = ()
-
-
 class ImageRow(msgspec.Struct, frozen=True, kw_only=True):
     """One image that moves."""
 
@@ -80,6 +72,18 @@ class ImageRow(msgspec.Struct, frozen=True, kw_only=True):
     after: str
     targets: tuple[str, ...]
     """Labels, in order."""
+
+
+class Section(msgspec.Struct, frozen=True, kw_only=True):
+    """Blocks that belong together: what the merge changes at once, or what reaches an environment later."""
+
+    reaches: str = ""
+    """The revision whose move brings these changes, ``""`` for what the merge brings at once."""
+    phrase: str
+    """``2 to add, 14 to change, 1 to remove``."""
+    images: tuple[ImageRow, ...] = ()
+    """Images that move with it; those that move at once are ``View.images``."""
+    blocks: tuple[Block, ...] = ()
 
 
 class Missing(msgspec.Struct, frozen=True, kw_only=True):
@@ -143,6 +147,7 @@ class View(msgspec.Struct, frozen=True, kw_only=True):
     routine: bool = False
     """Nothing but images and charts move, by patch versions, and no error or warning is raised."""
     images: tuple[ImageRow, ...] = ()
+    """Images that move at once."""
     sections: tuple[Section, ...] = ()
     """At once first, then by what they reach. Sections without blocks are left out."""
     noise: tuple[Block, ...] = ()
