@@ -1,0 +1,9 @@
+"""Imports every module of routes, so that all of them are in the table."""
+
+from __future__ import annotations
+
+from tests.github.routes import accounts, apps, comments, pulls, repositories
+from tests.github.routes.pulls import open_pull
+from tests.github.routing import ROUTES
+
+__all__ = ["ROUTES", "accounts", "apps", "comments", "open_pull", "pulls", "repositories"]
