@@ -1,0 +1,285 @@
+"""The Action's inputs: their names, defaults and meanings in one place, and reading them from the environment.
+
+``action.yml``, ``docs/reference/action.md`` and the README repeat the table; a test compares them. The runner hands
+an input over as ``INPUT_<NAME IN CAPITALS>``, and ``runs.env`` of action.yml maps each one to the same name: the
+runner's own variable stands where there are both, and they are equal. Every input has a default, so a variable of
+that name in a job's ``env`` never stands in for one.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from difflib import get_close_matches
+from typing import Literal, NamedTuple, TypeVar, cast, get_args
+
+import msgspec
+
+from gitops_bot.actions import names
+from gitops_bot.errors import UsageError
+from gitops_bot.model.signal import SEVERITIES, Severity
+
+Command = Literal["diff", "post"]
+Comment = Literal["auto", "never"]
+
+
+class Input(NamedTuple):
+    """One input of the Action."""
+
+    name: str
+    default: str
+    """As action.yml has it; an expression of GitHub's is nothing here."""
+    meaning: str
+    """One or two sentences of Markdown, without bars and line breaks."""
+    secret: bool = False
+    """Its value is masked in the log and never part of a message."""
+
+    @property
+    def variable(self) -> str:
+        """Name of the environment variable: ``INPUT_FAIL_ON``."""
+        return f"INPUT_{self.name.upper()}"
+
+
+INPUTS = (
+    Input(
+        "command",
+        "diff",
+        "`diff` renders and compares, `post` publishes what a `diff` without rights has left in `report_file`.",
+    ),
+    Input(
+        "token",
+        "${{ github.token }}",
+        "Reads the pull request and its commits and writes the comment. Where it may not write, the step summary holds "
+        "the result.",
+        secret=True,
+    ),
+    Input("app_id", "", "Id or client id of a GitHub App that comments instead of `token`."),
+    Input("app_private_key", "", "The App's private key, PEM.", secret=True),
+    Input("app_installation_id", "", "The App's installation; without it, the one of this repository."),
+    Input("comment", "auto", "`auto` keeps one comment on the pull request, `never` writes none."),
+    Input("comment_key", "default", "Tells the comments of several jobs on one pull request apart."),
+    Input("apps", "", "Only targets whose name or id matches: one glob per line, `!GLOB` leaves out."),
+    Input(
+        "fail_on",
+        "",
+        "Severities of signals that fail the step (`error`, `warning`, `info`), beside those of `review.fail_on` in "
+        "the base's settings.",
+    ),
+    Input("base", "", "Branch, tag or commit that is merged into; without it, what the event says."),
+    Input("head", "", "Branch, tag or commit that is merged; without it, what the event says."),
+    Input("working_directory", ".", "Where in the workspace the repository is checked out."),
+    Input(
+        "cache",
+        "",
+        "Directory for renders and fetched sources, to be kept by `actions/cache`; without it they last as long as "
+        "the job.",
+    ),
+    Input("offline", "false", "`true`: charts and sources from elsewhere come from `cache` only."),
+    Input("report_directory", "gitops-bot-report", "Where the HTML and JSON reports are written, to be uploaded."),
+    Input("report_file", "", "The JSON report of an earlier job, for `post`."),
+    Input(
+        "allow_untrusted_head",
+        "false",
+        "`true`: work with secrets at hand although a pull request's own files are checked out. "
+        "Whoever opens one may then get at the secrets.",
+    ),
+)
+"""In the order in which people read them."""
+
+_BY_NAME = {each.name: each for each in INPUTS}
+_KEY = re.compile(r"[A-Za-z0-9._/-]{1,64}")
+_APP = re.compile(r"[A-Za-z0-9.]{1,64}")
+_TOKEN = re.compile(r"[!-~]{1,4096}")
+_PEM = re.compile(r"-----BEGIN [A-Z ]*PRIVATE KEY-----\n.+\n-----END [A-Z ]*PRIVATE KEY-----", re.DOTALL)
+_UNSEEN = re.compile(r"[\x00-\x1f\x7f\ud800-\udfff]")
+_Choice = TypeVar("_Choice")
+
+
+class Inputs(msgspec.Struct, frozen=True, kw_only=True):
+    """What the step was given; see ``INPUTS`` for the meanings."""
+
+    command: Command = "diff"
+    token: str = ""
+    """``""`` where there is none: nothing can be asked of the API, and nothing written."""
+    app_id: str = ""
+    """``""`` where no App is used."""
+    app_private_key: str = ""
+    """PEM with line feeds."""
+    app_installation_id: int | None = None
+    comment: Comment = "auto"
+    comment_key: str = "default"
+    apps: tuple[str, ...] = ()
+    fail_on: tuple[Severity, ...] = ()
+    """Beside those of the settings; worst first."""
+    base: str = ""
+    head: str = ""
+    working_directory: str = "."
+    """As given: ``actions.environment.place`` says where it is."""
+    cache: str = ""
+    offline: bool = False
+    report_directory: str = "gitops-bot-report"
+    report_file: str = ""
+    allow_untrusted_head: bool = False
+
+    def __repr__(self) -> str:
+        """Everything but the secrets."""
+        shown = (
+            f"{each.name}={'…' if each.secret and getattr(self, each.name) else repr(getattr(self, each.name))}"
+            for each in INPUTS
+        )
+        return f"Inputs({', '.join(shown)})"
+
+
+def secret_values(environ: Mapping[str, str]) -> tuple[str, ...]:
+    """The secrets among the inputs as they came, to be masked before anything else is done or said."""
+    found = (environ.get(each.variable, "") for each in INPUTS if each.secret)
+    return tuple(dict.fromkeys(form for value in found if value.strip() for form in (value, _key_of(value))))
+
+
+def read_inputs(environ: Mapping[str, str]) -> Inputs:
+    """The inputs in an environment, the defaults for those that are missing or empty.
+
+    Raises UsageError that lists every problem; it shows no secret.
+    """
+    reader = _Reader(environ)
+    inputs = Inputs(
+        command=reader.choice("command", get_args(Command)),
+        token=reader.matching("token", _TOKEN, "is no token"),
+        app_id=reader.matching("app_id", _APP, "is no id of a GitHub App"),
+        app_private_key=reader.key("app_private_key"),
+        app_installation_id=reader.number("app_installation_id"),
+        comment=reader.choice("comment", get_args(Comment)),
+        comment_key=reader.matching(
+            "comment_key", _KEY, "may have letters, digits, dots, dashes, slashes and underscores, at most 64"
+        ),
+        apps=reader.lines("apps"),
+        fail_on=reader.severities("fail_on"),
+        base=reader.revision("base"),
+        head=reader.revision("head"),
+        working_directory=reader.path("working_directory"),
+        cache=reader.path("cache"),
+        offline=reader.flag("offline"),
+        report_directory=reader.path("report_directory"),
+        report_file=reader.path("report_file"),
+        allow_untrusted_head=reader.flag("allow_untrusted_head"),
+    )
+    found = [*reader.problems, *_contradictions(inputs), *_misspelled(environ)]
+    if found:
+        title = "an input of the Action is wrong" if len(found) == 1 else f"{len(found)} inputs of the Action are wrong"
+        raise UsageError("\n".join([title, *(f"  {each}" for each in found)]), hint="see docs/reference/action.md")
+    return inputs
+
+
+class _Reader:
+    """Reads one input after the other and gathers what is wrong with them."""
+
+    def __init__(self, environ: Mapping[str, str]) -> None:
+        self._environ = environ
+        self.problems: list[str] = []
+
+    def text(self, name: str) -> str:
+        """The value without white space around it, else the default."""
+        default = _BY_NAME[name].default
+        return self._environ.get(_BY_NAME[name].variable, "").strip() or ("" if default.startswith("${{") else default)
+
+    def wrong(self, name: str, what: str) -> None:
+        self.problems.append(f"{name}: {what}")
+
+    def choice(self, name: str, known: tuple[_Choice, ...]) -> _Choice:
+        value = self.text(name)
+        if value not in known:
+            self.wrong(name, f"there is no {_quoted(value)} (there are {', '.join(map(str, known))})")
+            return known[0]
+        return cast("_Choice", value)
+
+    def flag(self, name: str) -> bool:
+        value = self.text(name).lower()
+        if value not in ("true", "false"):
+            self.wrong(name, "must be true or false")
+        return value == "true"
+
+    def number(self, name: str) -> int | None:
+        value = self.text(name)
+        if re.fullmatch(r"[1-9][0-9]{0,15}", value, re.ASCII):
+            return int(value)
+        if value:
+            self.wrong(name, "is no number")
+        return None
+
+    def matching(self, name: str, pattern: re.Pattern[str], otherwise: str) -> str:
+        value = self.text(name)
+        if value and not pattern.fullmatch(value):
+            self.wrong(name, otherwise)
+        return value
+
+    def key(self, name: str) -> str:
+        value = _key_of(self.text(name))
+        if value and not _PEM.fullmatch(value):
+            self.wrong(name, "is no private key in PEM form")
+        return value
+
+    def lines(self, name: str) -> tuple[str, ...]:
+        found = tuple(line.strip() for line in self.text(name).splitlines() if line.strip())
+        if any(_UNSEEN.search(line) for line in found):
+            self.wrong(name, "has a control character")
+        return found
+
+    def severities(self, name: str) -> tuple[Severity, ...]:
+        given = re.split(r"[\s,]+", self.text(name))
+        for word in dict.fromkeys(given):
+            if word and word not in SEVERITIES:
+                self.wrong(name, f"there is no severity {_quoted(word)} (there are {', '.join(SEVERITIES)})")
+        return tuple(severity for severity in SEVERITIES if severity in given)
+
+    def revision(self, name: str) -> str:
+        value = self.text(name)
+        if value and not names.is_ref(value):
+            self.wrong(name, "is no branch, tag or commit")
+        return value
+
+    def path(self, name: str) -> str:
+        value = self.text(name)
+        if _UNSEEN.search(value):
+            self.wrong(name, "has a control character")
+        if ".." in value.split("/"):
+            self.wrong(name, "leads upwards")
+        return value
+
+
+def _key_of(value: str) -> str:
+    """A PEM key with line feeds, also where a backslash and an n stand for each."""
+    return value.strip().replace("\\n", "\n").replace("\r\n", "\n")
+
+
+def _contradictions(inputs: Inputs) -> list[str]:
+    """What each input alone does not say."""
+    found = []
+    if bool(inputs.app_id) != bool(inputs.app_private_key):
+        missing = "app_private_key" if inputs.app_id else "app_id"
+        found.append(f"{missing}: is missing; app_id and app_private_key go together")
+    if inputs.app_installation_id is not None and not inputs.app_id:
+        found.append("app_installation_id: goes with app_id and app_private_key")
+    if inputs.command == "post" and not inputs.report_file:
+        found.append("report_file: is missing; the command post publishes it")
+    if inputs.command == "post" and not (inputs.token or inputs.app_id):
+        found.append("token: is missing; the command post writes with it")
+    return found
+
+
+def _misspelled(environ: Mapping[str, str]) -> list[str]:
+    """Inputs that almost have a name of ours: a `fail-on` that did nothing would be a check that never fails.
+
+    Other variables that begin with ``INPUT_`` may be anybody's own.
+    """
+    given = sorted(key.removeprefix("INPUT_").lower() for key in environ if key.startswith("INPUT_"))
+    found = []
+    for name in given:
+        if name not in _BY_NAME:
+            near = get_close_matches(name.replace("-", "_"), _BY_NAME, n=1, cutoff=0.85)
+            found += [f"{_quoted(name)}: there is no such input; did you mean {each}?" for each in near]
+    return found
+
+
+def _quoted(text: str) -> str:
+    """A short foreign text for a message."""
+    return repr(text if len(text) <= 40 else f"{text[:39]}…")
