@@ -81,6 +81,11 @@ def resolve(checkout: str, revision: str, *, origin: Origin, scratch: Path, offl
     return found
 
 
+def checked_out(checkout: str, scratch: Path) -> str:
+    """The commit of the checkout's HEAD, ``""`` where nothing is checked out."""
+    return _History(checkout, Origin(""), scratch / "head.git", offline=True).commit_in_checkout("HEAD")
+
+
 class _History:
     """The bare repository in the making."""
 

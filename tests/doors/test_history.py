@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from gitops_bot.doors.git import Repository
-from gitops_bot.doors.history import Origin, bring, resolve
+from gitops_bot.doors.history import Origin, bring, checked_out, resolve
 from gitops_bot.errors import GitError, UsageError
 from tests.conftest import Checkout
 
@@ -209,3 +209,14 @@ def test_a_revision_is_looked_up_in_the_checkout_and_then_at_the_origin(upstream
             resolve(str(workspace), wrong, origin=origin, scratch=tmp_path / "s")
     with pytest.raises(UsageError, match="unknown revision"):
         resolve(str(workspace), "main", origin=origin, scratch=tmp_path / "s", offline=True)
+
+
+def test_what_is_checked_out_is_known_without_asking_anybody(upstream, git_server, tmp_path):
+    workspace = shallow_checkout(upstream, tmp_path)
+    head = subprocess.run(["git", "-C", workspace, "rev-parse", "HEAD"], capture_output=True, text=True, check=True)
+    asked = len(git_server.seen)
+    assert checked_out(str(workspace), tmp_path / "s") == head.stdout.strip()
+    (tmp_path / "empty").mkdir()
+    assert checked_out(str(tmp_path / "empty"), tmp_path / "s") == ""
+    assert checked_out(str(tmp_path / "nothing"), tmp_path / "s") == ""
+    assert len(git_server.seen) == asked
