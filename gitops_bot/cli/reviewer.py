@@ -18,10 +18,12 @@ from gitops_bot.cli.workspace import (
 )
 from gitops_bot.doors.git import Repository, text_diff
 from gitops_bot.doors.jq import JqWorker
-from gitops_bot.model.report import Compared, Report
+from gitops_bot.model.report import Compared
+from gitops_bot.model.reviewed import Reviewed
 from gitops_bot.model.settings import Settings
 from gitops_bot.model.tree import Tree
 from gitops_bot.review.flow import Doors, Request, review
+from gitops_bot.review.signals.context import Versions
 
 
 class Revisions(msgspec.Struct, frozen=True, kw_only=True):
@@ -35,16 +37,6 @@ class Revisions(msgspec.Struct, frozen=True, kw_only=True):
     """What is merged, None for the working tree."""
     branch: str = ""
     """Name of the base branch where ``base`` is a commit id; ``""``: what ``base`` itself names."""
-
-
-class Reviewed(msgspec.Struct, frozen=True, kw_only=True):
-    """A review's result, and the policy that it was made under."""
-
-    report: Report
-    policy: Settings
-    """Of the base revision."""
-    templates: dict[str, str]
-    """The base revision's own templates for what people read, by file name; empty for most."""
 
 
 class Clock:
@@ -102,6 +94,8 @@ def run_review(
                 problems=settings_problems(compared.head),
                 changed=changed_paths(compared.base, compared.head),
                 reaches=workspace.reaches(branch),
+                policy=workspace.policy,
+                versions=Versions(workspace.kube_versions(compared.base), workspace.kube_versions(compared.head)),
             )
             doors = Doors(
                 workshop=workspace.workshop, delete_jq=jq.delete, text_diff=text_diff, progress=progress.update

@@ -72,6 +72,18 @@ class Workspace:
         )
         return discover(place, self.workshop)
 
+    def kube_versions(self, tree: Tree) -> Callable[[Target], str]:
+        """Tells the Kubernetes version of a target's cluster as a tree has it, ``""`` when nobody says.
+
+        By the environments of the policy; where there is no snapshot, by the tree's own ``render.kube_version``.
+        """
+        try:
+            own = read_settings(tree).render
+        except UsageError:
+            own = self.policy.render
+        capabilities = _capabilities(tree, msgspec.structs.replace(self.policy, render=own))
+        return lambda target: capabilities(target).kube_version
+
     @property
     def fetched(self) -> tuple[Fetched, ...]:
         """What was needed from elsewhere so far, in order."""

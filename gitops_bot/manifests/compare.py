@@ -281,7 +281,16 @@ def compare(
         changes=tuple(sorted(changes, key=lambda change: (change.key, change.action))),
         unchanged=unchanged,
         warnings=tuple(_warnings(run, ignore)),
+        repeated=tuple(_repeated(run)),
     )
+
+
+def _repeated(run: _Comparison) -> Iterator[tuple[ResourceKey, int]]:
+    """What the head side renders more than once, and more often than the base side, in key order."""
+    old = run.base.repeated(*run.scope)
+    for key, count in sorted(run.head.repeated(*run.scope).items()):
+        if count > old.get(key, 1):
+            yield key, count
 
 
 def _warnings(run: _Comparison, ignore: Sequence[IgnoreDifference]) -> Iterator[str]:

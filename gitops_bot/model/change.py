@@ -66,3 +66,5 @@ class TargetChanges(msgspec.Struct, frozen=True, kw_only=True):
     """Resources equal on both sides after normalisation."""
     warnings: tuple[str, ...] = ()
     """What a reader must know and no change shows: duplicate resources and keys, a document that is no object."""
+    repeated: tuple[tuple[ResourceKey, int], ...] = ()
+    """Objects that the head side renders more often than the base side, and more than once: (key, how often)."""

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from fnmatch import fnmatchcase
+from typing import Any
 
 import msgspec
 
+from gitops_bot.errors import UsageError
+from gitops_bot.model.application import Application
 from gitops_bot.model.applicationset import RenderTemplates
 from gitops_bot.model.target import NotRendered, Target
 from gitops_bot.model.tree import Tree
@@ -16,8 +19,11 @@ from gitops_bot.render import plain
 from gitops_bot.render.applicationsets.applicationset import expand
 from gitops_bot.render.definitions import Definition, Definitions, definitions_in, find_definitions
 from gitops_bot.render.prepared import Capabilities, Fetcher, Prepared
+from gitops_bot.render.settings import read_clusters
 from gitops_bot.render.targets import application_target, unique
 from gitops_bot.render.workshop import Preparation, Workshop
+
+_FINALIZER = "resources-finalizer.argocd.argoproj.io"
 
 _DEEPEST = 10
 """How many parents an Application may have above it (app of apps of apps …)."""
@@ -36,6 +42,12 @@ class Discovery(msgspec.Struct, frozen=True, kw_only=True):
     """By target id, in order of id."""
     problems: tuple[NotRendered, ...] = ()
     """Definitions that are broken and generators that yield nothing."""
+    projects: tuple[Definition, ...] = ()
+    """The AppProjects of files and of what renders Applications, in the order in which they were found."""
+    clusters: Mapping[str, str] = {}
+    """URLs of clusters by name, of the capability snapshots that have one."""
+    tree: Tree | None = None
+    """The tree that was looked in; None only where somebody made this value by hand."""
 
 
 class Place(msgspec.Struct, frozen=True, kw_only=True):
@@ -65,7 +77,18 @@ def discover(place: Place, workshop: Workshop) -> Discovery:
     return Discovery(
         preparations=dict(sorted(finder.found.items())),
         problems=tuple(sorted(set(finder.problems), key=lambda problem: (problem.id, problem.reason))),
+        projects=tuple(finder.projects),
+        clusters=_cluster_urls(place.tree),
+        tree=place.tree,
     )
+
+
+def _cluster_urls(tree: Tree) -> dict[str, str]:
+    """What snapshots say of where clusters are; nothing where one is broken, which whoever renders for it tells."""
+    try:
+        return {name: cluster.server for name, cluster in read_clusters(tree).items() if cluster.server}
+    except UsageError:
+        return {}
 
 
 class _Finder:
@@ -76,6 +99,7 @@ class _Finder:
         self.workshop = workshop
         self.found: dict[str, Preparation] = {}
         self.problems: list[NotRendered] = []
+        self.projects: list[Definition] = []
         self._mentions: dict[str, bool] = {}
 
     # -- with Applications ----------------------------------------------------------------------------------------
@@ -84,6 +108,7 @@ class _Finder:
         """The Applications and ApplicationSets of files, and what they render."""
         definitions = find_definitions(self.place.tree)
         self.problems += definitions.problems
+        self.projects += definitions.projects
         self.add([target for definition in _deployed(definitions) for target in self._targets(definition, None)])
 
     def _targets(self, definition: Definition, parent: Preparation | None) -> list[Target]:
@@ -105,7 +130,7 @@ class _Finder:
             msgspec.structs.replace(
                 application_target(application, file=file, own=self.place.own, parent=above), generated=True
             )
-            for application in expansion.applications
+            for application in _with_finalizers(expansion.applications, definition.document)
         ]
 
     # -- without --------------------------------------------------------------------------------------------------
@@ -176,6 +201,7 @@ class _Finder:
                 continue  # the target itself is reported when it is compared
             definitions = definitions_in(rendering.manifests, parent.target.file)
             self.problems += definitions.problems
+            self.projects += definitions.projects
             for definition in _deployed(definitions):
                 for target in self._targets(definition, parent):
                     children += self._child(target, parent, depth)
@@ -199,6 +225,21 @@ class _Finder:
                     return []
                 return [msgspec.structs.replace(target, id=known.target.id, file=known.target.file)]
         return [target]
+
+
+def _with_finalizers(applications: Iterable[Application], application_set: Mapping[str, Any]) -> Iterator[Application]:
+    """Generated Applications as the controller makes them: with the resources finalizer where the template names none.
+
+    Unless ``preserveResourcesOnDeletion`` is set (application-semantics of ApplicationSets, Argo CD's template code).
+    """
+    policy = application_set["spec"].get("syncPolicy")
+    preserved = isinstance(policy, Mapping) and policy.get("preserveResourcesOnDeletion") is True
+    for application in applications:
+        if application.metadata.finalizers or preserved:
+            yield application
+        else:
+            metadata = msgspec.structs.replace(application.metadata, finalizers=(_FINALIZER,))
+            yield msgspec.structs.replace(application, metadata=metadata)
 
 
 def _deployed(definitions: Definitions) -> tuple[Definition, ...]:

@@ -13,6 +13,8 @@ from gitops_bot.manifests.plan import plan_hash
 from gitops_bot.manifests.yaml import YamlError
 from gitops_bot.model.change import TargetChanges
 from gitops_bot.model.report import Compared, Report
+from gitops_bot.model.settings import Settings
+from gitops_bot.model.signal import Signal
 from gitops_bot.model.target import NotRendered, Target
 from gitops_bot.render.discover import Discovery
 from gitops_bot.render.select import is_selected
@@ -20,12 +22,15 @@ from gitops_bot.render.workshop import Rendering, Workshop
 from gitops_bot.review.pairs import Pair, pair
 from gitops_bot.review.report import Outcome, build_report, outcome_of
 from gitops_bot.review.sides import compare_sides, definition, shared_rules
+from gitops_bot.review.signals.charts import only_patches
+from gitops_bot.review.signals.context import Context, Standards, Versions
+from gitops_bot.review.signals.inspector import inspector_of
+from gitops_bot.review.signals.pruning import cascades
+from gitops_bot.review.signals.targets import raised_version_signals, target_signals, weigh_deletions
 
 _MANIFESTS = (".yaml", ".yml", ".json", ".tpl")
 _NAMED = 10
 """How many unread files are named."""
-
-_FINALIZER = "resources-finalizer.argocd.argoproj.io"
 
 
 class Doors(msgspec.Struct, frozen=True, kw_only=True):
@@ -54,6 +59,10 @@ class Request(msgspec.Struct, frozen=True, kw_only=True):
     """Paths of this repository that differ between the two trees."""
     reaches: Callable[[Target], str]
     """What a target follows when that is not the base branch, else ``""``."""
+    policy: Settings = Settings()
+    """The settings of the base revision: what is protected, silenced, and names models."""
+    versions: Versions = Versions()
+    """The Kubernetes versions of the targets' clusters on both sides."""
 
 
 def review(base: Discovery, head: Discovery, request: Request, doors: Doors) -> Report:
@@ -63,22 +72,31 @@ def review(base: Discovery, head: Discovery, request: Request, doors: Doors) -> 
     outcomes: dict[str, Outcome] = {}
     failures: list[NotRendered] = [*request.problems, *_problems(base, head)]
     affected: list[Pair] = []
+    calm: set[str] = set()
     unseen = _unseen(base, head)
+    standards = Standards(base, head, request.policy, request.versions)
     for one in pairs:
-        if not unseen(one) and _is_unaffected(one, doors.workshop):
+        same = not unseen(one) and _is_unaffected(one, doors.workshop)
+        if same and not standards.rises(one):
             outcomes[one.id] = _outcome(one, request, "unchanged")
             if one.head is not None and one.head.error is not None:
                 outcomes[one.id] = _outcome(one, request, "skipped")
                 failures.append(_not_rendered(one.id, one.head.error, "", failed=False))
         else:
             affected.append(one)
+            calm.update([one.id] if same else [])
     if not request.selected:
         failures += _unread(base, head, request.changed)
+
+    def judge(one: Pair) -> tuple[Outcome, NotRendered | None]:
+        context = standards.context(one)
+        if one.id in calm:
+            return _judge_again(one, context, request, doors)
+        return _compare(one, context, lost, unseen, request, doors)
+
     done = 0
     with ThreadPoolExecutor(doors.workshop.workers + 1) as pool:
-        for one, (outcome, failure) in zip(
-            affected, pool.map(lambda item: _compare(item, lost, unseen, request, doors), affected), strict=True
-        ):
+        for one, (outcome, failure) in zip(affected, pool.map(judge, affected), strict=True):
             outcomes[one.id] = outcome
             failures += [failure] if failure else []
             done += 1
@@ -87,8 +105,9 @@ def review(base: Discovery, head: Discovery, request: Request, doors: Doors) -> 
         [outcomes[key] for key in sorted(outcomes)],
         compared=request.compared,
         not_rendered=failures,
-        notes=_kubernetes(affected),
+        notes=[*_kubernetes(affected), *standards.notes(affected)],
         tools=doors.workshop.versions_used(),
+        silences=request.policy.review.silence,
     )
 
 
@@ -150,8 +169,21 @@ def _is_unaffected(one: Pair, workshop: Workshop) -> bool:
     return workshop.key(one.base) == workshop.key(one.head)
 
 
+def _judge_again(one: Pair, context: Context, request: Request, doors: Doors) -> tuple[Outcome, NotRendered | None]:
+    """A target that stays as it is on a cluster whose Kubernetes version rises: its head side is judged anew."""
+    rendering = doors.workshop.render(one.head) if one.head is not None else Rendering()
+    if rendering.error is not None:
+        return _outcome(one, request, "skipped"), _not_rendered(one.id, rendering.error, "", failed=False)
+    try:
+        signals = raised_version_signals(context, rendering.manifests)
+    except YamlError as error:
+        unread = RenderError(f"what it renders to cannot be read: {error}")
+        return _outcome(one, request, "skipped"), _not_rendered(one.id, unread, "", failed=False)
+    return _outcome(one, request, "unchanged", signals=signals), None
+
+
 def _compare(
-    one: Pair, lost: _Lost, unseen: Callable[[Pair], bool], request: Request, doors: Doors
+    one: Pair, context: Context, lost: _Lost, unseen: Callable[[Pair], bool], request: Request, doors: Doors
 ) -> tuple[Outcome, NotRendered | None]:
     """Render both sides of one target and compare them; a failure of a side is never an empty side."""
     missing = lost.reason(one)
@@ -173,7 +205,10 @@ def _compare(
             ignore=shared_rules(old, new),
             delete_jq=doors.delete_jq,
             text_diff=doors.text_diff,
+            inspect=inspector_of(context),
         )
+        changes = weigh_deletions(changes, context)
+        signals = target_signals(context, changes, after.manifests)
         plan, reason = _plan(one, after.manifests, request)
     except RenderError as error:
         return _outcome(one, request, "failed"), _not_rendered(one.id, error, "", failed=True)
@@ -183,7 +218,7 @@ def _compare(
     status = "added" if one.base is None else "removed" if one.head is None else "changed"
     if status == "changed" and not changes.changes:
         status = "unchanged"
-    return _outcome(one, request, status, changes=changes, plan=plan, plan_reason=reason), None
+    return _outcome(one, request, status, changes=changes, plan=plan, plan_reason=reason, signals=signals), None
 
 
 def _plan(one: Pair, manifests: bytes, request: Request) -> tuple[str | None, str | None]:
@@ -205,6 +240,7 @@ def _outcome(
     changes: TargetChanges | None = None,
     plan: str | None = None,
     plan_reason: str | None = None,
+    signals: tuple[Signal, ...] = (),
 ) -> Outcome:
     side = one.head or one.base
     assert side is not None
@@ -212,7 +248,7 @@ def _outcome(
         plan_reason = "its inputs are the same on both sides" if status == "unchanged" else f"the target is {status}"
     if changes is not None:
         changes = msgspec.structs.replace(changes, warnings=(*_warnings(one), *changes.warnings))
-    return outcome_of(
+    outcome = outcome_of(
         side.target,
         status,
         changes=changes,
@@ -221,22 +257,21 @@ def _outcome(
         moved_from=one.moved_from,
         reaches=request.reaches(side.target),
     )
+    return msgspec.structs.replace(
+        outcome,
+        signals=signals,
+        names=tuple((target.id, target.name) for target in one.targets),
+        only_patches=len(one.targets) == 2 and only_patches(*(target.application for target in one.targets)),
+    )
 
 
 def _warnings(one: Pair) -> tuple[str, ...]:
     """What the inputs of a target make a reader want to know, beside what its manifests do."""
     side = one.head or one.base
     assert side is not None
-    if one.head is None and _leaves_objects(side.target):
+    if one.head is None and side.target.application is not None and not cascades(side.target.application):
         return (*side.warnings, "its Application has no resources finalizer: Argo CD leaves its objects in the cluster")
     return side.warnings
-
-
-def _leaves_objects(target: Target) -> bool:
-    if target.application is None:
-        return False
-    finalizers = target.application.metadata.finalizers or ()
-    return not any(finalizer.startswith(_FINALIZER) for finalizer in finalizers)
 
 
 def _not_rendered(identity: str, error: RenderError, side: str, *, failed: bool) -> NotRendered:

@@ -7,11 +7,15 @@ from collections.abc import Iterable, Mapping, Sequence
 
 import msgspec
 
-from gitops_bot.model.change import TargetChanges
-from gitops_bot.model.report import Compared, Report, Status, TargetReport
+from gitops_bot.model.change import ResourceChange, TargetChanges
+from gitops_bot.model.report import Change, Compared, Raised, Report, Status, TargetReport
+from gitops_bot.model.settings import Silence
+from gitops_bot.model.signal import Signal
 from gitops_bot.model.target import Kind, NotRendered, Target
 from gitops_bot.review.counts import count
 from gitops_bot.review.group import merge_changes
+from gitops_bot.review.signals.raised import gather
+from gitops_bot.review.signals.routine import is_quiet, only_patch_moves
 
 NO_REASON = "it failed, and no reason was recorded: please report this as a defect of gitops-bot"
 
@@ -35,6 +39,12 @@ class Outcome(msgspec.Struct, frozen=True, kw_only=True):
     """The revision it follows when that is not the base branch, else ``""``."""
     changes: TargetChanges | None = None
     """The comparison of both sides; None when it was not rendered (unaffected, failed, skipped)."""
+    signals: tuple[Signal, ...] = ()
+    """What the target as a whole raises, beside the signals of its changes."""
+    names: tuple[tuple[str, ...], ...] = ()
+    """For each side that has it, what settings may call it; empty: its id and name."""
+    only_patches: bool = True
+    """Whether its own definition stays as it is, but for patch versions of its charts."""
 
 
 def outcome_of(
@@ -71,11 +81,13 @@ def build_report(
     not_rendered: Sequence[NotRendered] = (),
     notes: Iterable[str] = (),
     tools: Mapping[str, str] | None = None,
+    silences: Sequence[Silence] = (),
 ) -> Report:
     """Build the report: targets in id order, the same change in many targets once, counts that add up.
 
     ``not_rendered`` may name targets and things that yielded no target; a failed outcome that it does not name is
-    added, so that no failure is ever without a line. Notes keep their order, each once.
+    added, so that no failure is ever without a line. Notes keep their order, each once. ``silences`` are those of the
+    base revision's settings.
 
     Raises ValueError where the caller contradicts itself: two outcomes of one id, a comparison of a target that
     failed or was skipped, a change without a comparison.
@@ -84,15 +96,46 @@ def build_report(
     _refuse_contradictions(ordered)
     targets = tuple(_target_report(outcome) for outcome in ordered)
     compared_targets = [(outcome.id, outcome.changes) for outcome in ordered if outcome.changes is not None]
-    changes = merge_changes((id_, change) for id_, found in compared_targets for change in found.changes)
+    changes = merge_changes((id_, _bare(change)) for id_, found in compared_targets for change in found.changes)
+    signals = gather(((one.id, one.names or ((one.id, one.name),), _signals(one)) for one in ordered), silences)
+    unrendered = _complete(not_rendered, ordered)
     return Report(
         compared=compared,
         counts=count(changes, targets, rendered={id_ for id_, _ in compared_targets}),
         targets=targets,
         changes=changes,
-        not_rendered=_complete(not_rendered, ordered),
+        signals=signals,
+        routine=compared.how != "conflict" and _is_routine(ordered, changes, signals, unrendered),
+        not_rendered=unrendered,
         notes=tuple(dict.fromkeys(notes)),
         tools=dict(sorted((tools or {}).items())),
+    )
+
+
+def _signals(outcome: Outcome) -> tuple[Signal, ...]:
+    """Everything one target raises."""
+    changes = outcome.changes.changes if outcome.changes is not None else ()
+    return (*outcome.signals, *(signal for change in changes for signal in change.signals))
+
+
+def _bare(change: ResourceChange) -> ResourceChange:
+    """The change without its signals, which are told apart from it: they must not make one change two."""
+    return msgspec.structs.replace(change, signals=()) if change.signals else change
+
+
+def _is_routine(
+    outcomes: Sequence[Outcome],
+    changes: Sequence[Change],
+    signals: Sequence[Raised],
+    not_rendered: Sequence[NotRendered],
+) -> bool:
+    """Whether nobody needs to look: everything was rendered, nothing is raised, and only patch versions move."""
+    return (
+        all(one.status in ("unchanged", "changed", "skipped") for one in outcomes)
+        and all(one.only_patches and one.moved_from is None for one in outcomes)
+        and not any(entry.failed for entry in not_rendered)
+        and is_quiet(signals)
+        and only_patch_moves(changes)
     )
 
 

@@ -29,6 +29,7 @@ def compare_sides(before: bytes, after: bytes, *, was: str, now: str, **options:
         changes=tuple(sorted(changes, key=lambda change: (change.key, change.action))),
         unchanged=len(gone.keys() & new.keys()) - len(stay),
         warnings=together.warnings,
+        repeated=together.repeated,
     )
 
 
