@@ -64,3 +64,24 @@ def _decimal(number: Fraction, exponent: bool) -> str:
         power += 3
     suffix = (f"e{power}" if power else "") if exponent else _DECIMAL[power]
     return f"{count}{suffix}"
+
+
+def amount(value: Any) -> Fraction | None:
+    """The number that a quantity means, to compare two of them; None for what is no quantity."""
+    if isinstance(value, bool) or not isinstance(value, (str, int, float)):
+        return None
+    if isinstance(value, int):
+        return Fraction(value)
+    written = value if isinstance(value, str) else repr(value)
+    match = _QUANTITY.fullmatch(written) if len(written) < 64 else None
+    if match is None:
+        return None
+    suffix = match[3] or ""
+    number = Fraction(match[2].removesuffix("."))
+    if suffix in _BINARY[1:]:
+        number *= Fraction(1024) ** _BINARY.index(suffix)
+    elif suffix[:1] in ("e", "E") and len(suffix) > 1:
+        number *= Fraction(10) ** int(suffix[1:])
+    else:
+        number *= Fraction(10) ** _DECIMAL_EXPONENT[suffix]
+    return -number if match[1] == "-" else number

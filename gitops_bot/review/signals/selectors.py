@@ -1,0 +1,63 @@
+"""Selectors: of workloads, which cannot change, and of Services, which decide where traffic goes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from gitops_bot.manifests.yaml import Unchanged
+from gitops_bot.model.signal import Signal
+from gitops_bot.review.signals.edit import Edit
+from gitops_bot.review.signals.values import at, items, mapping
+from gitops_bot.review.signals.words import listed
+
+_IMMUTABLE = frozenset(
+    (("apps", "DaemonSet"), ("apps", "Deployment"), ("apps", "ReplicaSet"), ("apps", "StatefulSet"), ("batch", "Job"))
+)
+"""Kinds whose selector the API server refuses to change (ValidateDeploymentUpdate and its sisters, apps/v1)."""
+
+
+def selector_changes(edit: Edit) -> Iterator[Signal]:
+    """Raise a workload's selector that changes (refused), and a Service's (traffic goes elsewhere).
+
+    Silent for objects that are created anew, under another name or by ``Force=true``. The message names labels, never
+    their values.
+    """
+    if not edit.updated:
+        return
+    before, after = at(edit.before, "spec", "selector"), at(edit.after, "spec", "selector")
+    if before == after or isinstance(before, Unchanged) or isinstance(after, Unchanged):
+        return
+    if edit.type in _IMMUTABLE and not edit.recreated:
+        changed = _changed(_terms(before), _terms(after))
+        if changed:
+            message = f"The selector cannot be changed: {listed(changed)}"
+            yield edit.signal("selector-change", message, path="spec.selector")
+    elif edit.type == ("", "Service"):
+        old, new = _labels(before), _labels(after)
+        changed = _changed(old, new)
+        if changed and not new:
+            yield edit.signal(
+                "selector-change", "The Service selects no pods any more", severity="warning", path="spec.selector"
+            )
+        elif changed and old:
+            message = f"The Service sends traffic to other pods: {listed(changed)}"
+            yield edit.signal("selector-change", message, severity="warning", path="spec.selector")
+
+
+def _labels(selector: Any) -> dict[str, Any]:
+    return {key: value for key, value in mapping(selector).items() if value is not None}
+
+
+def _terms(selector: Any) -> dict[str, Any]:
+    """What a label selector demands of each label."""
+    terms: dict[str, Any] = _labels(at(selector, "matchLabels"))
+    for index, expression in enumerate(items(at(selector, "matchExpressions"))):
+        key = at(expression, "key")
+        terms[f"{key} (expression)" if isinstance(key, str) else f"expression {index}"] = expression
+    return terms
+
+
+def _changed(before: dict[str, Any], after: dict[str, Any]) -> list[str]:
+    missing = object()
+    return [key for key in {**before, **after} if before.get(key, missing) != after.get(key, missing)]
