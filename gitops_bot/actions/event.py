@@ -143,7 +143,7 @@ def _comment(event: Payload, _: str, __: Environments) -> Activity:
         number=issue.number("number"),
         comment_id=comment.number("id"),
         author=comment.login("user"),
-        association=comment.text("author_association", default="NONE"),
+        association=comment.word("author_association", default="NONE"),
         body=comment.text("body", default=""),
         created_at=comment.time("created_at"),
         on_pull=issue.has("pull_request"),
@@ -158,8 +158,8 @@ def _workflow_run(event: Payload, _: str, __: Environments) -> Activity:
     head_repository = run.part("head_repository").repository("full_name") if run.has("head_repository") else ""
     return WorkflowFinished(
         run_id=run.number("id"),
-        event=run.text("event"),
-        conclusion=run.text("conclusion", default=""),
+        event=run.word("event"),
+        conclusion=run.word("conclusion", default=""),
         head_sha=run.commit("head_sha"),
         head_branch=run.ref("head_branch") if run.has("head_branch") else "",
         head_repository=head_repository,

@@ -8,6 +8,7 @@ _COMMIT = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
 _NOBODY = re.compile(r"0{40}|0{64}")
 _REPOSITORY = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]*/(?!\.{1,2}\Z)[A-Za-z0-9._-]+")
 _LOGIN = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]*(\[bot\])?")
+_PREFIX = re.compile(r"refs/(heads|tags)/")
 _NOT_IN_A_NAME = re.compile(r"[\x00-\x20\x7f~^:?*\[\\\ud800-\udfff]|\.\.|@\{|//|/\.|\.lock(?=/|\Z)")
 """What `git check-ref-format` refuses anywhere, and halves of surrogate pairs, which no command line can carry."""
 
@@ -26,10 +27,11 @@ def is_nothing(text: str) -> bool:
 
 
 def is_ref(text: str) -> bool:
-    """Whether Git takes this as a branch, a tag or a whole ref, and nothing takes it for an option."""
+    """Whether Git takes this as a branch, a tag or a whole ref, and nothing takes its short form for an option."""
     return (
         0 < len(text) <= LONGEST_NAME
         and text[0] not in "-./"
+        and not _PREFIX.sub("", text, count=1).startswith("-")
         and text[-1] not in "./"
         and text != "@"
         and _NOT_IN_A_NAME.search(text) is None

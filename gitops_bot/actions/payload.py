@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 from gitops_bot.actions import names
 from gitops_bot.errors import UsageError
 
-_WORD = re.compile(r"[a-z_]{1,60}")
+_WORD = re.compile(r"[A-Za-z_]{1,60}")
 LARGEST_NUMBER = 2**53
 """Beyond it JSON's numbers are no longer exact."""
 _LONGEST = 1_000_000
@@ -58,8 +58,10 @@ class Payload(NamedTuple):
             raise self.wrong(key, "is no text" if not isinstance(value, str) else "is too long")
         return value
 
-    def word(self, key: str) -> str:
-        """One of GitHub's own words (``opened``, ``checks_requested``). Raises UsageError."""
+    def word(self, key: str, *, default: str | None = None) -> str:
+        """One of GitHub's own words (``opened``, ``OWNER``); ``default`` as in ``text``. Raises UsageError."""
+        if default is not None and not self.has(key):
+            return default
         return self.checked(key, lambda text: _WORD.fullmatch(text) is not None, "is no word of GitHub's")
 
     def flag(self, key: str) -> bool:
