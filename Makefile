@@ -8,13 +8,17 @@ PYTHON ?= $(shell for p in python3 python3.14 python3.13 python3.12 python3.11 p
 	$$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && { echo $$p; break; }; done)
 PYTEST ?= -q -n auto
 
-.PHONY: help demo test test-tools check format setup tools lock schemas clean
+WORKFLOWS := $(wildcard .github/workflows/*.yml examples/workflows/*.yml examples/*/.github/workflows/*.yml)
+
+.PHONY: help demo test test-tools check check-workflows format setup tools lock schemas image clean
 
 help:
 	@echo "make demo        show the rendered diff of a change in the example repository"
 	@echo "make test        run the tests"
-	@echo "make check       format, lint, types, layers"
-	@echo "make test-tools  build Helm 3 and kustomize for the tests that need them (Go, three minutes, once)"
+	@echo "make check       format, lint, types, layers, workflows"
+	@echo "make test-tools  bring what the tests and checks are judged by: Helm 3, kustomize, actionlint (built with Go, three"
+	@echo "                 minutes, once), GitHub's own schemas (npm)"
+	@echo "make image       build the container image (Docker)"
 	@echo "make format      format, and fix what can be fixed"
 	@echo "make lock        write requirements/*.txt anew (brings uv)"
 	@echo "make schemas     write docs/schemas/*.json anew"
@@ -28,12 +32,20 @@ test: tools
 
 test-tools:
 	@tests/tools/build.sh
+	@tests/tools/build.sh actionlint
+	@tests/tools/judges.sh
 
-check: setup
+check: setup check-workflows
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+
+check-workflows: setup
+	$(BIN)/zizmor --offline --quiet --config .github/zizmor.yml $(wildcard action.yml) $(WORKFLOWS)
+	@tool="$$(tests/tools/build.sh actionlint --if-go)"; \
+	if [ -z "$$tool" ]; then echo "actionlint was left out: it is built with Go 1.26, which make test-tools brings"; exit; fi; \
+	echo "actionlint $(WORKFLOWS)"; "$$tool/actionlint" -shellcheck= -pyflakes= $(WORKFLOWS)
 
 format: setup
 	$(BIN)/ruff format .
@@ -61,9 +73,14 @@ lock: setup
 		pyproject.toml -o requirements/runtime.txt
 	$(BIN)/uv pip compile -q --generate-hashes --no-emit-index-url --no-header --universal --python-version 3.11 \
 		pyproject.toml --group dev -o requirements/dev.txt
+	$(BIN)/uv pip compile -q --generate-hashes --no-emit-index-url --no-header --universal --python-version 3.11 \
+		--group build -o requirements/build.txt
 
 schemas: setup
 	$(BIN)/python -m tests.schemas
+
+image:
+	docker build --tag gitops-bot .
 
 clean:
 	rm -rf $(VENV) $(STAMPS) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
