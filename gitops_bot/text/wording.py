@@ -45,12 +45,22 @@ def renames(block: Block) -> tuple[str, ...]:
     return tuple(f"{member.renamed_from} to {member.name}" for member in block.members if member.renamed_from)
 
 
-def losses(view: View) -> tuple[tuple[str, str], ...]:
-    """Name each removed object that takes others along, and say what: (object and place, consequence)."""
+def losses(view: View, reaches: str | None = None) -> tuple[tuple[str, str], ...]:
+    """Name each removed object that takes others along, and say what: (object and place, consequence).
+
+    ``reaches`` asks for one section's only, where its heading says when. What a risk tells already is left out.
+    """
+    told = {
+        (risk.reaches, name, target)
+        for risk in view.risks
+        if risk.id == "data-deletion"
+        for name in risk.objects
+        for target in risk.targets
+    }
     return tuple(
         (
             f"{block.kind} {member_name(member)} in {place}"
-            + (f", when {section.reaches} moves" * bool(section.reaches)),
+            + (f", when {section.reaches} moves" * bool(section.reaches and reaches is None)),
             block.consequence,
         )
         for section in view.sections
@@ -58,6 +68,8 @@ def losses(view: View) -> tuple[tuple[str, str], ...]:
         for member in block.members
         for place in member.targets
         if block.consequence
+        and reaches in (None, section.reaches)
+        and (section.reaches, f"{block.kind} {member_name(member)}", place) not in told
     )
 
 
