@@ -11,6 +11,7 @@ import click
 from gitops_bot.cli import options
 from gitops_bot.errors import RenderError
 from gitops_bot.model.report import Report
+from gitops_bot.model.signal import SEVERITIES, Severity
 
 Format = Literal["text", "markdown", "json"]
 
@@ -23,6 +24,8 @@ Format = Literal["text", "markdown", "json"]
 @click.option("--format", "format_", type=click.Choice(["text", "markdown", "json"]), default="text", show_default=True)
 @click.option("--output", metavar="FILE", help="Write there instead of to standard output.")
 @click.option("--exit-code", is_flag=True, help="Exit with 1 when something changes.")
+@click.option("--fail-on", "fail_on", multiple=True, type=click.Choice(SEVERITIES),
+              help="Exit with 7 when a signal of this severity is raised; may be repeated.")  # fmt: skip
 @options.cache
 @click.option("--timings", is_flag=True, help="Say on standard error where the time went.")
 def command(
@@ -35,6 +38,7 @@ def command(
     format_: Format,
     output: str | None,
     exit_code: bool,
+    fail_on: tuple[Severity, ...],
     cache_dir: str | None,
     no_cache: bool,
     offline: bool,
@@ -44,7 +48,7 @@ def command(
 
     Compares the base with the result of merging the head into it. Where they conflict, the merge base is compared with
     the head, and it says so. Exits with 0 when done, 1 with --exit-code and changes, 2 for wrong options or settings,
-    3 when something selected could not be rendered.
+    3 when something selected could not be rendered, 7 with --fail-on and such a signal.
     """
     from gitops_bot.cli.reviewer import Clock, Revisions, run_review
     from gitops_bot.cli.workspace import Wanted
@@ -57,6 +61,12 @@ def command(
     clock.mark("write")
     if any(entry.failed for entry in report.not_rendered):
         return RenderError.exit_code
+    if fail_on:
+        from gitops_bot.review.signals.raised import refusal
+
+        refused = refusal(report, fail_on)
+        if refused is not None:
+            raise refused
     counts = report.counts
     return 1 if exit_code and counts.added + counts.changed + counts.removed else 0
 

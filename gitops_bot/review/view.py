@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections import Counter
 from collections.abc import Mapping
 
 from gitops_bot.model.change import Bucket
 from gitops_bot.model.report import Report
+from gitops_bot.model.signal import CATALOGUE, SEVERITIES, Severity, Signal
 from gitops_bot.review.counts import Buckets, asides, buckets_of, phrase, visible
 from gitops_bot.review.group import group_for_people
 from gitops_bot.review.headline import compared_sentence, coverage, headline
 from gitops_bot.review.images import image_rows
-from gitops_bot.text.view import Missing, Plan, Section, Verdict, View
+from gitops_bot.review.signals.raised import object_name
+from gitops_bot.text.view import Missing, Plan, Risk, Section, Verdict, View
 
 _SHOWN: tuple[Bucket, ...] = ("removed", "changed", "added")
 _NOISE: tuple[Bucket, ...] = ("noise",)
@@ -23,6 +26,7 @@ def build_view(report: Report) -> View:
     labels = target_labels(report)
     at_once = buckets_of(report.changes, _ids(report, ""))
     missing = _missing(report)
+    plan, plan_reason = plan_over_all(report)
     return View(
         verdict=_verdict(report, missing, at_once),
         headline=headline(report.counts, at_once, failures=sum(len(one.ids) for one in missing if one.failed)),
@@ -31,6 +35,8 @@ def build_view(report: Report) -> View:
         conflicts=tuple(sorted(report.compared.conflicts)),
         coverage=coverage(report.counts),
         missing=missing,
+        risks=_risks(report, labels),
+        routine=report.routine,
         images=image_rows(report.changes, labels, targets=_ids(report, "")),
         sections=_sections(report, labels),
         noise=group_for_people(report, buckets=_NOISE, labels=labels),
@@ -42,6 +48,8 @@ def build_view(report: Report) -> View:
             for target in report.targets
             if target.status in ("changed", "added", "removed")
         ),
+        plan=plan,
+        plan_reason=plan_reason,
         notes=report.notes,
         tools=tuple(sorted(report.tools.items())),
     )
@@ -98,6 +106,56 @@ def _missing(report: Report) -> tuple[Missing, ...]:
         found.setdefault((entry.failed or entry.id in broken, entry.reason), []).append(entry.id)
     missing = [Missing(ids=tuple(sorted(ids)), reason=reason, failed=loud) for (loud, reason), ids in found.items()]
     return tuple(sorted(missing, key=lambda one: (not one.failed, one.ids, one.reason)))
+
+
+def _risks(report: Report, labels: Mapping[str, str]) -> tuple[Risk, ...]:
+    """The signals for people: one message about many objects once, and what arrives later apart.
+
+    What nobody silenced comes first, then in order of severity, of what it reaches, and of the report.
+    """
+    reaches = {target.id: target.reaches for target in report.targets}
+    found: dict[tuple[str, Severity, str, str | None, str], list[tuple[Signal, set[str]]]] = {}
+    for one in report.signals:
+        signal = one.signal
+        for where in sorted({reaches.get(target, "") for target in one.targets}):
+            ids = {target for target in one.targets if reaches.get(target, "") == where}
+            key = (signal.id, signal.severity, signal.message, one.silenced, where)
+            found.setdefault(key, []).append((signal, ids))
+    risks = [
+        Risk(
+            id=id_,
+            severity=severity,
+            title=CATALOGUE[id_].title,
+            message=message,
+            explanation=CATALOGUE[id_].explanation,
+            objects=tuple(sorted({object_name(signal) for signal, _ in raised if signal.kind})),
+            targets=tuple(sorted({labels.get(target, target) for _, ids in raised for target in ids})),
+            silenced=silenced,
+            reaches=where,
+        )
+        for (id_, severity, message, silenced, where), raised in found.items()
+    ]
+    return tuple(
+        sorted(risks, key=lambda one: (one.silenced is not None, SEVERITIES.index(one.severity), bool(one.reaches)))
+    )
+
+
+def plan_over_all(report: Report) -> tuple[str | None, str | None]:
+    """``sha256:…`` over the ids and plan hashes of all targets that change, or None and why there is none.
+
+    A target that goes counts by its id: nothing is left of it to plan.
+    """
+    changed = [target for target in report.targets if target.status in ("changed", "added", "removed")]
+    failed = [target.id for target in report.targets if target.status == "failed"]
+    if failed:
+        return None, f"{failed[0]} could not be rendered"
+    if not changed:
+        return None, "no target changes"
+    for target in changed:
+        if target.plan is None and target.status != "removed":
+            return None, f"{target.id}: {target.plan_reason}"
+    pairs = sorted((target.id, target.plan or target.status) for target in changed)
+    return f"sha256:{hashlib.sha256(repr(pairs).encode()).hexdigest()}", None
 
 
 def _verdict(report: Report, missing: tuple[Missing, ...], at_once: Buckets) -> Verdict:

@@ -7,6 +7,7 @@ import unicodedata
 from collections.abc import Iterator, Sequence
 from typing import Literal, NamedTuple
 
+from gitops_bot.model.signal import Severity
 from gitops_bot.text.escape import visible, visible_lines
 from gitops_bot.text.shorten import GAP, MOST_LINES, MOST_MISSING, shorten_diff, shorten_names
 from gitops_bot.text.view import Block, ImageRow, Section, View
@@ -45,6 +46,7 @@ def lay_out(view: View, *, most_lines: int = MOST_LINES) -> Iterator[Line]:
     """Yield the lines of the terminal's text; ``most_lines`` limits the diff of one resource."""
     yield from _head(view)
     yield from _not_rendered(view)
+    yield from _risks(view)
     yield from _losses(view)
     yield from _images(view.images)
     for section in view.sections:
@@ -111,6 +113,33 @@ def _not_rendered(view: View) -> Iterator[Line]:
             yield _line(f"    and {more} more; all of them with --format json", "warn")
         for line in visible_lines(one.reason.strip()):
             yield (Span(f"      {line}"),)
+
+
+_SEVERITIES: dict[Severity, tuple[str, Style]] = {
+    "error": ("✗", "alarm"),
+    "warning": ("!", "warn"),
+    "info": ("i", "strong"),
+}
+
+
+def _risks(view: View) -> Iterator[Line]:
+    """What a reviewer must not miss, each with its stable id; what is silenced stays in sight, with the reason."""
+    if not view.risks:
+        return
+    worst = view.risks[0]
+    yield ()
+    yield _line("Signals", "dim" if worst.silenced is not None else _SEVERITIES[worst.severity][1])
+    for risk in view.risks:
+        mark, style = _SEVERITIES[risk.severity]
+        names, more = shorten_names(risk.objects, 3)
+        what = f"{_joined(names, more)}: " if names else ""
+        when = f", when {visible(risk.reaches)} moves" if risk.reaches else ""
+        message = f"{what}{visible(risk.message)}"
+        place = f"  {_where(risk.targets)}{when}" if risk.targets else ""
+        if risk.silenced is None:
+            yield (Span(f"  {mark} ", style), Span(f"{risk.id}  ", "strong"), Span(message), Span(place, "dim"))
+        else:
+            yield (Span(f"  - {risk.id}  {message}{place}  silenced: {visible(risk.silenced)}", "dim"),)
 
 
 def _losses(view: View) -> Iterator[Line]:

@@ -14,6 +14,7 @@ from gitops_bot.model.signal import Signal
 from gitops_bot.render.fetching.semver import Version
 from gitops_bot.render.prepared import InputFile
 from gitops_bot.render.workshop import Preparation
+from gitops_bot.review.signals.words import short
 
 _FULL = re.compile(r"v?\d+\.\d+\.\d+(?:[-+].*)?")
 
@@ -37,9 +38,9 @@ def version_of(text: str) -> Version | None:
 
 
 def is_major(before: str, after: str) -> bool:
-    """Whether two versions differ in their first number; False when one of them is none."""
+    """Whether a version goes up in its first number; False when one of them is none."""
     old, new = version_of(before), version_of(after)
-    return old is not None and new is not None and old.core[0] != new.core[0]
+    return old is not None and new is not None and old.core[0] < new.core[0]
 
 
 def is_patch(before: str, after: str) -> bool:
@@ -132,9 +133,22 @@ def _dependencies(file: InputFile) -> Mapping[str, str]:
     }
 
 
-def major_jumps(moves: Iterable[Move]) -> Iterator[Signal]:
-    """The signal for each move to another major version."""
+def major_jumps(moves: Iterable[Move], application: Application | None) -> Iterator[Signal]:
+    """The signal for each move to a higher major version.
+
+    One of the Application's own sources is told as its parent's rendering would tell it, so that both are one.
+    """
     for move in moves:
         if is_major(move.before, move.after):
-            message = f"{move.name} moves from {move.before} to {move.after}"
-            yield Signal(id="major-version", severity="warning", message=message, path=move.path)
+            message = f"{short(move.name)}: {short(move.before)} → {short(move.after)}"
+            signal = Signal(id="major-version", severity="warning", message=message)
+            if move.path and application is not None:
+                signal = msgspec.structs.replace(
+                    signal,
+                    group="argoproj.io",
+                    kind="Application",
+                    namespace=application.metadata.namespace or "",
+                    name=application.name,
+                    path=move.path,
+                )
+            yield signal

@@ -29,29 +29,27 @@ def cascades(application: Application) -> bool:
 
 
 def spared(context: Context) -> str:
-    """Why what leaves the target's manifests stays in the cluster for now, ``""`` when it goes.
+    """Why what leaves the target's manifests stays in the cluster, at least for now; ``""`` when it goes.
 
     A target without an Application is taken at the objects' word: nobody says how it is applied.
     """
     if context.new is not None:
-        return (
-            "" if prunes(context.new) else "not pruned by itself, because its Application does not prune automatically"
-        )
+        return "" if prunes(context.new) else "It is not pruned by itself: its Application does not prune automatically"
     if context.head is not None or context.old is None:
         return ""
     if not cascades(context.old):
-        return "stays, because its Application goes without a resources finalizer"
+        return "It stays in the cluster: its Application goes without a resources finalizer"
     if context.parent is not None and not prunes(context.parent):
-        return "stays until its Application is deleted, which its parent does not prune automatically"
+        return "It stays until its Application is deleted, which is not pruned by itself either"
     return ""
 
 
 def weigh(signals: Iterable[Signal], context: Context) -> tuple[Signal, ...]:
-    """The signals with deletions as loud as the target's Application makes them."""
+    """The signals of an object that goes, as loud as the target's Application makes them."""
     why = spared(context)
     return tuple(
-        msgspec.structs.replace(signal, severity="info", message=f"{signal.message}; {why}")
-        if why and signal.id in DELETIONS
+        msgspec.structs.replace(signal, severity="info", message=f"{why}. If it is deleted: {signal.message}")
+        if why and signal.id in DELETIONS and not signal.path
         else signal
         for signal in signals
     )

@@ -20,7 +20,9 @@ from gitops_bot.review.signals.pruning import weigh
 def weigh_deletions(changes: TargetChanges, context: Context) -> TargetChanges:
     """The changes with deletions as loud as the target's Application makes them."""
     weighed = tuple(
-        msgspec.structs.replace(change, signals=weigh(change.signals, context)) if change.signals else change
+        msgspec.structs.replace(change, signals=weigh(change.signals, context))
+        if change.signals and (change.action == "removed" or change.renamed_from is not None)
+        else change
         for change in changes.changes
     )
     return msgspec.structs.replace(changes, changes=weighed)
@@ -39,7 +41,7 @@ def target_signals(context: Context, changes: TargetChanges, manifests: bytes) -
         *_repeated(changes),
         *_removed_apis(context, touched, everything or ()),
         *_forbidden(context, touched, everything or ()),
-        *major_jumps(_chart_moves(context)),
+        *major_jumps(_chart_moves(context), context.new),
         *(reference.signal for reference in context.references),
     ]
     return tuple(dict.fromkeys(found))
