@@ -12,8 +12,8 @@ from typing import Literal, NamedTuple
 import msgspec
 
 Severity = Literal["error", "warning", "info"]
-"""``error``: the cluster will refuse it, or data may be lost. ``warning``: somebody should look. ``info``: good to
-know."""
+"""``error``: the cluster will refuse it, data may be lost, or somebody gets the whole cluster. ``warning``: somebody
+should look. ``info``: good to know."""
 
 SEVERITIES: tuple[Severity, ...] = ("error", "warning", "info")
 """Worst first."""
@@ -51,18 +51,21 @@ CATALOGUE: Mapping[str, Meaning] = {
     "data-deletion": Meaning(
         "error",
         "deletion of data",
-        "A Namespace, CustomResourceDefinition, PersistentVolume, PersistentVolumeClaim or StatefulSet goes, and what "
-        "hangs on it goes along. Set `Prune=false` on what has to stay.",
+        "A Namespace, CustomResourceDefinition, PersistentVolume, PersistentVolumeClaim or a StatefulSet with claims "
+        "goes, and what hangs on it may go along. What has to stay needs the sync option `Prune=false`, merged and "
+        "synced before this change: it counts on the object in the cluster.",
     ),
     "deletion": Meaning(
         "warning",
         "deletion",
-        "The object is gone from Git and will be deleted from the cluster. Set `Prune=false` on what has to stay.",
+        "The object is gone from Git and will be deleted from the cluster. What has to stay needs the sync option "
+        "`Prune=false`, merged and synced before this change.",
     ),
     "immutable-field": Meaning(
         "error",
         "change of an immutable field",
-        "The API server refuses to change this field: the sync will fail until the object is replaced.",
+        "The API server refuses to change this field: the sync will fail until the object is deleted and created anew, "
+        "by hand or by the sync options `Replace=true,Force=true`.",
     ),
     "selector-change": Meaning(
         "error",
@@ -73,7 +76,9 @@ CATALOGUE: Mapping[str, Meaning] = {
     "volume-shrink": Meaning(
         "error", "smaller volume", "The API server refuses to make a volume claim smaller: the sync will fail."
     ),
-    "scaled-to-zero": Meaning("warning", "scaled to zero", "Nothing will run. A zero by mistake is an outage."),
+    "scaled-to-zero": Meaning(
+        "warning", "scaled to zero", "What ran before will not run any more. A zero by mistake is an outage."
+    ),
     "image-latest": Meaning(
         "warning",
         "image without a fixed tag",
@@ -81,26 +86,27 @@ CATALOGUE: Mapping[str, Meaning] = {
         "tag or a digest.",
     ),
     "rbac-widening": Meaning(
-        "warning",
+        "error",
         "wider permissions",
-        "Somebody may do more than before in the cluster. Check that each new verb, resource and subject is needed.",
+        "Somebody may do more than before in the cluster. Check that each new verb, resource and subject is needed. An "
+        "error only where it is everything (`cluster-admin`).",
     ),
     "privileged": Meaning(
         "warning",
         "privileged container",
-        "The container gets rights over its node: privileged mode, added capabilities, host namespaces or "
-        "escalation to root.",
+        "The container gets rights over its node (privileged mode, added capabilities, host namespaces, escalation, "
+        "root), or its namespace stops forbidding them.",
     ),
     "host-path": Meaning(
         "warning",
         "host path",
-        "The pod gets a directory of its node, and what reads or writes there can leave the pod.",
+        "A pod gets a directory of its node, and what reads or writes there can leave the pod.",
     ),
     "plaintext-secret": Meaning(
         "warning",
         "secret in Git",
-        "A Secret's value comes from Git in plain text, and stays in its history. Use Sealed Secrets, External Secrets "
-        "or SOPS, and change the value.",
+        "A Secret's value can be read by whoever reads the repository, or the chart makes it up, and it stays in Git's "
+        "history. Use Sealed Secrets, External Secrets or SOPS, and change the value.",
     ),
     "removed-api": Meaning(
         "error",
@@ -120,7 +126,8 @@ CATALOGUE: Mapping[str, Meaning] = {
     "duplicate-list-key": Meaning(
         "error",
         "duplicate list key",
-        "Two items of a list have the same key: server-side apply refuses the object, and other ways keep one of them.",
+        "Two items of a list have the same key: the API server or server-side apply refuses the object, and where "
+        "neither does, one of the two is lost.",
     ),
     "project-forbids": Meaning(
         "error",

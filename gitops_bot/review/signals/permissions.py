@@ -10,6 +10,7 @@ from collections.abc import Iterable, Iterator
 from itertools import product
 from typing import Any, NamedTuple
 
+from gitops_bot.manifests.yaml import Unchanged
 from gitops_bot.review.signals.values import items, mapping, texts
 
 _FEW = 2_000
@@ -85,7 +86,12 @@ class Rule(NamedTuple):
 def _rules(found: Iterable[Any]) -> dict[Rule, None]:
     """Rules in order, each once; parts of another type are left out."""
     fields = ("verbs", "apiGroups", "resources", "resourceNames", "nonResourceURLs")
-    return dict.fromkeys(Rule(*[frozenset(texts(mapping(item).get(field))) for field in fields]) for item in found)
+    return dict.fromkeys(Rule(*[_words(mapping(item).get(field)) for field in fields]) for item in found)
+
+
+def _words(value: Any) -> frozenset[str]:
+    """The texts of a list; one that was not read because it is the same on both sides stands for itself."""
+    return frozenset((f"{value.lines} unchanged entries",) if isinstance(value, Unchanged) else texts(value))
 
 
 def gained(before: Any, after: Any) -> list[Permission]:
