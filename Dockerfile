@@ -15,11 +15,17 @@ ENV PIP_NO_CACHE_DIR=1 PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_NO_COMPILE=1 PIP_ROOT
 
 # The environment has no pip in it: the base image's puts the packages there.
 RUN python -m venv --without-pip /opt/gitops-bot && python -m venv /opt/build
-COPY requirements/runtime.txt requirements/build.txt /src/requirements/
+COPY requirements/image.txt requirements/build.txt /src/requirements/
 RUN python -m pip --python /opt/gitops-bot install --quiet --require-hashes --only-binary :all: \
-      --requirement /src/requirements/runtime.txt \
+      --requirement /src/requirements/image.txt \
  && python -m pip --python /opt/build install --quiet --require-hashes --only-binary :all: \
       --requirement /src/requirements/build.txt
+
+# Schemas of the Kubernetes versions that are maintained; all of them are 65 MB in 17,000 files.
+ARG SCHEMAS="1.34 1.35 1.36 1.37"
+RUN cd /opt/gitops-bot/lib/python3*/site-packages/kubernetes_validate/kubernetes-json-schema \
+ && mkdir ../kept && for version in $SCHEMAS; do mv "v$version.0-local-strict" ../kept/; done \
+ && rm -rf ./* && mv ../kept/* . && rmdir ../kept
 
 # The renderers next, from the few modules that bring them, so that another change of the code downloads nothing anew.
 COPY gitops_bot/__init__.py gitops_bot/__main__.py gitops_bot/errors.py gitops_bot/log.py /src/gitops_bot/
@@ -60,6 +66,7 @@ ENV PATH=/opt/gitops-bot/bin:/usr/local/bin:/usr/local/sbin:/usr/sbin:/usr/bin:/
     GITOPS_BOT_TOOLS=/opt/gitops-bot/tools \
     SSL_CERT_FILE=/etc/ssl/certs/ca-certificates.crt \
     REQUESTS_CA_BUNDLE=/etc/ssl/certs/ca-certificates.crt \
+    LANG=C.UTF-8 \
     PYTHONDONTWRITEBYTECODE=1 \
     PYTHONUNBUFFERED=1
 # A test compares the version with the package's.
