@@ -38,10 +38,11 @@ class Annotation(msgspec.Struct, frozen=True, kw_only=True):
     """Relative to the repository's root, wherever that is checked out; ``""`` for none."""
 
 
-def annotate(report: Report, *, errors: int = MOST, warnings: int = MOST) -> tuple[Annotation, ...]:
+def annotate(report: Report, *, errors: int = MOST - 1, warnings: int = MOST) -> tuple[Annotation, ...]:
     """At most so many annotations of each kind: failures first, then signals in the report's order.
 
-    Silenced signals and those of severity info have none. 0 leaves a kind out.
+    One error is left to the step itself, which says why it fails. Silenced signals and those of severity info have
+    none. 0 leaves a kind out.
     """
     targets = {target.id: target for target in report.targets}
     found = [*_failures(report, targets)]

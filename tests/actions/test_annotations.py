@@ -84,7 +84,7 @@ def test_an_object_that_the_message_names_is_not_named_twice():
     [(10, ""), (11, "\nand 1 more error: see the step summary"), (500, "\nand 490 more errors: see the step summary")],
 )
 def test_what_is_not_shown_is_counted_in_the_last(count, rest):
-    found = annotate(report(signals=[signal(message=f"number {at}") for at in range(count)]))
+    found = annotate(report(signals=[signal(message=f"number {at}") for at in range(count)]), errors=MOST)
     assert len(found) == MOST
     assert [each.message.splitlines()[0] for each in found] == [f"number {at}" for at in range(10)]
     assert found[-1].message.endswith(rest)
@@ -95,6 +95,7 @@ def test_errors_and_warnings_have_limits_of_their_own():
     found = annotate(report(signals=[*[signal("warning")] * 30, *[signal("error")] * 30]), errors=3)
     assert [each.level for each in found] == ["error"] * 3 + ["warning"] * 10
     assert annotate(report(signals=[signal("error")]), errors=0) == ()
+    assert len(annotate(report(signals=[signal("error")] * 30))) == MOST - 1  # the step says itself why it fails
 
 
 def test_many_targets_are_counted():
