@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from functools import cached_property
 from typing import Any, NamedTuple
 
 import msgspec
 
 from gitops_bot.manifests import yaml
 from gitops_bot.manifests.documents import Document, decode, line_of, split
+from gitops_bot.manifests.hashed_names import mask_names
 from gitops_bot.manifests.ignore import DeleteJq, applicable, expressions
 from gitops_bot.manifests.normalise import normalise
 from gitops_bot.manifests.objects import CLUSTER_SCOPED, Head, expand, heads
@@ -105,6 +107,10 @@ class Side:
         first = line_of(self.stream, document)
         return yaml.YamlError(error.problem, first + error.line - 1 if error.line else first)
 
+    def objects(self) -> list[tuple[Document, Head]]:
+        """Every object, with the document that it is in."""
+        return [(entry.document, entry.head) for entry in self.found]
+
     def definitions(self) -> set[tuple[str, str]]:
         """Group and kind of the cluster-scoped kinds that this rendering defines."""
         defined = (entry.head.defines for entry in self.found)
@@ -113,6 +119,11 @@ class Side:
     def index(self, namespace: str, cluster_scoped: frozenset[tuple[str, str]]) -> dict[ResourceKey, _Entry]:
         """The objects that count, by key, the last of several with one key; hooks that never run are left out."""
         return {entry.head.key(namespace, cluster_scoped): entry for entry in self.found if entry.head.applied}
+
+    @property
+    def applied(self) -> int:
+        """How many objects count, repeated ones each time."""
+        return sum(1 for entry in self.found if entry.head.applied)
 
     def repeated(self, namespace: str, cluster_scoped: frozenset[tuple[str, str]]) -> dict[ResourceKey, int]:
         """How often each key is there that is there more than once."""
@@ -173,6 +184,13 @@ class _Comparison:
         self.rules, self.delete_jq, self.text_diff = tuple(rules), delete_jq, text_diff
         self.scope = (namespace, CLUSTER_SCOPED | base.definitions() | head.definitions())
         self.old, self.new = base.index(*self.scope), head.index(*self.scope)
+
+    @cached_property
+    def repeated(self) -> tuple[dict[ResourceKey, int], dict[ResourceKey, int]]:
+        """How often each key is there that is there more than once, on either side."""
+        indexed = ((self.base, self.old), (self.head, self.new))
+        base, head = ({} if side.applied == len(found) else side.repeated(*self.scope) for side, found in indexed)
+        return base, head
 
     def changes(self) -> Iterator[ResourceChange | None]:
         """One value for each object of either side: its change, None for an unchanged one."""
@@ -269,6 +287,9 @@ def compare(
     Raises YamlError (a ValueError) for a stream that cannot be read, and what ``delete_jq`` raises.
     """
     sides = Side(base), Side(head)
+    masked = mask_names(sides[0].stream, sides[1].stream, *(side.objects() for side in sides))
+    if masked is not None:
+        sides = Side(masked[0]), Side(masked[1])
     run = _Comparison(*sides, namespace, ignore, delete_jq, text_diff, inspect)
     changes: list[ResourceChange] = []
     unchanged = 0
@@ -287,8 +308,8 @@ def compare(
 
 def _repeated(run: _Comparison) -> Iterator[tuple[ResourceKey, int]]:
     """What the head side renders more than once, and more often than the base side, in key order."""
-    old = run.base.repeated(*run.scope)
-    for key, count in sorted(run.head.repeated(*run.scope).items()):
+    old, new = run.repeated
+    for key, count in sorted(new.items()):
         if count > old.get(key, 1):
             yield key, count
 
@@ -296,7 +317,7 @@ def _repeated(run: _Comparison) -> Iterator[tuple[ResourceKey, int]]:
 def _warnings(run: _Comparison, ignore: Sequence[IgnoreDifference]) -> Iterator[str]:
     """What a reader must know and no change shows; what only the base side has is said to be there before."""
     yield from _ignore_warnings(ignore, run.delete_jq)
-    old, new = run.base.repeated(*run.scope), run.head.repeated(*run.scope)
+    old, new = run.repeated
     yield from _both(
         [f"{key} is rendered {count} times: the last one counts" for key, count in sorted(old.items())],
         [f"{key} is rendered {count} times: the last one counts" for key, count in sorted(new.items())],

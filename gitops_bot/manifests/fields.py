@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 
 from msgspec import UNSET
 
 from gitops_bot.manifests.lists import ABSENT, align
-from gitops_bot.manifests.redact import CHECKSUM, CHECKSUM_CHANGED, CHECKSUM_PREFIX, Checksum, shown
+from gitops_bot.manifests.redact import CHECKSUM, CHECKSUM_CHANGED, Checksum, shown
 from gitops_bot.model.change import FieldChange
 
 _SIMPLE = re.compile(r"[A-Za-z0-9_-]+")
@@ -97,29 +97,32 @@ def _one_sided(before: Any, after: Any, keys: tuple[str, ...], path: str) -> Ite
             for key in sorted(mapping):
                 one = mapping[key] if before is not ABSENT else ABSENT
                 other = mapping[key] if after is not ABSENT else ABSENT
-                yield Difference(_change(step(path, key), one, other), folded(key))
+                yield Difference(_change(step(path, key), one, other), folded(key, one, other))
             return
-    parent = _folded_keys(keys[:-1])
-    yield Difference(_change(path, before, after), parent is not None and parent(keys[-1]))
+    yield Difference(_change(path, before, after), is_folded(keys, before, after))
 
 
-def _folded_keys(keys: tuple[str, ...]) -> Any:
+def _folded_keys(keys: tuple[str, ...]) -> Callable[[str, Any, Any], bool] | None:
     """For the keys of a map of labels or annotations: the test which of its entries are folded; else None."""
     if keys == ("metadata", "labels"):
-        return _CHART_LABELS.__contains__
+        return _is_chart_label
     if keys[-2:] == ("metadata", "annotations"):
-        return _is_checksum
+        return _are_checksums
     return None
 
 
-def _is_checksum(key: str) -> bool:
-    return key.startswith(CHECKSUM_PREFIX)
+def _is_chart_label(key: str, _before: Any, _after: Any) -> bool:
+    return key in _CHART_LABELS
 
 
-def is_folded(keys: tuple[str, ...]) -> bool:
-    """Whether the field at these keys (list items are ``[]``) is folded as noise."""
+def _are_checksums(_key: str, *sides: Any) -> bool:
+    return all(isinstance(side, Checksum) or side is ABSENT for side in sides)
+
+
+def is_folded(keys: tuple[str, ...], before: Any, after: Any) -> bool:
+    """Whether the field at these keys (list items are ``[]``) is folded as noise; ABSENT for a side without it."""
     test = _folded_keys(keys[:-1])
-    return bool(test is not None and test(keys[-1]))
+    return test is not None and test(keys[-1], before, after)
 
 
 def _change(path: str, before: Any, after: Any) -> FieldChange:

@@ -32,7 +32,7 @@ def compare_pair(
     ``rules`` are the ignoreDifferences that apply to this object.
     """
     built_in = is_built_in(after["apiVersion"])
-    bodies: Sequence[dict[str, Any]] = mask_pair(normalise(before), normalise(after))
+    bodies: Sequence[dict[str, Any]] = mask_pair(normalise(before), normalise(after), built_in=built_in)
     old, new = (hide_checksums(body) for body in bodies)
     found = differences(old, new, built_in=built_in)
     hidden = 0
@@ -62,7 +62,8 @@ def compare_pair(
 
 def only(body: dict[str, Any], *, key: ResourceKey, hook: str | None, added: bool) -> ResourceChange:
     """An object that only one side has: the head (``added``) or the base."""
-    shown = hide_checksums(mask_pair(*[normalise(body)] * 2)[0])
+    normal = normalise(body)
+    shown = hide_checksums(mask_pair(normal, normal)[0])
     before, after = (ABSENT, shown) if added else (shown, ABSENT)
     return ResourceChange(
         action="added" if added else "removed",

@@ -7,12 +7,13 @@ from typing import Any
 
 from gitops_bot.manifests import yaml
 from gitops_bot.manifests.documents import Document, decode, line_of, split
+from gitops_bot.manifests.hashed_names import mask_names
 from gitops_bot.manifests.lists import token
 from gitops_bot.manifests.normalise import normalise
 from gitops_bot.manifests.objects import CLUSTER_SCOPED, Head, expand, head_of
-from gitops_bot.manifests.redact import CHECKSUM_PREFIX, mask
+from gitops_bot.manifests.redact import CHECKSUM, mask
 
-_VERSION = b"gitops-bot plan 1\n"
+_VERSION = b"gitops-bot plan 2\n"
 _MEMO_SIZE = 65_536
 _memo: dict[bytes, tuple[tuple[Head, bytes], ...]] = {}
 """Digest of a document → its objects, each with the digest of its normalised content."""
@@ -21,15 +22,19 @@ _memo: dict[bytes, tuple[tuple[Head, bytes], ...]] = {}
 def plan_hash(stream: bytes, *, namespace: str) -> str:
     """``sha256:…`` over the normalised objects of a rendering.
 
-    Secret values count as present, not by value; checksum annotations and hooks that never run do not count, nor do
-    the order of documents, their notation and comments. ``namespace`` is where objects go that name none.
+    What is masked (values of Secrets, what is named or looks like a secret, the hash in a generated Secret's name)
+    counts as present, not by value; checksum annotations and hooks that never run do not count, nor do the order of
+    documents, their notation and comments. ``namespace`` is where objects go that name none.
     Raises YamlError (a ValueError) for a stream that cannot be read.
     """
     stream = decode(stream)
-    found = [pair for document in split(stream) for pair in _digests(stream, document)]
-    defined = (head.defines for head, _ in found)
+    found = [(document, *pair) for document in split(stream) for pair in _digests(stream, document)]
+    masked = mask_names(stream, b"", [(document, head) for document, head, _ in found], ())
+    if masked is not None:
+        found = [(document, *pair) for document in split(masked[0]) for pair in _digests(masked[0], document)]
+    defined = (head.defines for _, head, _ in found)
     scope = CLUSTER_SCOPED | {(each[0], each[1]) for each in defined if each is not None and each[2]}
-    plan = {str(tuple(head.key(namespace, scope))): digest for head, digest in found if head.applied}
+    plan = {str(tuple(head.key(namespace, scope))): digest for _, head, digest in found if head.applied}
     whole = hashlib.sha256(_VERSION)
     for key in sorted(plan):
         whole.update(key.encode("utf-8", "surrogatepass") + b"\0" + plan[key])
@@ -63,7 +68,7 @@ def _without_checksums(value: Any) -> Any:
         kept = {}
         for key, item in value.items():
             if key == "annotations" and isinstance(item, dict):
-                item = {name: text for name, text in item.items() if not name.startswith(CHECKSUM_PREFIX)}
+                item = {name: text for name, text in item.items() if text != CHECKSUM}
                 if not item:
                     continue
             kept[key] = _without_checksums(item)

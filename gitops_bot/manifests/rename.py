@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterable
 from typing import Any
 
+from gitops_bot.manifests.hashed_names import SUFFIX
 from gitops_bot.manifests.lists import token
 from gitops_bot.model.resource import ResourceKey
 
-_HASHED = re.compile(r"(.+)-[2456789bcdfghkmt]{10}")
-"""A name with the suffix that kustomize's generators append (its alphabet has neither vowels nor 0, 1, 3)."""
 _GENERATED = frozenset(("ConfigMap", "Secret"))
 
 Load = Callable[[ResourceKey], dict[str, Any]]
@@ -62,7 +60,7 @@ def _by(left: Sameness, gone: list[ResourceKey], come: list[ResourceKey], right:
 
 def _stem(key: ResourceKey) -> str | None:
     """The name without kustomize's hash, None where it has none."""
-    match = _HASHED.fullmatch(key.name)
+    match = SUFFIX.fullmatch(key.name)
     return match[1] if match else None
 
 

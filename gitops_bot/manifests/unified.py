@@ -57,12 +57,12 @@ def _mapping(
         place = (*keys, key)
         old, new = before.get(key, ABSENT), after.get(key, ABSENT)
         if new is ABSENT or old is ABSENT:
-            if not is_folded(place):
+            if not is_folded(place, old, new):
                 mark, value = ("+", new) if old is ABSENT else ("-", old)
                 out += [(mark, line) for line in yaml.entry_lines(key, value, indent)]
         elif same(old, new):
             out += [(" ", line) for line in yaml.entry_lines(key, old, indent)]
-        elif not is_folded(place):
+        elif not is_folded(place, old, new):
             _entry(key, old, new, place, indent, style, out)
 
 

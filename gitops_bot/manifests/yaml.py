@@ -277,6 +277,20 @@ def load(data: bytes, strict: bool = False) -> Any:
     return documents[0] if documents else None
 
 
+def compose_all(text: str) -> list[Node | None]:
+    """The node tree of every document of a text, with the marks of where its parts stand. Raises YamlError."""
+    nodes: list[Node | None] = []
+    try:
+        loader = _Loader(text)
+        while loader.check_node():
+            nodes.append(loader.get_node())
+    except (YAMLError, UnicodeError, ValueError):
+        raise YamlError("not valid YAML") from None
+    except RecursionError:
+        raise YamlError(f"nested deeper than {MAX_DEPTH} levels") from None
+    return nodes
+
+
 # -- writing ------------------------------------------------------------------------------------------------------
 
 _BARE = re.compile(r"[A-Za-z0-9/_.][A-Za-z0-9_./@%+=~,()$-]*(?:[ :][A-Za-z0-9_./@%+=~,()$-]+)*")

@@ -7,6 +7,7 @@ from typing import Any
 import msgspec
 
 from gitops_bot.manifests.compare import compare
+from gitops_bot.manifests.hashed_names import mask_pair_of_names
 from gitops_bot.manifests.yaml import dump
 from gitops_bot.model.application import IgnoreDifference
 from gitops_bot.model.change import TargetChanges
@@ -21,6 +22,7 @@ def compare_sides(before: bytes, after: bytes, *, was: str, now: str, **options:
     together = compare(before, after, namespace=now, **options)
     if was == now or not before or not after:
         return together
+    before, after = mask_pair_of_names(before, after)
     gone = {change.key: change for change in compare(before, b"", namespace=was, **options).changes}
     new = {change.key: change for change in compare(b"", after, namespace=now, **options).changes}
     stay = [change for change in together.changes if change.key in gone and change.key in new]

@@ -47,9 +47,14 @@ def test_every_object_is_counted_once_and_in_either_direction(old, new):
     assert len({change.key for change in found.changes}) == len(found.changes)
     assert found.unchanged == back.unchanged
     swap = {"added": "removed", "removed": "added", "changed": "changed", "noise": "noise", "ignored": "ignored"}
-    assert sorted((change.renamed_from or change.key, swap[change.bucket]) for change in found.changes) == sorted(
-        (change.key, change.bucket) for change in back.changes
+    assert sorted((told(change.renamed_from or change.key), swap[change.bucket]) for change in found.changes) == sorted(
+        (told(change.key), change.bucket) for change in back.changes
     )
+
+
+def told(key):
+    """A name without what says that its hash is new: that is the head's side, whichever it is."""
+    return key._replace(name=key.name.replace("<new-", "<"))
 
 
 @settings(max_examples=100, deadline=None)
