@@ -27,8 +27,8 @@ class FakeGitHub:
         self.state = State(folder, server.url)
         self.tokens = Tokens(self.state)
         self.faults = Faults()
-        self.judge = panel
-        """What the outside judges say of the exchanges so far: `judge.complaints()`."""
+        self.judges = panel
+
         self.private_git = True
         """Whether Git over HTTP asks for a token even where a repository is public."""
         self._exchanges: list[Exchange] = []

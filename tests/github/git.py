@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import subprocess
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 NOBODY = "0" * 40
 _UPDATE_HOOK = """#!/bin/sh
@@ -114,10 +115,19 @@ class Bare:
     # -- refs ----------------------------------------------------------------------------------------------------------
 
     def refs(self, prefix: str = "refs/heads/") -> dict[str, str]:
-        """Full names with what they point to, sorted by name."""
-        lines = self.run("for-each-ref", "--format=%(refname) %(objectname)").splitlines()
-        found = dict(line.split(" ", 1) for line in lines)
-        return {name: sha for name, sha in sorted(found.items()) if name.startswith(prefix)}
+        """Full names with what they point to, sorted by name; read from Git's files, for it is asked at every request."""
+        found: dict[str, str] = {}
+        packed = self.path / "packed-refs"
+        if packed.is_file():
+            lines = (line.split(" ", 1) for line in packed.read_text().splitlines() if line[:1] not in ("#", "^"))
+            found = {name: sha for sha, name in lines}
+        for folder, _, files in os.walk(self.path / "refs"):
+            for file in files:
+                path = Path(folder, file)
+                if not file.endswith(".lock"):
+                    with contextlib.suppress(FileNotFoundError):
+                        found[path.relative_to(self.path).as_posix()] = path.read_text().strip()
+        return {name: sha for name, sha in sorted(found.items()) if name.startswith(prefix) and sha}
 
     def resolve(self, revision: str) -> str | None:
         """The commit of a branch, tag, full ref or id; None when there is none."""
@@ -259,10 +269,6 @@ class Bare:
                 )
             )  # fmt: skip
         return found
-
-    def summary(self) -> dict[str, Any]:
-        """For messages of tests: branches and where they point."""
-        return self.refs()
 
 
 def _date(seconds: str) -> str:

@@ -23,7 +23,10 @@ def root(run: Execution) -> Value:
 
     def mutation(function: Any) -> Any:
         def call(input: Value) -> Value:  # noqa: A002  # GraphQL's own name of the argument
-            return {"clientMutationId": input.get("clientMutationId"), **function(run, input)}
+            try:
+                return {"clientMutationId": input.get("clientMutationId"), **function(run, input)}
+            except KeyError as error:
+                raise QueryFailed("INVALID", f"Argument {error} is required") from error
 
         return call
 

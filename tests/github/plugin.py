@@ -19,7 +19,7 @@ def pytest_configure(config: pytest.Config) -> None:
 
 @pytest.fixture(scope="session")
 def judges() -> Panel:
-    """The outside judges that are on this machine, none when they are missing (tests/tools/judges.sh brings them)."""
+    """The outside judges; none sit when their material is missing (tests/tools/judges.sh brings it)."""
     return Panel()
 
 
@@ -34,4 +34,6 @@ def github(tmp_path: Path, judges: Panel, request: pytest.FixtureRequest) -> Ite
         yield server.github
     assert not server.github.crashes, server.github.crashes
     if request.node.get_closest_marker("hostile_github") is None:
-        assert judges.complaints(server.github.requests) == []
+        complaints = judges.complaints(server.github.requests)
+        if complaints:
+            pytest.fail("\n".join(["the judges of the fake GitHub refuse:", *complaints]), pytrace=False)

@@ -114,7 +114,7 @@ def route(
     """Register a function as the answer to a path; ``needs`` as in Route. Reading is for anyone unless said."""
     parts = re.split(r"\{(\w+)\}", template)
     pattern = "".join(
-        re.escape(part) if place % 2 == 0 else f"(?P<{part}>{'.+' if part in _DEEP else '[^/]+'})"
+        re.escape(part) if place % 2 == 0 else f"(?P<{part}>{_DEEP if part in _DEEP_NAMES else '[^/]+'})"
         for place, part in enumerate(parts)
     )
 
@@ -126,8 +126,10 @@ def route(
     return register
 
 
-_DEEP = ("path", "ref", "branch", "basehead")
+_DEEP_NAMES = ("path", "ref", "branch", "basehead")
 """Names whose value may hold a slash."""
+_DEEP = r"(?!.*/(?:protection|rename|pulls|comments|check-suites|branches-where-head)(?:/|$)).+"
+"""Such a value, but for what GitHub has below these paths."""
 
 
 def find(method: str, path: str) -> tuple[Route, dict[str, str]] | None:

@@ -8,6 +8,7 @@ import re
 import socket
 import threading
 import time
+from collections.abc import Mapping
 from http.server import ThreadingHTTPServer
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
@@ -29,8 +30,12 @@ class GitHubHandler(Handler):
 
     server: GitHubServer  # type: ignore[assignment]  # the one that has a GitHub behind it
     timeout = 60
+    _git_request: Request | None = None
+    """The Git request that is being served."""
+    _pushed = ""
+    """Full name of the repository it pushes to."""
 
-    do_PATCH = do_PUT = do_DELETE = Handler.do_POST
+    do_PATCH = do_PUT = do_DELETE = Handler.do_POST  # noqa: N815  # the names that http.server calls
 
     def _answer(self) -> None:
         headers = {name.lower(): value for name, value in self.headers.items()}
@@ -65,10 +70,18 @@ class GitHubHandler(Handler):
         query = urlsplit(self.path).query
         name = github.state.repository(f"{match['owner']}/{match['name']}").path.relative_to(github.state.folder)
         self.path = f"/{name}/{match['rest']}" + (f"?{query}" if query else "")
+        self._pushed = f"{match['owner']}/{match['name']}" if match["rest"] == "git-receive-pack" else ""
+        self._git_request = request
         git_http(github.state.folder, "")(self)
-        if match["rest"] == "git-receive-pack":
-            github.pushed(f"{match['owner']}/{match['name']}")
-        github.note(Exchange(request, Answer(200), None, {}, ""))
+
+    def reply(self, status: int, body: bytes = b"", headers: Mapping[str, str] | None = None) -> None:
+        """Answer; what a push or fetch did is known to the fake before the client learns of it."""
+        request, self._git_request = self._git_request, None
+        if request is not None:
+            self.server.github.note(Exchange(request, Answer(status), None, {}, ""))
+            if self._pushed:
+                self.server.github.pushed(self._pushed)
+        super().reply(status, body, headers)
 
     def _drain(self) -> None:
         """What a refused request still sends must be read, or the connection cannot go on."""

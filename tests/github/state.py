@@ -273,5 +273,5 @@ class State:
             if pull.repository is repository or pull.head_repository is repository
         ]  # fmt: skip
 
-    def event(self, name: str, action: str, repository: Repository, **what: Any) -> None:
+    def event(self, name: str, action: str, repository: Repository, /, **what: Any) -> None:
         self.events.append({"event": name, "action": action, "repository": repository.full_name, **what})

@@ -10,10 +10,8 @@ from dataclasses import dataclass, field
 from tests.github.exchange import Refusal
 from tests.github.state import Account, State
 
-WRITE = {
-    name: "write"
-    for name in ("actions", "checks", "contents", "deployments", "issues", "pull_requests", "statuses")
-} | {"metadata": "read"}  # fmt: skip
+_NAMES = ("actions", "checks", "contents", "deployments", "issues", "pull_requests", "statuses")
+WRITE = {**dict.fromkeys(_NAMES, "write"), "metadata": "read"}
 READ = dict.fromkeys(WRITE, "read")
 HOUR = 3600.0
 _LEVELS = {"none": 0, "read": 1, "write": 2, "admin": 3}

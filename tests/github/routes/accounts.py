@@ -72,9 +72,3 @@ def rate_limit(call: Call) -> Answer:
              "actions_runner_registration", "scim", "dependency_snapshots", "code_search")  # fmt: skip
     resources = {name: {**one, "resource": name} for name in names}
     return Answer(200, {"resources": resources, "rate": {**one, "resource": "core"}})
-
-
-@route("GET", "/meta")
-def meta(call: Call) -> Answer:
-    """About this GitHub."""
-    return Answer(200, {"verifiable_password_authentication": False, "domains": {}})
