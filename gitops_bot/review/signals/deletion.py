@@ -8,6 +8,7 @@ from msgspec.structs import replace
 
 from gitops_bot.model.signal import Severity, Signal
 from gitops_bot.review.signals.edit import Edit, name_of, options
+from gitops_bot.review.signals.podspecs import is_custom
 from gitops_bot.review.signals.values import at, items, text
 from gitops_bot.review.signals.words import listed, short
 
@@ -19,6 +20,10 @@ _DATA = {
 }
 _FLUX_PRUNE = "kustomize.toolkit.fluxcd.io/prune"
 _HELM_POLICY = "helm.sh/resource-policy"
+_LESS = frozenset(
+    ("ClusterRole", "ClusterRoleBinding", "Job", "PodDisruptionBudget", "PodSecurityPolicy", "Role", "RoleBinding")
+)
+"""Kinds of Kubernetes' own whose deletion takes nothing from those who use a workload."""
 _GENERATED = frozenset(("ConfigMap", "Secret"))
 
 
@@ -64,7 +69,7 @@ def _what(edit: Edit) -> tuple[str, Severity]:
     what = _DATA.get(edit.type, "")
     if edit.type == ("", "PersistentVolume") and at(edit.before, "spec", "persistentVolumeReclaimPolicy") == "Retain":
         return what + "; its data stays, by its reclaim policy Retain", "warning"
-    if edit.type == ("batch", "Job"):
+    if edit.key.kind in _LESS and not is_custom(edit.key.group):
         return "", "info"
     return what, "error" if what else "warning"
 

@@ -19,7 +19,7 @@ _PLACEHOLDER = re.compile(
       <[^<>]*> | \$\{[^{}]*\} | \$\([^()]*\) | \$[A-Za-z_]\w* | \{\{.*\}\} | %%?[A-Za-z_]\w*%?%
     | [x*.?_-]{3,} | ENC\[.*
     | (?:please[ _-]?)?(?:change|replace|set|fill)[ _-]?(?:me|it|this|in)?(?:[ _-]?(?:please|later|now))?
-    | (?:to[ _-]?do|tbd|placeholder|redacted|dummy|example|your[ _-][\w-]*|my[ _-](?:password|secret|token))
+    | (?:to[ _-]?do|tbd|placeholder|redacted|dummy|example|your[\w -]*|my[ _-](?:password|secret|token))
     | (?:ref\+\w+:|vault:|>>vault:|op:|secretref\+|avp:|arn:aws:(?:secretsmanager|ssm):).*
     """,
     re.VERBOSE | re.IGNORECASE | re.DOTALL | re.ASCII,

@@ -41,7 +41,7 @@ def selector_changes(edit: Edit) -> Iterator[Signal]:
                 "selector-change", "The Service selects no pods any more", severity="warning", path="spec.selector"
             )
         elif changed and old:
-            message = f"The Service sends traffic to other pods: {listed(changed)}"
+            message = f"The Service selects pods by other labels: {listed(changed)}"
             yield edit.signal("selector-change", message, severity="warning", path="spec.selector")
 
 

@@ -221,6 +221,7 @@ CASES = [
         "The StatefulSet goes",
         "warning",
     ),
+    Case("deletion", "role", role(" []\n"), "", (role(" []\n", metadata=KEPT), ""), "The ClusterRole goes", "info"),
     Case(
         "deletion",
         "job",
@@ -574,7 +575,7 @@ CASES = [
         service("selector: {app: web}"),
         service("selector: {app: api}"),
         (service("selector: {app: web}"), service("selector: {app: web}, ports: []")),
-        "other pods: app",
+        "by other labels: app",
         "warning",
     ),
     Case(
@@ -792,7 +793,7 @@ CASES = [
         role(READ_PODS),
         role("- {apiGroups: ['*'], resources: ['*'], verbs: ['*']}\n"),
         (role("- {apiGroups: ['*'], resources: ['*'], verbs: ['*']}\n"), role(READ_PODS)),
-        "everything on all resources of all groups",
+        "every verb on all resources of all groups",
         "error",
     ),
     Case(

@@ -271,6 +271,7 @@ def test_a_value_is_no_placeholder(value):
         "vault:kv/data/a#b",
         "op://v/i/f",
         "YOUR_TOKEN",
+        "yourApiToken",
         "  ",
         "{}",
     ],
