@@ -23,7 +23,7 @@ from gitops_bot.text.marker import Marker, marker_length, read_marker, write_mar
 BUDGET = 65_000
 """Characters of a whole comment, the marker included; GitHub takes 65,536."""
 _LEAST = 4_000
-"""Characters: what is refused at this length is refused for another reason."""
+"""Characters: no smaller budget is tried; what is refused there is refused for another reason."""
 _MOST_REMOVED = 3
 """Duplicates that one run removes: each is a write of the run's budget, and the next run goes on."""
 
@@ -92,11 +92,12 @@ class _Sticky:
             return Published("", moved.action)
 
     def _publish(self, ours: list[IssueComment]) -> Published:
-        written = self._write(ours)
+        written, most = self._write(ours), _MOST_REMOVED
         if written.action == "created":
             ours = self._all_with(written.comment)
-            written = self._settle(ours[0], written)
-        removed, left = self._remove([comment for comment in ours if comment.id != written.comment.id])
+            # Each of several runs at once removes one, so the run's budget lasts in every case.
+            written, most = self._settle(ours[0], written), 1
+        removed, left = self._remove([comment for comment in ours if comment.id != written.comment.id], most)
         action = "duplicates removed" if removed and written.action == "unchanged" else written.action
         return Published(written.comment.url, action, removed, left)
 
@@ -114,11 +115,11 @@ class _Sticky:
                 if body != refused:
                     return self._put(ours, body, digest)
             except TooLong:
-                if budget <= _LEAST:
+                if budget // 2 < _LEAST:
                     raise
-            if budget <= _LEAST:
+            if budget // 2 < _LEAST:
                 raise TooLong(f"no comment on {self._github.repository}#{self._number} is short enough for GitHub")
-            refused, budget = body, max(budget // 2, _LEAST)
+            refused, budget = body, budget // 2
 
     def _put(self, ours: list[IssueComment], body: str, digest: str) -> _Written:
         """Make this the content of the oldest of ours, or of a new comment where there is none."""
@@ -147,10 +148,13 @@ class _Sticky:
         edited = self._github.edit_comment(oldest.id, written.body, before_repeat=self._require_reviewed)
         return _Written(edited, "updated", written.body, written.digest)
 
-    def _remove(self, later: list[IssueComment]) -> tuple[int, int]:
-        """Delete comments; how many went, and how many are left. What GitHub refuses is left for the next run."""
+    def _remove(self, later: list[IssueComment], most: int) -> tuple[int, int]:
+        """Delete at most so many comments: how many went, and how many are left.
+
+        What GitHub refuses is left for the next run.
+        """
         removed = 0
-        for comment in later[:_MOST_REMOVED]:
+        for comment in later[:most]:
             try:
                 self._github.delete_comment(comment.id)
             except GitHubError:

@@ -322,20 +322,17 @@ class _Wire:
         """One request, one answer; a lost connection has status 0. Raises Unavailable for a certificate."""
         requester, line = self._requester(kind, secret), self._connection()
         try:
-            status, headers, text = requester.requestJson(
-                call.method, call.path, dict(call.query), input=call.body, cnx=line
-            )
+            requester.requestJson(call.method, call.path, dict(call.query), input=call.body, cnx=line)
         except OSError as error:
             self.close()
-            names = {kind.__name__ for kind in type(error).__mro__}
+            names = {each.__name__ for each in type(error).__mro__}
             if "SSLError" in names:
                 raise Unavailable(
                     f"{call.doing}: the TLS certificate was not accepted",
                     hint="check the API's URL; name your own CA bundle with REQUESTS_CA_BUNDLE",
                 ) from None
             return Heard(0, {}, in_words(error, names))
-        given = {str(name): str(value) for name, value in headers.items()}
-        return Heard(status, {**given, "location": given.get("x-location", given.get("location", ""))}, text)
+        return Heard(*line.last)
 
     def close(self) -> None:
         if self._line is not None:

@@ -114,13 +114,20 @@ def _dicts(value: object) -> list[dict[str, Any]]:
     return [item for item in value if isinstance(item, dict)] if isinstance(value, list) else []
 
 
-_GRAPHQL_STATUS = {"RATE_LIMITED": 429, "FORBIDDEN": 403, "INSUFFICIENT_SCOPES": 403, "NOT_FOUND": 404}
+_GRAPHQL_STATUS = {
+    "RATE_LIMITED": 429,
+    "RATE_LIMIT": 429,
+    "FORBIDDEN": 403,
+    "INSUFFICIENT_SCOPES": 403,
+    "NOT_FOUND": 404,
+}
 
 
 def as_rest(heard: Heard) -> Heard:
     """A GraphQL answer with the status that REST would have given: errors come with 200 there.
 
-    An error without a known type is the server's (a query that timed out): 502, so that it is asked again.
+    A secondary limit has no type, only words. Another error without a type is the server's (a query that timed out):
+    502, so that it is asked again.
     """
     if heard.status != 200:
         return heard
@@ -131,6 +138,8 @@ def as_rest(heard: Heard) -> Heard:
     errors = _dicts(answer.get("errors")) if isinstance(answer, dict) else []
     if not errors:
         return heard
+    if any("rate limit" in str(error.get("message")).lower() for error in errors):
+        return heard._replace(status=429)
     kinds = [kind for error in errors if isinstance(kind := error.get("type"), str)]
     status = next((_GRAPHQL_STATUS[kind] for kind in kinds if kind in _GRAPHQL_STATUS), 400 if kinds else 502)
     return heard._replace(status=status)

@@ -18,16 +18,18 @@ _LARGEST = 64 * 1024 * 1024
 
 
 class Answer(NamedTuple):
-    """An answer in the shape that PyGithub reads."""
+    """An answer in the shape that PyGithub reads, with the headers kept from it.
+
+    It would follow a 301 without end, losing the query, and fail over a rate limit's header that is no number.
+    """
 
     status: int
     headers: Mapping[str, str]
+    """Names in lower case."""
     text: str
 
-    def getheaders(self) -> list[tuple[str, str]]:
-        """Headers; a 301's location is renamed, because PyGithub would follow it without end and lose the query."""
-        renamed = {"location": "x-location"} if self.status == 301 else {}
-        return [(renamed.get(name.lower(), name), value) for name, value in self.headers.items()]
+    def getheaders(self) -> tuple[tuple[str, str], ...]:
+        return ()
 
     def read(self) -> str:
         return self.text
@@ -38,6 +40,8 @@ class Line:
 
     def __init__(self, inner: Any) -> None:
         self._inner = inner
+        self.last = Answer(0, {}, "")
+        """What came last."""
         inner.session.stream = True
 
     def request(self, *arguments: Any) -> None:
@@ -48,7 +52,7 @@ class Line:
 
         deadline = time.monotonic() + _TOTAL
         with self._inner.getresponse().response as response:
-            body = b""
+            body = bytearray()
             try:
                 while piece := response.raw.read1(1 << 16, decode_content=True):
                     body += piece
@@ -61,7 +65,9 @@ class Line:
             if response.status_code == 202 and self._inner.verb == "GET":
                 # PyGithub would sleep and ask again, without end.
                 raise ConnectionError("GitHub is still preparing the answer (202)")
-            return Answer(response.status_code, response.headers, body.decode("utf-8", "replace"))
+            headers = {name.lower(): value for name, value in response.headers.items()}
+            self.last = Answer(response.status_code, headers, body.decode("utf-8", "replace"))
+            return self.last
 
     def close(self) -> None:
         self._inner.close()

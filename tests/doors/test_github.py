@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import importlib
 import json
 import logging
 import subprocess
@@ -290,6 +291,7 @@ ME = {"data": {"viewer": {"login": "ada"}}}
     ("first", "waited"),
     [
         ({"data": None, "errors": [{"type": "RATE_LIMITED", "message": "API rate limit exceeded"}]}, 60.5),
+        ({"errors": [{"message": "You have exceeded a secondary rate limit."}]}, 60.5),
         ({"errors": [{"message": "Something went wrong while executing your query."}]}, 0.75),
         (gives(b"", 502), 0.75),
         (says(403, "You have exceeded a secondary rate limit", Retry_After="9"), 9),
@@ -428,6 +430,20 @@ def test_202_does_not_make_us_ask_for_ever(server, door):
     with pytest.raises(Unavailable):
         door.pull(7)
     assert len(server.seen) == 6
+
+
+def test_headers_that_make_no_sense_do_no_harm(server, door):
+    odd = {
+        "X_RateLimit_Remaining": "many",
+        "X_RateLimit_Limit": "1e400",
+        "X_RateLimit_Reset": "-",
+        "Link": "nonsense; rel=next",
+        "Date": "?",
+    }
+    server.routes["/repos/acme/shop/pulls/7"] = answers(PULL, **odd)
+    assert door.pull(7).number == 7
+    server.routes["/repos/acme/shop/issues/7/comments"] = answers([], **odd)
+    assert list(door.comments(7)) == []
 
 
 def test_a_refused_connection_is_told_in_words(waits):
@@ -760,7 +776,10 @@ def test_every_made_secret_is_masked_before_it_is_used(github, pull):
 
 
 def test_a_minted_token_is_in_no_log(github, pull, caplog):
+    importlib.import_module("github")  # it sets a level when it is imported
+
     caplog.set_level(logging.DEBUG)
+    caplog.set_level(logging.DEBUG, "github.Requester")
     door = door_of(github, app_of(github))
     door.pull(1)
     assert "access_tokens" in caplog.text or "making a token" in caplog.text
