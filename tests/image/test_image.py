@@ -85,7 +85,10 @@ def test_a_container_says_help_within_three_seconds(engine, image, capsys):
         taken.append(time.monotonic() - started)
     middle = statistics.median(taken)
     with capsys.disabled():  # on standard error, which workers of pytest-xdist pass on
-        print(f"\nthe image is {size(engine, image)} MB; a container answers --help in {middle * 1000:.0f} ms", file=sys.stderr)
+        print(
+            f"\nthe image is {size(engine, image)} MB; a container answers --help in {middle * 1000:.0f} ms",
+            file=sys.stderr,
+        )
     assert middle <= 3.0
 
 
