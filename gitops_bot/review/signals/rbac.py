@@ -102,7 +102,7 @@ def _told(found: Sequence[Permission]) -> str:
     things: dict[tuple[bool, str], set[str]] = {}
     for thing, allowed in verbs.items():
         worst = any(_gives_more(Permission(verb, *thing)) for verb in allowed)
-        words = "every verb" if "*" in allowed else listed(allowed)
+        words = "every verb" if "*" in allowed else listed(allowed, most=10)
         things.setdefault((not worst, words), set()).add(_thing(*thing))
     parts = [f"{words} on {listed(names)}" for (_, words), names in sorted(things.items())]
     rest = len(parts) - _MOST_PARTS
