@@ -26,7 +26,7 @@ from gitops_bot.review.signals.charts import only_patches
 from gitops_bot.review.signals.context import Context, Standards, Versions
 from gitops_bot.review.signals.inspector import inspector_of
 from gitops_bot.review.signals.pruning import cascades
-from gitops_bot.review.signals.targets import raised_version_signals, target_signals, weigh_deletions
+from gitops_bot.review.signals.targets import standing_signals, target_signals, weigh_deletions
 
 _MANIFESTS = (".yaml", ".yml", ".json", ".tpl")
 _NAMED = 10
@@ -77,7 +77,7 @@ def review(base: Discovery, head: Discovery, request: Request, doors: Doors) -> 
     standards = Standards(base, head, request.policy, request.versions)
     for one in pairs:
         same = not unseen(one) and _is_unaffected(one, doors.workshop)
-        if same and not standards.rises(one):
+        if same and not standards.judges_anew(one):
             outcomes[one.id] = _outcome(one, request, "unchanged")
             if one.head is not None and one.head.error is not None:
                 outcomes[one.id] = _outcome(one, request, "skipped")
@@ -170,12 +170,12 @@ def _is_unaffected(one: Pair, workshop: Workshop) -> bool:
 
 
 def _judge_again(one: Pair, context: Context, request: Request, doors: Doors) -> tuple[Outcome, NotRendered | None]:
-    """A target that stays as it is on a cluster whose Kubernetes version rises: its head side is judged anew."""
+    """A target that renders to the same and meets other limits (its cluster's version, its project): judged anew."""
     rendering = doors.workshop.render(one.head) if one.head is not None else Rendering()
     if rendering.error is not None:
         return _outcome(one, request, "skipped"), _not_rendered(one.id, rendering.error, "", failed=False)
     try:
-        signals = raised_version_signals(context, rendering.manifests)
+        signals = standing_signals(context, rendering.manifests)
     except YamlError as error:
         unread = RenderError(f"what it renders to cannot be read: {error}")
         return _outcome(one, request, "skipped"), _not_rendered(one.id, unread, "", failed=False)

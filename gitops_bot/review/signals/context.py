@@ -98,10 +98,17 @@ class Standards:
             parent=self._parent(side.target),
         )
 
-    def rises(self, one: Pair) -> bool:
-        """Whether the change raises the Kubernetes version of a target's cluster."""
+    def judges_anew(self, one: Pair) -> bool:
+        """Whether a target is judged anew though it renders to the same.
+
+        Its cluster's Kubernetes version rises, or it moves to another project or cluster.
+        """
         before, after = self._kube_versions(one)
-        return bool(before) and (minor_version(after) or 0) > (minor_version(before) or 0)
+        if before and (minor_version(after) or 0) > (minor_version(before) or 0):
+            return True
+        if one.base is None or one.head is None:
+            return False
+        return moves_elsewhere(one.base.target.application, one.head.target.application)
 
     def notes(self, pairs: Iterable[Pair]) -> tuple[str, ...]:
         """What could not be judged, one sentence each."""
@@ -154,6 +161,13 @@ class Standards:
     def _parent(self, target: Target) -> Application | None:
         parent = self._head.preparations.get(target.parent) if target.parent else None
         return parent.target.application if parent is not None else None
+
+
+def moves_elsewhere(old: Application | None, new: Application | None) -> bool:
+    """Whether an Application changes its project or destination, so that its project's limits are asked anew."""
+    if old is None or new is None:
+        return False
+    return (old.spec.project, old.spec.destination) != (new.spec.project, new.spec.destination)
 
 
 def is_protected(target: Target, environments: Mapping[str, Environment]) -> bool:

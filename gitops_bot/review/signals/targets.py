@@ -13,7 +13,7 @@ from gitops_bot.model.resource import ResourceKey
 from gitops_bot.model.signal import Signal
 from gitops_bot.review.signals.apis import removed_api
 from gitops_bot.review.signals.charts import Move, dependency_moves, major_jumps, source_moves
-from gitops_bot.review.signals.context import Context
+from gitops_bot.review.signals.context import Context, moves_elsewhere
 from gitops_bot.review.signals.pruning import weigh
 
 
@@ -35,7 +35,7 @@ def target_signals(context: Context, changes: TargetChanges, manifests: bytes) -
     """
     touched = [change for change in changes.changes if change.bucket in ("added", "changed")]
     everything: list[tuple[str, ResourceKey]] | None = None
-    if context.risen_from or _moves_elsewhere(context):
+    if context.risen_from or (context.limits is not None and moves_elsewhere(context.old, context.new)):
         everything = _identities(manifests, context)
     found = [
         *_repeated(changes),
@@ -47,9 +47,10 @@ def target_signals(context: Context, changes: TargetChanges, manifests: bytes) -
     return tuple(dict.fromkeys(found))
 
 
-def raised_version_signals(context: Context, manifests: bytes) -> tuple[Signal, ...]:
-    """What the cluster's new version raises in a target that the change does not touch otherwise."""
-    return tuple(_removed_apis(context, (), _identities(manifests, context)))
+def standing_signals(context: Context, manifests: bytes) -> tuple[Signal, ...]:
+    """What a new version of its cluster, or a new project or cluster, raises in a target that renders to the same."""
+    everything = _identities(manifests, context)
+    return (*_removed_apis(context, (), everything), *_forbidden(context, (), everything))
 
 
 def _repeated(changes: TargetChanges) -> Iterator[Signal]:
@@ -90,14 +91,6 @@ def _removed_apis(
                 yield signal
 
 
-def _moves_elsewhere(context: Context) -> bool:
-    """Whether an Application changes its project or destination, so that every object is judged anew."""
-    old, new = context.old, context.new
-    if context.limits is None or old is None or new is None:
-        return False
-    return (old.spec.project, old.spec.destination) != (new.spec.project, new.spec.destination)
-
-
 def _forbidden(
     context: Context, touched: Iterable[ResourceChange], everything: Iterable[tuple[str, ResourceKey]]
 ) -> Iterator[Signal]:
@@ -109,7 +102,7 @@ def _forbidden(
     if old is None or any(getattr(old.spec, field) != getattr(new.spec, field) for field in fields):
         yield from limits.broken_by_definition()
     keys = {change.key for change in touched}
-    if _moves_elsewhere(context):
+    if moves_elsewhere(old, new):
         keys |= {key for _, key in everything}
     for key in sorted(keys):
         yield from limits.broken_by(key)
