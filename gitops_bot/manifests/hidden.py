@@ -118,6 +118,13 @@ def veil(body: dict[str, Any]) -> dict[str, Any]:
     return _mapping(body, "schema" if schema else "field")
 
 
+def veil_any(value: Any) -> Any:
+    """The same for any plain value."""
+    if isinstance(value, dict):
+        return veil(value)
+    return _list(value, "", "field") if isinstance(value, list) else _text(value)
+
+
 def _secret(body: dict[str, Any]) -> dict[str, Any]:
     """A Secret: everything but what names it, each key of a map for itself."""
     found = dict(body)
@@ -142,9 +149,9 @@ def _mapping(value: dict[str, Any], place: Place, *, copies: bool = False) -> di
     if value.get("kind") in ("Secret", "SecretList") and place != "schema" and _is_object(value):
         return _nested_secret(value, place)
     changed: dict[str, Any] = {}
-    name = value.get("name", value.get("key"))
-    if "value" in value and isinstance(name, str) and place != "label":
-        pair = _named(name, value["value"], "variable")
+    if "value" in value and place != "label":
+        name = value.get("path" if "op" in value else "name", value.get("key"))
+        pair = _paired(name, value["value"]) if isinstance(name, str) else value["value"]
         if pair is not value["value"]:
             changed["value"] = pair
     data = value.get("kind") == "ConfigMap"
@@ -162,6 +169,13 @@ def _mapping(value: dict[str, Any], place: Place, *, copies: bool = False) -> di
         if found is not item:
             changed[key] = found
     return {**value, **changed} if changed else value
+
+
+def _paired(name: str, value: Any) -> Any:
+    """The value of a pair that names it: an environment variable, a parameter, an operation of a JSON patch."""
+    if name.startswith("/stringData/"):
+        return Veiled(value)
+    return _named(name, value, "variable")
 
 
 def _is_object(value: dict[str, Any]) -> bool:

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 from typing import Any, cast
 
-from gitops_bot.manifests.hidden import SECRET, SECRET_CHANGED, is_secret, resolve, veil
+from gitops_bot.manifests.hidden import SECRET, SECRET_CHANGED, is_secret, resolve, unveil, veil, veil_any
 from gitops_bot.manifests.secret_names import is_checksum_annotation
+from gitops_bot.manifests.secret_text import replace, spans
 from gitops_bot.manifests.yaml import Unchanged
 
 __all__ = ["CHECKSUM", "CHECKSUM_CHANGED", "SECRET", "SECRET_CHANGED", "Checksum", "hide_checksums", "is_secret",
@@ -32,6 +33,16 @@ def mask_pair(
     if left is before and right is after:
         return before, after
     return resolve(left, right, built_in=built_in)
+
+
+def mask_text(text: str) -> str:
+    """A text with a mask for each part that looks like a secret or that it gives to a name of one."""
+    return replace(text, ((span, SECRET) for span in spans(text)))
+
+
+def mask_value(value: Any) -> Any:
+    """Any plain value with every secret masked."""
+    return unveil(veil_any(value))
 
 
 def mask(body: dict[str, Any]) -> dict[str, Any]:

@@ -309,6 +309,16 @@ def _apart(found: Iterable[Span]) -> list[Span]:
     return out
 
 
+def looks_secret(text: str) -> bool:
+    """Whether anything in a text is a secret by its looks, whatever it is called."""
+    return _QUICK.search(text) is not None and next(_looks(text), None) is not None
+
+
+def may_be_secret(text: str) -> bool:
+    """Whether anything in a manifest may be a secret, without reading it: rather yes than no."""
+    return _HINT.search(text) is not None or _QUICK.search(text) is not None
+
+
 def replace(text: str, masks: Iterable[tuple[Span, Any]]) -> str:
     """The text with a mask for each span, given in order."""
     out, at = [], 0

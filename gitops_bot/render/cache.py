@@ -1,7 +1,8 @@
 """Renders that need not be made again, by the hash of everything that went into them.
 
 The directory can be carried between machines (``actions/cache``). It is not trusted: an entry carries the hash of its
-content and is dropped when that does not match. A render that holds Secret data is never kept.
+content and is dropped when that does not match. A render that holds anything
+secret (``docs/reference/secrets.md``) is never kept.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ import tempfile
 import zlib
 from pathlib import Path
 
-from gitops_bot.manifests.documents import holds_secret
+from gitops_bot.manifests.order import hides
 
 _MAGIC = b"gitops-bot render 1 "
 KEPT_BYTES = 512 * 1024 * 1024
@@ -48,8 +49,8 @@ class Cache:
         return None
 
     def put(self, key: str, content: bytes) -> None:
-        """Keep a render, unless it holds Secret data."""
-        if self._directory is None or holds_secret(content):
+        """Keep a render, unless it holds something secret."""
+        if self._directory is None or hides(content):
             return
         path = self._path(self._directory, key)
         with contextlib.suppress(OSError):

@@ -6,8 +6,7 @@ import os
 import re
 import shutil
 import tempfile
-from collections.abc import Iterable, Mapping
-from itertools import pairwise
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Protocol
 
@@ -17,23 +16,15 @@ from gitops_bot.doors import process
 from gitops_bot.errors import RenderError, ToolError
 from gitops_bot.model.tree import Tree
 from gitops_bot.render.engines import directory
+from gitops_bot.render.engines.blame import without_secrets
 from gitops_bot.render.prepared import InputFile, Prepared
 
 DEAD_PROXY = "http://127.0.0.1:9"
 """A port where nothing answers: a renderer that tries to fetch fails at once, also without a network namespace."""
-_SECRET_KEY = re.compile(
-    rb"""(?i)[\w.-]*(?:pass|pwd|secret|token|credential|api_?key|private)[\w.-]*["']?[ \t]*:[ \t]*["']?"""
-    rb"""([^\s"',}{#|>][^\n"',}]{3,})"""
-)
-"""A key named like a secret, in YAML or JSON, and its value of four or more characters on the same line."""
 _STDERR_SHOWN = 2000
 """Characters of the tool's own words in a message."""
 
-_MASKED = 4
-"""Characters from which on a parameter's value is hidden in messages; shorter ones are switches and counts."""
 _SCRATCH = re.compile(r"(?<![\w/.-])(?:\.\./)*repo/")
-_LITERAL = re.compile(r"(?:an? )?(?:invalid )?literal sources? (?:\[.*\]|[^\n]*?(?=, expected|\n|$))")
-"""kustomize's complaint about ``secretGenerator`` literals repeats them."""
 
 
 class Program(msgspec.Struct, frozen=True):
@@ -119,13 +110,11 @@ def run(
         )
     if ended.code != 0 and "incompatible with Kubernetes" in ended.stderr:
         raise RenderError(
-            f"helm: {_without_secrets(_told(ended, home, prepared.arguments), contents.values())}",
+            f"helm: {_told(ended, home, prepared, contents)}",
             hint="name your cluster's version: a capability snapshot, helm.kubeVersion or render.kube_version",
         )
     if ended.code != 0:
-        raise RenderError(
-            f"{prepared.renderer}: {_without_secrets(_told(ended, home, prepared.arguments), contents.values())}"
-        )
+        raise RenderError(f"{prepared.renderer}: {_told(ended, home, prepared, contents)}")
     return ended.stdout
 
 
@@ -202,30 +191,17 @@ def _ran_out_of_memory(ended: process.Finished) -> bool:
     return ended.code != 0 and "out of memory" in ended.stderr[:2000] and "goroutine" in ended.stderr
 
 
-def _without_secrets(told: str, contents: Iterable[bytes]) -> str:
-    """A tool's words without the values that the inputs give to keys named like secrets: tools quote what they read."""
-    values = {
-        match[1].decode("utf-8", "replace").strip() for content in contents for match in _SECRET_KEY.finditer(content)
-    }
-    for value in sorted(values, key=lambda value: (-len(value), value)):
-        told = told.replace(value, "<secret>")
-    return told
-
-
 def _shown(prepared: Prepared) -> str:
     place = prepared.directory.partition("/")[2]
     return place or "the root"
 
 
-def _told(ended: process.Finished, home: str, arguments: tuple[str, ...]) -> str:
-    """The useful end of what the tool said: without our scratch paths, advice on flags, and values that were set."""
+def _told(ended: process.Finished, home: str, prepared: Prepared, contents: Mapping[int, bytes]) -> str:
+    """The useful end of what the tool said: without our scratch paths, advice on flags, and anything secret."""
     text = ended.stderr.replace(os.path.realpath(home) + "/", "").replace(home + "/", "").replace(home, ".")
     text = _SCRATCH.sub("", text)
-    text = _LITERAL.sub("a literal source (not shown)", text)
-    for flag, setting in pairwise(arguments):
-        value = setting.partition("=")[2] if flag in ("--set", "--set-string") else ""
-        if len(value) >= _MASKED:
-            text = text.replace(value, "<value>")
+    files = {prepared.files[position].path: content for position, content in contents.items()}
+    text = without_secrets(text, files, prepared.arguments)  # before anything is cut, which would hide a value's form
     lines = [line.rstrip() for line in text.splitlines() if line.strip()]
     errors = [index for index, line in enumerate(lines) if line.startswith("Error:")]
     told = lines[errors[0] :] if errors else lines[-5:]
