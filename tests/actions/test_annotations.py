@@ -91,6 +91,12 @@ def test_what_is_not_shown_is_counted_in_the_last(count, rest):
     assert not any("more error" in each.message for each in found[:-1])
 
 
+def test_the_count_fits_into_a_long_message_too():
+    last = annotate(report(not_rendered=[NotRendered(id=f"{at}", reason="x" * 9000) for at in range(12)]))[-1]
+    assert units(last.message) == LONGEST_MESSAGE
+    assert last.message.endswith("x…\nand 3 more errors: see the step summary")
+
+
 def test_errors_and_warnings_have_limits_of_their_own():
     found = annotate(report(signals=[*[signal("warning")] * 30, *[signal("error")] * 30]), errors=3)
     assert [each.level for each in found] == ["error"] * 3 + ["warning"] * 10

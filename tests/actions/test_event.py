@@ -335,6 +335,9 @@ def assert_sane(found: Activity) -> None:
     free = ("payload", "inputs", "body", "reason", "cron", "type")
     for name in found.__struct_fields__:
         value = getattr(found, name)
+        if name in ("number", "comment_id", "run_id"):
+            assert type(value) is int, name
+            assert value > 0, name
         if name.endswith("sha") or name in ("before", "after"):
             assert value == "" or (len(value) in (40, 64) and set(value) <= set("0123456789abcdef")), name
         elif isinstance(value, str) and name not in free:
