@@ -117,6 +117,8 @@ def _claim_templates(edit: Edit) -> Iterator[Refused]:
     """StatefulSet: ValidateStatefulSetUpdate compares the templates of volume claims as a whole."""
     path = "spec.volumeClaimTemplates"
     before, after = (items(at(side, "spec", "volumeClaimTemplates")) for side in (edit.before, edit.after))
+    if before == after:
+        return
     old, new = ([_claim(edit, item) for item in side] for side in (before, after))
     if old == new:
         return

@@ -62,8 +62,8 @@ def duplicate_keys(edit: Edit) -> Iterator[Signal]:
 
 
 def _list(edit: Edit, before: Any, after: Any, keyed: Keyed, path: str, where: str) -> Iterator[Signal]:
-    new = items(after.get(keyed.field)) if isinstance(after, dict) else []
-    if len(new) < 2:
+    new = items(at(after, keyed.field))
+    if len(new) < 2 or new == at(before, keyed.field):
         return
     repeated = _repeated(new, keyed.keys)
     if not repeated:

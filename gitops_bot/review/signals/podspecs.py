@@ -72,43 +72,49 @@ def is_custom(group: str) -> bool:
     return bool(group) and not is_built_in(group + "/v1")
 
 
+class _Place(NamedTuple):
+    """Where a part of a custom resource stands; a path is only written for the few that are told."""
+
+    parent: _Place | None
+    key: str
+    depth: int
+
+    @property
+    def path(self) -> str:
+        """As in ``FieldChange.path``."""
+        before = self.parent.path if self.parent else ""
+        return before + self.key if self.key.startswith("[") else step(before, short(self.key))
+
+
 def _embedded(before: dict[str, Any], after: dict[str, Any]) -> Iterator[tuple[str, Any, dict[str, Any]]]:
     """Path and both sides of each pod template's spec that differs, as far as ``_MOST_PARTS`` reaches.
 
     Only what differs is gone into, so that large resources cost what their change does.
     """
-    start = (before.get("spec"), after.get("spec"), ("spec",))
-    waiting: list[tuple[Any, Any, tuple[str, ...]]] = [start] if isinstance(start[1], (dict, list)) else []
+    waiting: list[tuple[Any, Any, _Place]] = [(before.get("spec"), after.get("spec"), _Place(None, "spec", 0))]
     seen = 0
     while waiting and seen < _MOST_PARTS:
         old, new, place = waiting.pop()
         seen += 1
-        parts: list[tuple[Any, Any, tuple[str, ...]]]
+        parts: list[tuple[Any, Any, _Place]] = []
+        depth = place.depth + 1
         if isinstance(new, dict):
             spec = new.get("spec")
-            if place[-1].endswith("emplate") and isinstance(spec, dict) and isinstance(spec.get("containers"), list):
-                yield _path(place) + ".spec", at(old, "spec"), spec
+            if place.key.endswith("emplate") and isinstance(spec, dict) and isinstance(spec.get("containers"), list):
+                yield place.path + ".spec", at(old, "spec"), spec
                 continue
             left = mapping(old)
-            parts = [
-                (left.get(name), item, (*place, name)) for name, item in new.items() if isinstance(item, (dict, list))
-            ]
+            for key, item in new.items():
+                if isinstance(item, (dict, list)) and item != left.get(key):
+                    parts.append((left.get(key), item, _Place(place, key, depth)))
         else:
             rest = items(old)
-            parts = [
-                (rest[index] if index < len(rest) else None, item, (*place, f"[{index}]"))
-                for index, item in enumerate(new)
-                if isinstance(item, (dict, list))
-            ]
-        if len(place) < _DEEPEST:
-            waiting += [part for part in reversed(parts) if part[0] != part[1]]
-
-
-def _path(place: tuple[str, ...]) -> str:
-    path = ""
-    for key in place:
-        path = path + key if key.startswith("[") else step(path, short(key))
-    return path
+            for index, item in enumerate(items(new)):
+                other = rest[index] if index < len(rest) else None
+                if isinstance(item, (dict, list)) and item != other:
+                    parts.append((other, item, _Place(place, f"[{index}]", depth)))
+        if depth < _DEEPEST:
+            waiting += reversed(parts)
 
 
 def _pod(path: str, before: Any, after: dict[str, Any]) -> Pod:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 from typing import NamedTuple
 
 from gitops_bot.review.images import split_image
@@ -30,7 +31,12 @@ class Reference(NamedTuple):
 
 def reference(image: object) -> Reference | None:
     """The parts of a reference; None for what is none."""
-    if not isinstance(image, str) or len(image) > _LONGEST or not _PLAIN.fullmatch(image):
+    return _read(image) if isinstance(image, str) and len(image) <= _LONGEST else None
+
+
+@lru_cache(maxsize=4096)
+def _read(image: str) -> Reference | None:
+    if not _PLAIN.fullmatch(image):
         return None
     repository, rest = split_image(image)
     tag, _, digest = rest.partition("@")
