@@ -1,4 +1,14 @@
-"""The fake GitHub as tests see it."""
+"""The fake GitHub as tests see it.
+
+def test_it(github):                                                # the fixture of tests/github/plugin.py
+    shop = github.repository("shop/apps", {"web.yaml": "replicas: 1\\n"})
+    pull = github.open_pull(shop, "more", files={"web.yaml": "replicas: 2\\n"}, from_fork="stranger")
+    github.comment(pull.number, "please explain", "ada")
+    github.faults.add("POST", "*/comments", faults.server_error(after_write=True))
+    ...                                                             # GITHUB_API_URL is github.url
+    assert [one.body for one in github.comments(pull.number)] == [...]
+    assert [one.status for one in github.writes()] == [502]
+"""
 
 from __future__ import annotations
 
@@ -64,11 +74,17 @@ class FakeGitHub:
     def repository(
         self, name: str = "shop/apps", files: Mapping[str, str | bytes | None] | None = None, *, private: bool = False
     ) -> Repository:
-        """The repository ``owner/name``, made with these files on branch main when it is new."""
+        """The repository ``owner/name``, made with these files on branch main when it is new.
+
+        The owner of the first one is an organisation that has the app installed.
+        """
         found = self.state.repositories.get(name.lower())
         if found is not None:
             return found
         made = self.state.add_repository(name, private=private)
+        if len(self.state.repositories) == 1:
+            made.owner.type = "Organization"
+            self.app.account = made.owner
         made.commit(files if files is not None else {"README.md": f"# {name}\n"}, message="first")
         return made
 
@@ -148,7 +164,8 @@ class FakeGitHub:
             nonlocal login
             try:
                 if graphql.is_endpoint(request):
-                    given, login = graphql.answer(self, request)
+                    with self._dispatch.lock:
+                        given, login = graphql.answer(self, request)
                 else:
                     given, login = self._dispatch(request, found)
             except Exception as error:  # noqa: BLE001  # a mistake of the fake's own: the fixture tells the test

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -23,17 +24,29 @@ def judges() -> Panel:
     return Panel()
 
 
-@pytest.fixture
-def github(tmp_path: Path, judges: Panel, request: pytest.FixtureRequest) -> Iterator[FakeGitHub]:
-    """A fake GitHub; see tests/github/fake.py. No exchange may be refused by a judge, unless marked hostile_github."""
+@contextlib.contextmanager
+def serving(folder: Path, judges: Panel) -> Iterator[FakeGitHub]:
+    """A fake GitHub whose repositories lie in a folder, served until the block ends; see tests/github/fake.py."""
     server = GitHubServer()
-    folder = tmp_path / "github-repositories"
-    folder.mkdir()
+    folder.mkdir(parents=True, exist_ok=True)
     server.github = FakeGitHub(server, folder, judges)
     with running(server):  # type: ignore[arg-type]  # any server that serves and shuts down
         yield server.github
-    assert not server.github.crashes, server.github.crashes
+
+
+def settle(github: FakeGitHub) -> None:
+    """Fail the test if a judge refuses an exchange, or the fake itself broke."""
+    assert not github.crashes, github.crashes
+    complaints = github.judges.complaints(github.requests)
+    if complaints:
+        pytest.fail("\n".join(["the judges of the fake GitHub refuse:", *complaints]), pytrace=False)
+
+
+@pytest.fixture
+def github(tmp_path: Path, judges: Panel, request: pytest.FixtureRequest) -> Iterator[FakeGitHub]:
+    """A fake GitHub for one test; no exchange may be refused by a judge, unless the test is marked hostile_github."""
+    with serving(tmp_path / "github-repositories", judges) as made:
+        yield made
     if request.node.get_closest_marker("hostile_github") is None:
-        complaints = judges.complaints(server.github.requests)
-        if complaints:
-            pytest.fail("\n".join(["the judges of the fake GitHub refuse:", *complaints]), pytrace=False)
+        settle(made)
+    assert not made.crashes, made.crashes

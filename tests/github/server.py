@@ -129,7 +129,7 @@ class Dispatcher:
 
     def __init__(self, github: FakeGitHub) -> None:
         self._github = github
-        self._lock = threading.RLock()
+        self.lock = threading.RLock()
 
     def route(self, request: Request) -> tuple[Route, dict[str, str]] | None:
         """The route and the parameters of its path; ``/repositories/{id}`` stands for its name."""
@@ -145,7 +145,11 @@ class Dispatcher:
         """The answer, and the login it was given to."""
         token: Token | None = None
         try:
-            with self._lock:
+            with self.lock:
+                if not request.headers.get("user-agent"):
+                    raise Refusal(
+                        403, "Request forbidden by administrative rules. Please make sure it has a User-Agent."
+                    )
                 token = self._token(request, found)
                 if found is None:
                     raise Refusal(404, "Not Found")

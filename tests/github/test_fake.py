@@ -1,48 +1,18 @@
-"""The fake GitHub, driven by PyGithub and by git; the outside judges look at every exchange."""
+"""The fake GitHub, driven by PyGithub; the outside judges look at every exchange."""
 
 from __future__ import annotations
 
 import base64
-import subprocess
-import time
-from collections.abc import Callable
 
-import github as pygithub
 import pytest
-import requests
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
-from github import Auth, Github, GithubException, GithubIntegration, InputGitTreeElement
+from github import Auth, GithubException, GithubIntegration, InputGitTreeElement
 
-from tests.github import faults
+from tests.github.clients import client, status_of
 from tests.github.fake import FakeGitHub
 from tests.github.git import NOBODY
 from tests.github.state import Pull, Repository
-from tests.github.tokens import Token
-
-
-@pytest.fixture
-def shop(github: FakeGitHub) -> Repository:
-    return github.repository("shop/apps", {"apps/web.yaml": "replicas: 1\n", "README.md": "# shop\n"})
-
-
-@pytest.fixture
-def pull(github: FakeGitHub, shop: Repository) -> Pull:
-    return github.open_pull(shop, "more", files={"apps/web.yaml": "replicas: 2\n"})
-
-
-def client(github: FakeGitHub, token: Token | None = None, base: str = "", retry: object = None) -> Github:
-    value = (token or github.tokens.actions).value
-    return Github(
-        auth=Auth.Token(value), base_url=base or github.url, seconds_between_requests=0, seconds_between_writes=0,
-        per_page=100, retry=retry,
-    )  # fmt: skip
-
-
-def status_of(call: Callable[[], object]) -> tuple[int, str]:
-    with pytest.raises(GithubException) as caught:
-        call()
-    return caught.value.status, str(caught.value.data.get("message") if isinstance(caught.value.data, dict) else "")
 
 
 def another_key() -> str:
@@ -302,124 +272,3 @@ def test_a_commit_by_graphql_needs_the_head_that_the_branch_has(github: FakeGitH
     with pytest.raises(GithubException, match="Pull and try again"):
         requester.graphql_query(_COMMIT, {"input": given})
     assert shop.git.between(before, shop.head()) == [made["oid"]]
-
-
-# -- faults ------------------------------------------------------------------------------------------------------------
-
-_COMMENTS = "/repos/*/issues/*/comments"
-
-
-@pytest.mark.parametrize(
-    ("fault", "status", "written"),
-    [
-        (faults.server_error(after_write=True), 502, 1),
-        (faults.server_error(), 502, 0),
-        (faults.secondary_limit(retry_after=60), 403, 0),
-        (faults.secondary_limit(), 403, 0),
-        (faults.too_many(5), 429, 0),
-        (faults.too_many(), 429, 0),
-        (faults.refused(401, "Bad credentials"), 401, 0),
-        (faults.refused(404, "Not Found"), 404, 0),
-        (faults.shorter_limit(3), 422, 0),
-    ],
-)
-def test_a_fault_happens_once_and_at_the_named_request(
-    github: FakeGitHub, shop: Repository, pull: Pull, fault: faults.Fault, status: int, written: int
-) -> None:
-    found = client(github).get_repo("shop/apps").get_pull(pull.number)
-    github.faults.add("POST", _COMMENTS, fault, nth=2)
-    found.create_issue_comment("one")
-    assert status_of(lambda: found.create_issue_comment("two 2"))[0] == status
-    found.create_issue_comment("three")
-    assert len(github.comments(pull.number)) == 2 + written
-    assert [bool(one.fault) for one in github.writes()] == [False, True, False]
-
-
-@pytest.mark.parametrize("after_write", [False, True])
-def test_a_connection_is_dropped_before_or_after_the_write(
-    github: FakeGitHub, shop: Repository, pull: Pull, after_write: bool
-) -> None:
-    found = client(github).get_repo("shop/apps").get_pull(pull.number)
-    github.faults.add("POST", _COMMENTS, faults.dropped(after_write=after_write))
-    with pytest.raises(requests.ConnectionError):
-        found.create_issue_comment("one")
-    assert len(github.comments(pull.number)) == int(after_write)
-
-
-def test_limits_carry_the_headers_that_tell_when_to_come_back(github: FakeGitHub, shop: Repository) -> None:
-    header = {"Authorization": f"token {github.tokens.actions.value}"}
-    github.faults.add("GET", "/repos/shop/apps", faults.secondary_limit(retry_after=7))
-    github.faults.add("GET", "/repos/shop/apps", faults.primary_limit(github.state, 30))
-    first = requests.get(f"{github.url}/repos/shop/apps", headers=header, timeout=10)
-    assert (first.status_code, first.headers["X-RateLimit-Remaining"]) == (403, "0")
-    assert 28 <= int(first.headers["X-RateLimit-Reset"]) - time.time() <= 31
-    assert requests.get(f"{github.url}/repos/shop/apps", headers=header, timeout=10).status_code == 200
-
-
-def test_the_head_moves_just_before_a_request_is_served(github: FakeGitHub, shop: Repository, pull: Pull) -> None:
-    old = pull.head_sha
-    push = faults.meanwhile(lambda: shop.commit({"late.yaml": "a: 1\n"}, "more"))
-    github.faults.add("GET", "/repos/*/pulls/*", push)
-    assert client(github).get_repo("shop/apps").get_pull(pull.number).head.sha == shop.head("more") != old
-
-
-def test_a_slow_answer_is_slow(github: FakeGitHub, shop: Repository) -> None:
-    github.faults.add("GET", "/repos/*", faults.slow(0.3))
-    start = time.monotonic()
-    client(github).get_repo("shop/apps")
-    assert time.monotonic() - start >= 0.3
-
-
-def test_pygithub_repeats_a_post_that_was_done(github: FakeGitHub, shop: Repository, pull: Pull) -> None:
-    """Why our door has a retry policy of its own: the library's makes two comments of one."""
-    found = client(github, retry=pygithub.GithubRetry(total=2)).get_repo("shop/apps").get_pull(pull.number)
-    github.faults.add("POST", _COMMENTS, faults.server_error(after_write=True))
-    found.create_issue_comment("one")
-    assert len(github.comments(pull.number)) == 2
-
-
-# -- Git ---------------------------------------------------------------------------------------------------------------
-
-
-def git(*arguments: str, token: str = "", basic: bool = True) -> tuple[int, str]:
-    value = "Basic " + base64.b64encode(f"x-access-token:{token}".encode()).decode() if basic else f"Bearer {token}"
-    header = ["-c", f"http.extraHeader=Authorization: {value}"] if token else []
-    ended = subprocess.run(["git", *header, *arguments], capture_output=True, text=True, check=False)
-    return ended.returncode, ended.stdout + ended.stderr
-
-
-@pytest.mark.parametrize("basic", [True, False], ids=["basic", "bearer"])
-def test_git_fetches_pulls_and_filtered_commits_and_pushes(
-    github: FakeGitHub, shop: Repository, pull: Pull, tmp_path: object, basic: bool
-) -> None:
-    token = github.tokens.actions.value
-    here = str(tmp_path) + "/clone"
-    assert git("clone", "--quiet", "--filter=blob:none", shop.clone_url, here, token=token, basic=basic)[0] == 0
-    assert (
-        git("-C", here, "fetch", "--quiet", "--depth=1", "origin", "refs/pull/1/merge", token=token, basic=basic)[0]
-        == 0
-    )
-    assert git("-C", here, "rev-parse", "FETCH_HEAD")[1].strip() == pull.merge_commit_sha
-    assert git("-C", here, "fetch", "--quiet", "origin", pull.head_sha, token=token, basic=basic)[0] == 0
-
-    assert git("-C", here, "commit", "--quiet", "--allow-empty", "--message", "more")[0] == 0
-    assert git("-C", here, "push", "--quiet", "origin", "HEAD:more", "--force", token=token, basic=basic)[0] == 0
-    assert pull.head_sha == git("-C", here, "rev-parse", "HEAD")[1].strip()
-    assert github.events[-1]["action"] == "synchronize"
-    shop.protect("main")
-    code, said = git("-C", here, "push", "--quiet", "origin", "HEAD:main", token=token, basic=basic)
-    assert code != 0
-    assert "Protected branch update failed for refs/heads/main" in said
-
-
-def test_git_asks_who_is_there(github: FakeGitHub, shop: Repository, tmp_path: object) -> None:
-    assert git("ls-remote", shop.clone_url)[0] != 0
-    assert git("ls-remote", shop.clone_url, token="ghs_wrong")[0] != 0
-    assert git("ls-remote", shop.clone_url, token=github.tokens.read_only.value)[0] == 0
-    github.private_git = False
-    assert git("ls-remote", shop.clone_url)[0] == 0
-    here = str(tmp_path) + "/clone"
-    assert git("clone", "--quiet", shop.clone_url, here)[0] == 0
-    code, said = git("-C", here, "push", "origin", "HEAD:other", token=github.tokens.read_only.value)
-    assert code != 0
-    assert "403" in said

@@ -13,6 +13,7 @@ from tests.github.exchange import Answer, Exchange
 from tests.github.fake import FakeGitHub
 from tests.github.judges import place
 from tests.github.judges.panel import Panel
+from tests.github.plugin import settle
 from tests.github.routing import ROUTES
 
 
@@ -49,6 +50,15 @@ def asking(exchange: Exchange, **changes: Any) -> Exchange:
 
 def test_a_true_exchange_is_left_alone(github: FakeGitHub, judges: Panel) -> None:
     assert judges.complaints([comment(github)]) == []
+
+
+@pytest.mark.hostile_github("the refused exchange is what is tested")
+def test_a_test_whose_exchange_is_refused_fails(github: FakeGitHub) -> None:
+    github.repository()
+    settle(github)
+    ask(github, "GET", "/repos/shop/apps/pulls?colour=red")
+    with pytest.raises(pytest.fail.Exception, match=r"GET /repos/shop/apps/pulls\?colour=red -> 200: .* colour"):
+        settle(github)
 
 
 def test_openapi_notices_a_field_of_the_wrong_type(github: FakeGitHub, judges: Panel) -> None:
