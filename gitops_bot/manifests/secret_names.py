@@ -22,6 +22,8 @@ _STRONG = frozenset(
      "credentials", "creds", "apikey", "apikeys", "dsn", "jwt", "privatekey", "secretkey", "accesskey",
      "accesstoken", "clientsecret", "htpasswd", "authtoken", "dbpassword", "dbpass", "userpass", "keytab", "bearer")
 )  # fmt: skip
+_STRONG_ENDS = ("password", "passwd", "passphrase", "token", "apikey", "credentials")
+"""``PGPASSWORD``, ``authtoken``: words that are written as one."""
 _SECRET = frozenset(("secret", "secrets"))
 _BEFORE_KEY = frozenset(
     ("access", "account", "api", "app", "auth", "client", "cookie", "deploy", "encrypt", "encryption", "hmac",
@@ -93,13 +95,13 @@ def is_secret_name(name: str, where: Where = "field") -> bool:
         return False
     if where == "field" and found[-1] == "key" and found[-2:-1] and found[-2] in _STRONG:
         return False  # passwordKey: which key of a Secret it is
-    if any(word in _STRONG for word in found) or found[-1] in ("pass", "passwort", "salt"):
+    if any(word in _STRONG or word.endswith(_STRONG_ENDS) for word in found) or found[-1] in ("pass", "passwort", "salt"):
         return where != "note" or "inject" not in found
     keys = [at for at, word in enumerate(found) if word == "key" and at]
     if any(found[at - 1] in _BEFORE_KEY for at in keys):
         return True
     if where == "variable":
-        return any(word in _SECRET for word in found) or found[-2:] == ("connection", "string")
+        return any(word in _SECRET or word.endswith("secret") for word in found) or found[-2:] == ("connection", "string")
     return where == "field" and (found[-1] == "secret" or found[-2:] == ("connection", "string"))
 
 
@@ -119,7 +121,7 @@ def is_open_value(name: str, value: Any, where: Where = "field") -> bool:
         return not _is_basic_auth(text)
     if text.isdigit() and "tokens" in found:
         return True
-    if found[-1:] == ("key",) and _FILE.fullmatch(text):
+    if found[-1:] in (("key",), ("pwd",)) and _FILE.fullmatch(text):
         return True
     if where == "field" and found[-1:] == ("secret",) and len(found) > 1:
         refers = found[-2] in _REFERS or any(word in _STRONG for word in found[:-1])
