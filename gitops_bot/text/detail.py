@@ -42,14 +42,6 @@ ROOMY_LADDER = tuple(
 )
 """The same for places that hold fifteen times as much."""
 
-RICHER = (
-    LADDER[0],
-    Detail(level=1, lines=1_000, width=500, items=60, apps=0, names=60, characters=1_000),
-    Detail(level=1, lines=200, width=500, items=60, apps=0, names=60, characters=1_000),
-    LADDER[1],
-)
-"""How the changes that matter most are told where room is left, best first."""
-
 
 def squeezed(rung: Detail) -> Detail:
     """Halve the limits of a rung's lists and messages."""

@@ -33,6 +33,9 @@ _RECOGNISED = re.compile(
 """Behind these GitHub sees a mention, an issue, a link, an advisory, an emoji's name or a commit's id (7 to 40 hex
 digits); backslashes do not stop it."""
 
+_BEGINNING = re.compile(r"\A(\d{1,9}(?=[.)](?!\S))|(?=[-+=]| {4}))(.)")
+"""A list's mark, an underline or an indent at the beginning of a text."""
+
 _GAP = "&#8203;"
 """A zero-width space: nothing is seen, nothing is recognised."""
 
@@ -103,21 +106,26 @@ def html_code(text: str) -> str:
 
 
 def html_text(text: str) -> str:
-    """Make HTML text without mentions, references or links, for ``<summary>``."""
-    return _unrecognised(visible(text), _entities)
+    """Make HTML text without mentions, references or links, for ``<summary>``; harmless in Markdown prose as well."""
+    return _begun(_unrecognised(visible(text), _entities))
 
 
 def md_text(text: str) -> str:
     """Make Markdown prose that shows the text as it is: no markup, mention, reference, link or HTML comes out of it.
 
-    Also for tables. What comes out stands within a line: a text that begins like a list must not begin the line.
+    Also for tables, and at the beginning of a line.
     """
-    return _unrecognised(visible(text), lambda part: _MARKUP.sub(r"\\\g<0>", part))
+    return _begun(_unrecognised(visible(text), lambda part: _MARKUP.sub(r"\\\g<0>", part)))
 
 
 def md_lines(text: str) -> str:
     """Make Markdown prose of a message that may have several lines; they stay one item of a list or one cell."""
     return "<br>".join(map(md_text, visible_lines(text.strip())))
+
+
+def _begun(text: str) -> str:
+    """Keep a text that begins a line from beginning a list, a heading's underline or indented code."""
+    return _BEGINNING.sub(lambda found: f"{found[1]}&#{ord(found[2])};", text, count=1)
 
 
 def _draw(sign: str) -> str:

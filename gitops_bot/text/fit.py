@@ -13,7 +13,7 @@ from types import MappingProxyType
 
 import msgspec
 
-from gitops_bot.text.detail import LADDER, RICHER, Detail, squeezed
+from gitops_bot.text.detail import LADDER, Detail, squeezed
 from gitops_bot.text.pieces import Piece, Pieces
 from gitops_bot.text.templating import Templates
 from gitops_bot.text.view import View
@@ -206,25 +206,27 @@ class _Fit:
                 continue
             misses, left, heads = 0, left - cost, opened
             chosen[one.place] = piece
+        self._enrich(chosen, left)
         return self._assembled(detail.level, frame, heads, chosen)
 
     def _enrich(self, chosen: dict[int, Piece], left: int) -> None:
         """Spend the room that is left on the changes that matter most."""
-        misses = 0
-        for one in self._by_weight():
-            if left < _CRUMBS or misses > _MISSES:
-                return
-            now = chosen[one.place]
-            if now.form == "whole":
-                continue
-            misses += 1
-            room = left + self._measure(now.text)
-            for rung in RICHER:
-                better = self._pieces.block(one, rung, room)
-                if better is not None and self._measure(better.text) <= room:
-                    chosen[one.place] = better
-                    misses, left = 0, room - self._measure(better.text)
+        for share in (0.5, 1.0):  # first nobody takes it all, then who comes first may
+            misses = 0
+            for one in self._by_weight():
+                if left < _CRUMBS or misses > _MISSES:
                     break
+                now = chosen.get(one.place)
+                if now is None or now.form == "whole":
+                    continue
+                misses += 1
+                cost = self._measure(now.text)
+                for better in self._pieces.richer(one, left + cost, share):
+                    spent = self._measure(better.text) - cost
+                    if 0 < spent <= left:
+                        chosen[one.place] = better
+                        misses, left = 0, left - spent
+                        break
 
     def _framed(self, detail: Detail) -> tuple[_Frame, int]:
         """Everything but the changes, and the room that it leaves for them."""

@@ -6,15 +6,15 @@ So leaving one out breaks nothing.
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any, Literal, NamedTuple
 
 import msgspec
 
-from gitops_bot.text.detail import Detail
+from gitops_bot.text.detail import LADDER, Detail
 from gitops_bot.text.escape import Safe, fence, md_code, md_text
 from gitops_bot.text.risks import boxes
-from gitops_bot.text.shorten import Cut, clip, cut, least_length, shorten_diff, shorten_names
+from gitops_bot.text.shorten import Cut, clip, cut, fitting_diff, lines_within, shorten_names
 from gitops_bot.text.templating import Templates, where
 from gitops_bot.text.values import field_values
 from gitops_bot.text.view import Block, ImageRow, Missing, Risk, Section, Verdict, View
@@ -34,6 +34,8 @@ _OPEN_LINES = 60
 """Longer diffs stay closed all the same."""
 _NAME = 200
 """Characters of a name in headings and lists."""
+_HEAD = 400
+"""About what a change's heading takes."""
 _FIELDS = 4
 """Fields that a one-line change names."""
 _PLANS = 10
@@ -66,7 +68,7 @@ class Pieces:
         details, more = cut(view.details, detail.items)
         return self._templates.fill(
             "header",
-            icon=_icon(view),
+            icon=verdict_icon(view),
             verdict=view.verdict,
             headline=clip(view.headline, _NAME),
             details=[clip(one, detail.characters) for one in details] + [f"and {more} more"] * bool(more),
@@ -166,10 +168,8 @@ class Pieces:
     def block(self, one: Weighed, detail: Detail, room: int) -> Piece | None:
         """Tell one change with its diff, in at most about ``room`` characters; None when it certainly takes more."""
         block = one.block
-        if detail.lines is None and least_length(block.diff) > room:
-            return None
-        shown = shorten_diff(block.diff, detail.lines, width=detail.width)
-        if sum(map(len, shown.lines)) > room:
+        shown = fitting_diff(block.diff, detail.lines, width=detail.width, room=room)
+        if shown is None:
             return None
         lines = "\n".join(shown.lines)
         mark = fence(lines)
@@ -184,6 +184,14 @@ class Pieces:
             left_out=shown.remark,
         )
         return Piece(text, "whole" if shown.whole else "short")
+
+    def richer(self, one: Weighed, room: int, share: float) -> Iterator[Piece]:
+        """Tell one change better, best first: whole in ``room`` characters, or as much as fits in a share of them."""
+        yield from filter(None, [self.block(one, LADDER[0], room)])
+        lines = lines_within(one.block.diff, int(share * room) - _HEAD)
+        for part in (lines, lines * 3 // 4, lines // 2, lines // 4, lines // 8):
+            if part:
+                yield from filter(None, [self.block(one, msgspec.structs.replace(LADDER[1], lines=part), room)])
 
     def line(self, one: Weighed) -> Piece:
         """Tell one change in one line: the fields that differ, with their values where these are short."""
@@ -206,7 +214,7 @@ class Pieces:
 
     def bare_headline(self) -> str:
         """Icon and counts, for where nothing else fits."""
-        return f"{_icon(self.view)} {md_text(clip(self.view.headline, 80))}"
+        return f"{verdict_icon(self.view)} {md_text(clip(self.view.headline, 80))}"
 
     def _notice(self, shown: int, of: int, how: str, elsewhere: str) -> str:
         return self._templates.fill("notice", shown=shown, of=of, how=how, elsewhere=Safe(elsewhere))
@@ -229,7 +237,7 @@ class Pieces:
         return self._templates.fill("folded", heading=f"{size} {noun}: {heading}", entries=entries, more=shown.more)
 
 
-def _icon(view: View) -> str:
+def verdict_icon(view: View) -> str:
     """The worst that applies, at once."""
     loud = {risk.severity for risk in view.risks if risk.silenced is None and not risk.reaches}
     if view.verdict != "failed" and "error" in loud:

@@ -88,26 +88,64 @@ def cut(items: Sequence[_Item], most: int) -> Cut[_Item]:
     return Cut(tuple(names), 0) if more <= 1 else Cut(tuple(names[:most]), more)
 
 
-def shorten_diff(diff: str, most: int | None = MOST_LINES, *, width: int | None = None) -> Shown:
+def shorten_diff(diff: str, most: int | None = MOST_LINES) -> Shown:
     """Show the first ``most`` lines of a unified diff (None: all) and count the rest.
 
-    Hunk headers become a ``GAP`` between hunks: they number the lines of a text that nobody has. ``width`` limits the
-    characters of a line.
+    Hunk headers become a ``GAP`` between hunks: they number the lines of a text that nobody has.
     """
-    text = diff.removesuffix("\n")
-    if text.startswith("@@"):
-        text = text.partition("\n")[2]
-    if not text:
-        return Shown(lines=(), added=0, removed=0, left_out=0)
-    lines = text.split("\n", -1 if most is None else most)
-    rest = "\n" + lines.pop() if most is not None and len(lines) > most else ""
-    whole = lines if width is None else [clip(line, width) for line in lines]
+    lines, end = _first_lines(diff, most)
+    return _counted(diff, end, tuple(map(_drawn, lines)), 0)
+
+
+def fitting_diff(diff: str, most: int | None, *, width: int | None, room: int) -> Shown | None:
+    """As ``shorten_diff``, with lines cut to ``width`` characters (None: never).
+
+    None, soon, where what is shown would have more than ``room`` characters.
+    """
+    if most is None and width is None and least_length(diff) > room:
+        return None
+    lines, end = _first_lines(diff, most)
+    longest = room + 1 if width is None else width
+    if sum(min(len(line), longest) for line in lines if not line.startswith("@@")) > room:
+        return None  # lines only grow when they are made visible
+    cut_off = lines if width is None else [clip(line, width) for line in lines]
+    drawn = tuple(map(_drawn, cut_off))
+    if sum(map(len, drawn)) > room:
+        return None
+    return _counted(diff, end, drawn, sum(short is not line for short, line in zip(cut_off, lines, strict=True)))
+
+
+def lines_within(diff: str, room: int) -> int:
+    """How many first lines of a diff take about so many characters."""
+    return diff.count("\n", 0, max(room, 0))
+
+
+def _first_lines(diff: str, most: int | None) -> tuple[list[str], int]:
+    """The first lines after the first hunk's header, and where they end; without copying the rest."""
+    last = len(diff) - diff.endswith("\n")
+    start = diff.find("\n") + 1 or last if diff.startswith("@@") else 0
+    end = last if most is None else start - 1
+    for _ in range(most or 0):
+        end = diff.find("\n", end + 1, last)
+        if end < 0:
+            end = last
+            break
+    return (diff[start:end].split("\n") if start < last and end >= start else []), max(end, 0)
+
+
+def _drawn(line: str) -> str:
+    return GAP if line.startswith("@@") else visible(line.replace("\t", "    "))
+
+
+def _counted(diff: str, end: int, lines: tuple[str, ...], clipped: int) -> Shown:
+    """Count what comes after the lines that are shown."""
+    last = len(diff) - diff.endswith("\n")
     return Shown(
-        lines=tuple(GAP if line.startswith("@@") else visible(line.replace("\t", "    ")) for line in whole),
-        added=rest.count("\n+"),
-        removed=rest.count("\n-"),
-        left_out=rest.count("\n") - rest.count("\n@@"),
-        clipped=sum(short is not line for short, line in zip(whole, lines, strict=True)),
+        lines=lines,
+        added=diff.count("\n+", end, last),
+        removed=diff.count("\n-", end, last),
+        left_out=diff.count("\n", end, last) - diff.count("\n@@", end, last),
+        clipped=clipped,
     )
 
 
