@@ -830,6 +830,7 @@ def test_what_is_wrong_with_an_app_is_explained(github, pull, named, kind, messa
 
 
 def test_an_app_that_is_not_installed_is_told_where(github):
+    github.repository("shop/apps")  # the owner of the first one has the app
     github.repository("other/thing")
     door = door_of(github, app_of(github), repository="other/thing")
     with pytest.raises(NotFound, match="other/thing") as caught:
