@@ -11,11 +11,15 @@ import sys
 
 
 def configure(*, debug: bool) -> None:
-    """Attach the handler: everything with ``debug``, else warnings only. Calling it again replaces the level."""
+    """Attach a handler for standard error: everything with ``debug``, else warnings only."""
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(logging.Formatter("%(relativeCreated)6d ms %(levelname).1s %(name)s: %(message)s"))
+    attach(handler, debug=debug)
+
+
+def attach(handler: logging.Handler, *, debug: bool) -> None:
+    """Send what is logged to this handler and to no other: everything with ``debug``, else warnings only."""
     root = logging.getLogger("gitops_bot")
     root.setLevel(logging.DEBUG if debug else logging.WARNING)
     root.propagate = False
-    if not root.handlers:
-        handler = logging.StreamHandler(sys.stderr)
-        handler.setFormatter(logging.Formatter("%(relativeCreated)6d ms %(levelname).1s %(name)s: %(message)s"))
-        root.addHandler(handler)
+    root.handlers[:] = [handler]

@@ -114,26 +114,6 @@ def place(workspace: str, path: str, *, name: str, outside: bool = False) -> str
     return found
 
 
-def git_environment(workspace: str, environ: Mapping[str, str]) -> dict[str, str]:
-    """Variables that let Git work in the workspace although another user owns it, as on every runner with containers.
-
-    ``safe.directory`` is set for exactly this directory (and its own path where it is reached over a symbolic link),
-    for the processes that get these variables; nobody's configuration file is written. What GIT_CONFIG_COUNT in
-    ``environ`` already sets stays.
-    Raises UsageError when the workspace is no directory of its own or GIT_CONFIG_COUNT is no number.
-    """
-    if not os.path.isabs(workspace) or os.path.normpath(workspace).strip("/") == "" or "*" in workspace:
-        raise UsageError(f"{workspace!r} is no workspace", hint=_HINT)
-    count = environ.get("GIT_CONFIG_COUNT") or "0"
-    if not re.fullmatch(r"[0-9]{1,4}", count, re.ASCII):
-        raise UsageError("GIT_CONFIG_COUNT is no number", hint="unset it: git itself refuses it")
-    safe = list(dict.fromkeys((os.path.normpath(workspace), os.path.realpath(workspace))))
-    variables = {"GIT_CONFIG_COUNT": str(int(count) + len(safe))}
-    for number, directory in enumerate(safe, int(count)):
-        variables |= {f"GIT_CONFIG_KEY_{number}": "safe.directory", f"GIT_CONFIG_VALUE_{number}": directory}
-    return variables
-
-
 def _is_url(value: str) -> bool:
     try:
         url = urlsplit(value)

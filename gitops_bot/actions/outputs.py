@@ -37,6 +37,13 @@ OUTPUTS = (
 )
 """In the order in which people read them. All are set by every run that ends without an error of the Action's own."""
 
+NOTHING: Mapping[str, str] = {
+    **dict.fromkeys(("changed", "routine"), "false"),
+    **dict.fromkeys(("added", "changed_count", "removed", "failed", "errors", "warnings"), "0"),
+    **dict.fromkeys(("comment_url", "report", "plan"), ""),
+}
+"""The outputs of a run that had nothing to do."""
+
 _NAMES = frozenset(each.name for each in OUTPUTS)
 
 

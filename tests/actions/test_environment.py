@@ -1,9 +1,6 @@
-import os
-import subprocess
-
 import pytest
 
-from gitops_bot.actions.environment import Runner, git_environment, place, read_runner
+from gitops_bot.actions.environment import Runner, place, read_runner
 from gitops_bot.errors import UsageError
 
 GITHUB = {
@@ -147,54 +144,3 @@ def test_a_workspace_that_is_itself_reached_over_a_link(tmp_path):
 
 
 # -- Git in a workspace of another owner -------------------------------------------------------------------------------
-
-
-def git(directory, extra):
-    """What git says to a repository that seems to be another user's: GIT_TEST_ASSUME_DIFFERENT_OWNER is git's own."""
-    environment = {**os.environ, "GIT_TEST_ASSUME_DIFFERENT_OWNER": "1", **extra}
-    return subprocess.run(
-        ["git", "-C", str(directory), "rev-parse", "HEAD"], env=environment, capture_output=True, text=True, check=False
-    )
-
-
-def test_git_works_in_exactly_the_workspace(repository):
-    mine, other = repository({"a": "1"}, "mine"), repository({"a": "1"}, "other")
-    assert "dubious ownership" in git(mine.path, {}).stderr
-    extra = git_environment(str(mine.path), {})
-    assert git(mine.path, extra).stdout.strip() == mine.git("rev-parse", "HEAD")
-    assert "dubious ownership" in git(other.path, extra).stderr
-    assert "safe.directory" not in mine.git("config", "--global", "--list")
-
-
-def test_what_is_already_configured_stays(repository):
-    checkout = repository({"a": "1"})
-    before = {"GIT_CONFIG_COUNT": "1", "GIT_CONFIG_KEY_0": "core.abbrev", "GIT_CONFIG_VALUE_0": "9"}
-    extra = git_environment(str(checkout.path), before)
-    assert extra == {
-        "GIT_CONFIG_COUNT": "2",
-        "GIT_CONFIG_KEY_1": "safe.directory",
-        "GIT_CONFIG_VALUE_1": str(checkout.path),
-    }
-    assert git(checkout.path, before | extra).returncode == 0
-    assert git(checkout.path, before).returncode != 0
-
-
-def test_a_workspace_behind_a_link_is_allowed_under_both_names(repository, tmp_path):
-    checkout = repository({"a": "1"})
-    link = tmp_path / "link"
-    link.symlink_to(checkout.path)
-    extra = git_environment(str(link), {})
-    assert [extra[f"GIT_CONFIG_VALUE_{at}"] for at in (0, 1)] == [str(link), str(checkout.path)]
-    assert git(link, extra).returncode == 0
-
-
-@pytest.mark.parametrize("workspace", ["*", "/*", "/a/*", "/", "//", "relative", "", "."])
-def test_never_more_than_one_directory(workspace):
-    with pytest.raises(UsageError, match="is no workspace"):
-        git_environment(workspace, {})
-
-
-@pytest.mark.parametrize("count", ["x", "-1", "1e3", "²", "99999"])
-def test_a_count_that_git_refuses_too(tmp_path, count):
-    with pytest.raises(UsageError, match="GIT_CONFIG_COUNT"):
-        git_environment(str(tmp_path), {"GIT_CONFIG_COUNT": count})

@@ -1,0 +1,64 @@
+"""The report of a run without rights: foreign data about a pull request that only the API can name."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from gitops_bot.actions.activity import WorkflowFinished
+from gitops_bot.actions.environment import place
+from gitops_bot.errors import UsageError
+from gitops_bot.model.github import PullRequest
+from gitops_bot.model.report import SCHEMA_VERSION, Report
+from gitops_bot.model.signal import CATALOGUE
+
+if TYPE_CHECKING:
+    from gitops_bot.doors.github import GitHub
+
+LARGEST = 64 << 20
+"""Bytes of a report that are read."""
+
+
+def matching_pull(github: GitHub, activity: WorkflowFinished) -> PullRequest | None:
+    """The open pull request whose head is the commit that the finished run was for; None when it moved on.
+
+    Nothing of what the run left behind is asked: the event names repository, branch and commit, the API the number.
+    Raises GitHubError.
+    """
+    if not activity.head_repository or not activity.head_branch:
+        return None
+    found = github.pulls_of_head(activity.head_repository, activity.head_branch)
+    return next((pull for pull in found if pull.head_sha == activity.head_sha), None)
+
+
+def read_report(workspace: str, path: str, *, head_sha: str) -> Report:
+    """The JSON report in a file of the workspace, checked against its schema.
+
+    ``head_sha`` is the commit that it has to be about. Raises UsageError for everything else that it may be.
+    """
+    file = place(workspace, path, name="report_file", outside=True)
+    hint = "it is what `gitops-bot diff --format json --output FILE` writes"
+    try:
+        if os.path.getsize(file) > LARGEST:
+            raise UsageError(f"report_file: {path} is larger than {LARGEST >> 20} MiB", hint=hint)
+        with open(file, "rb") as stream:
+            report = msgspec.json.decode(stream.read(LARGEST + 1), type=Report)
+    except OSError as error:
+        raise UsageError(f"report_file: {path} cannot be read: {error.strerror}", hint=hint) from error
+    except (msgspec.DecodeError, RecursionError, UnicodeDecodeError) as error:
+        raise UsageError(f"report_file: {path} is no report", hint=hint) from error
+    if report.schema_version != SCHEMA_VERSION:
+        raise UsageError(f"report_file: {path} is of another version", hint="use one version in both workflows")
+    if report.compared.head != head_sha:
+        raise UsageError(
+            f"report_file: {path} is about another commit than the finished run",
+            hint="give --head the pull request's head commit in the first workflow",
+        )
+    unknown = {raised.signal.id for raised in report.signals} - CATALOGUE.keys()
+    if unknown:
+        raise UsageError(
+            f"report_file: {path} has signals of another version", hint="use one version in both workflows"
+        )
+    return report

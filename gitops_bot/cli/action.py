@@ -1,0 +1,160 @@
+"""``gitops-bot action``: what action.yml starts in a workflow."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import sys
+from collections.abc import Mapping
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from gitops_bot.errors import BotError
+
+if TYPE_CHECKING:
+    from gitops_bot.actions.commands import Console
+    from gitops_bot.actions.environment import Runner
+    from gitops_bot.actions.flow import Doors
+    from gitops_bot.actions.inputs import Inputs
+    from gitops_bot.actions.sides import Sides
+    from gitops_bot.doors.github import GitHub
+    from gitops_bot.doors.history import Origin
+    from gitops_bot.model.reviewed import Reviewed
+
+
+@click.command("action")
+def command() -> int:
+    """Run as the GitHub Action.
+
+    Inputs, event and files come from the environment of a workflow's step; docs/reference/action.md explains them.
+    The exit codes are those of the other commands.
+    """
+    from gitops_bot.actions.commands import Console
+
+    console = Console(sys.stdout)
+    try:
+        _run(console, os.environ)
+    except BotError as error:
+        lines = [error.message, *([f"next: {error.hint}"] if error.hint else [])]
+        console.error("\n".join(lines), title="gitops-bot")
+        return error.exit_code
+    return 0
+
+
+def _run(console: Console, environ: Mapping[str, str]) -> None:
+    import tempfile
+
+    from gitops_bot import log
+    from gitops_bot.actions.commands import ConsoleHandler
+    from gitops_bot.actions.environment import place, read_runner
+    from gitops_bot.actions.event import activity, read_event
+    from gitops_bot.actions.flow import Work, run
+    from gitops_bot.actions.inputs import read_inputs, secret_values
+    from gitops_bot.doors.conceal import forms
+
+    for secret in secret_values(environ):
+        console.mask(*forms(secret))
+    runner, inputs = read_runner(environ), read_inputs(environ)
+    log.attach(ConsoleHandler(console), debug=runner.debug)
+    found = activity(runner.event_name, read_event(runner.event_path, runner.event_name), runner.ref, {})
+    checkout = place(runner.workspace, inputs.working_directory, name="working_directory")
+    with tempfile.TemporaryDirectory(prefix="gitops-bot-action-") as scratch:
+        outside = _Outside(console, runner, inputs, checkout, Path(scratch))
+        try:
+            run(Work(runner=runner, inputs=inputs, activity=found, console=console), outside.doors())
+        finally:
+            outside.close()
+
+
+class _Outside:
+    """The doors of one run, opened when they are needed."""
+
+    def __init__(self, console: Console, runner: Runner, inputs: Inputs, checkout: str, scratch: Path) -> None:
+        self._console = console
+        self._runner = runner
+        self._inputs = inputs
+        self._checkout = checkout
+        self._scratch = scratch
+
+    def doors(self) -> Doors:
+        from gitops_bot.actions.flow import Doors
+        from gitops_bot.doors.history import checked_out
+
+        return Doors(
+            checked_out=lambda: checked_out(self._checkout, self._scratch),
+            resolve=self._resolve,
+            review=self._review,
+            github=lambda: self._github,
+        )
+
+    def close(self) -> None:
+        from gitops_bot.actions.written import hand_over
+
+        if "_github" in self.__dict__:
+            self._github.close()
+        if self._inputs.cache:
+            with contextlib.suppress(OSError):
+                hand_over(self._runner.workspace, self._cache_directory())
+
+    @cached_property
+    def _github(self) -> GitHub:
+        from gitops_bot.doors.github import App, GitHub, Token
+
+        given = self._inputs
+        auth: Token | App = Token(given.token)
+        if given.app_id:
+            auth = App(given.app_id, given.app_private_key, given.app_installation_id)
+        return GitHub(
+            api_url=self._runner.api_url, repository=self._runner.repository, auth=auth, mask=self._console.mask
+        )
+
+    def _origin(self) -> Origin:
+        from gitops_bot.doors.history import Origin
+
+        token = self._github.token() if self._inputs.app_id else self._inputs.token
+        return Origin(self._runner.repository_url, token)
+
+    def _resolve(self, revision: str) -> str:
+        from gitops_bot.doors.history import resolve
+
+        offline = self._inputs.offline
+        return resolve(self._checkout, revision, origin=self._origin(), scratch=self._scratch, offline=offline)
+
+    def _review(self, sides: Sides) -> Reviewed:
+        from gitops_bot.cli.reviewer import Revisions, run_review
+        from gitops_bot.cli.workspace import Wanted
+        from gitops_bot.doors.history import bring
+
+        inputs = self._inputs
+        cache = self._cache(sides.scope)
+        directory = bring(
+            self._checkout,
+            [sides.base, sides.head],
+            origin=self._origin(),
+            scratch=self._scratch,
+            offline=inputs.offline,
+        )
+        wanted = Wanted(cache_dir=cache, offline=inputs.offline)
+        revisions = Revisions(repo=directory, base=sides.base, head=sides.head, branch=sides.branch)
+        return run_review(revisions, wanted, apps=inputs.apps)
+
+    def _cache(self, scope: str) -> str | None:
+        """The cache's directory; a fork has one of its own, so that what its runs leave is read by no other."""
+        import hashlib
+
+        if not self._inputs.cache:
+            return None
+        from gitops_bot.actions.written import take_over
+
+        with contextlib.suppress(OSError):
+            take_over(self._cache_directory())
+        part = f"fork-{hashlib.sha256(scope.encode()).hexdigest()[:16]}" if scope else "own"
+        return os.path.join(self._cache_directory(), part)
+
+    def _cache_directory(self) -> str:
+        from gitops_bot.actions.environment import place
+
+        return place(self._runner.workspace, self._inputs.cache, name="cache", outside=True)
