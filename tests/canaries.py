@@ -14,6 +14,7 @@ are compressed with zlib or gzip, or archived in a zip file, are looked into.
 from __future__ import annotations
 
 import base64
+import contextlib
 import gzip
 import hashlib
 import io
@@ -91,10 +92,8 @@ def _layers(data: bytes) -> Iterator[bytes]:
     for start in (b"\x78\x01", b"\x78\x5e", b"\x78\x9c", b"\x78\xda"):
         at = data.find(start)
         if at >= 0:
-            try:
+            with contextlib.suppress(zlib.error):
                 yield zlib.decompressobj().decompress(data[at:])
-            except zlib.error:
-                pass
     if data[:2] == b"\x1f\x8b":
         yield from _layers(gzip.decompress(data))
     if data[:4] == b"PK\x03\x04":
@@ -132,8 +131,8 @@ def plant(birds: Canaries, *, change: str) -> dict[str, str]:
         return birds.make(f"{place} ({change})", shape=shape)
 
     files = {
-        "apps/plain.yaml": _application("plain", "  source: {repoURL: %s, path: plain}\n" % REPOSITORY),
-        "apps/generated.yaml": _application("generated", "  source: {repoURL: %s, path: generated}\n" % REPOSITORY),
+        "apps/plain.yaml": _application("plain", f"  source: {{repoURL: {REPOSITORY}, path: plain}}\n"),
+        "apps/generated.yaml": _application("generated", f"  source: {{repoURL: {REPOSITORY}, path: generated}}\n"),
         "apps/chart.yaml": _application("chart", _chart_source(bird)),
         "plain/secrets.yaml": _secrets(bird),
         "plain/workload.yaml": _workload(bird),

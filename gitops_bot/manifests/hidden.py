@@ -280,7 +280,7 @@ def _leaf(key: str, value: Any, place: Place) -> Any:
     """A plain value under a key."""
     if place == "label":
         return Veiled(value, masks=_CHECKSUM) if is_checksum(key, value) else _text(value)
-    return _text(value) if place == "schema" else _named(key, value, place)
+    return _text(value, names=False) if place == "schema" else _named(key, value, place)
 
 
 def _named(name: str, value: Any, where: Where) -> Any:
@@ -294,10 +294,10 @@ def _named(name: str, value: Any, where: Where) -> Any:
     return _text(value)
 
 
-def _text(value: Any) -> Any:
+def _text(value: Any, *, names: bool = True) -> Any:
     if not isinstance(value, str) or len(value) < _SHORTEST:
         return value
-    found = spans(value)
+    found = spans(value, names=names)
     return Veiled(value, found) if found else value
 
 

@@ -95,13 +95,20 @@ def is_secret_name(name: str, where: Where = "field") -> bool:
         return False
     if where == "field" and found[-1] == "key" and found[-2:-1] and found[-2] in _STRONG:
         return False  # passwordKey: which key of a Secret it is
-    if any(word in _STRONG or word.endswith(_STRONG_ENDS) for word in found) or found[-1] in ("pass", "passwort", "salt"):
+    if any(word in _STRONG or word.endswith(_STRONG_ENDS) for word in found) or found[-1] in (
+        "pass",
+        "passwort",
+        "salt",
+    ):
         return where != "note" or "inject" not in found
     keys = [at for at, word in enumerate(found) if word == "key" and at]
     if any(found[at - 1] in _BEFORE_KEY for at in keys):
         return True
     if where == "variable":
-        return any(word in _SECRET or word.endswith("secret") for word in found) or found[-2:] == ("connection", "string")
+        return any(word in _SECRET or word.endswith("secret") for word in found) or found[-2:] == (
+            "connection",
+            "string",
+        )
     return where == "field" and (found[-1] == "secret" or found[-2:] == ("connection", "string"))
 
 

@@ -213,7 +213,8 @@ def _block(text: str, name: int, end: int) -> tuple[int, int]:
             break
         last = stop
         at = stop + 1
-    return min(end + 1, last), last
+    start = min(end + 1, last)
+    return start + len(text[start:last]) - len(text[start:last].lstrip(" ")), last
 
 
 # -- YAML and JSON in a text ----------------------------------------------------------------------------------------
@@ -279,12 +280,15 @@ def _scalar(node: ScalarNode, text: str, path: str) -> Span:
 _PART = re.compile(r"[\s\"'=:{\[]")
 
 
-def spans(text: str) -> list[Span]:
-    """The parts of a text that are secrets, in order, none over another; labels are unique."""
+def spans(text: str, *, names: bool = True) -> list[Span]:
+    """The parts of a text that are secrets, in order, none over another; labels are unique.
+
+    Without ``names`` only what looks like a secret counts, not what a name in the text says to be one.
+    """
     found: list[Span] = []
     if _QUICK.search(text):
         found += _looks(text)
-    if _PART.search(text) and _HINT.search(text):
+    if names and _PART.search(text) and _HINT.search(text):
         if len(text) <= _STRUCTURED and ("\n" in text or text.lstrip()[:1] in ("{", "[")):
             found += _structured(text)
         found += _named(text)

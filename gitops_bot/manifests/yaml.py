@@ -278,16 +278,14 @@ def load(data: bytes, strict: bool = False) -> Any:
 
 
 def compose_all(text: str) -> list[Node | None]:
-    """The node tree of every document of a text, with the marks of where its parts stand. Raises YamlError."""
+    """The node tree of every document, with the marks of where its parts stand. Raises YamlError."""
     nodes: list[Node | None] = []
     try:
         loader = _Loader(text)
         while loader.check_node():
             nodes.append(loader.get_node())
-    except (YAMLError, UnicodeError, ValueError):
+    except (YAMLError, RecursionError, ValueError):
         raise YamlError("not valid YAML") from None
-    except RecursionError:
-        raise YamlError(f"nested deeper than {MAX_DEPTH} levels") from None
     return nodes
 
 
