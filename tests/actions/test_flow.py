@@ -64,7 +64,7 @@ def settled(body: str) -> str:
     """A comment without what differs from run to run and from tool to tool: digest, commits, versions."""
     body = re.sub(r"[0-9a-f]{64}|(?<=sha256:)[0-9a-f]+|\b[0-9a-f]{7,8}\b(?=\))", "…", body)
     body = re.sub(r"(result of merging|merge base|against) [0-9a-f]{8}", r"\1 …", body)
-    return re.sub(r"(helm|kustomize) v[0-9.]+", r"\1 …", body)
+    return re.sub(r"\b(helm|kustomize) v?[0-9][0-9.]*", r"\1 …", body)
 
 
 def test_one_step_puts_one_truthful_comment_on_the_pull_request(github, acme, here):
