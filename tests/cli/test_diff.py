@@ -427,3 +427,41 @@ def test_a_tool_that_quotes_a_password_is_not_repeated(diff: Diff, template: str
     ran = diff(files, {"chart/templates/x.yaml": template})
     assert ran.code == 3
     assert "hunter2" not in ran.out + ran.err
+
+
+TWICE = "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: a}\n"
+
+
+@pytest.mark.parametrize(
+    ("options", "code"),
+    [
+        ((), 0),
+        (("--fail-on", "error"), 0),
+        (("--fail-on", "warning"), 7),
+        (("--fail-on", "error", "--fail-on", "warning"), 7),
+        (("--fail-on", "warning", "--exit-code"), 7),
+    ],
+)
+def test_signals_fail_only_when_asked_to_and_after_the_output(diff: Diff, options: tuple[str, ...], code: int) -> None:
+    ran = diff({"a/a.yaml": TWICE}, {"a/b.yaml": TWICE}, *options)
+    assert ran.code == code
+    assert [one["signal"]["id"] for one in ran.report["signals"]] == ["duplicate-resource"]
+    assert ("duplicate-resource: ConfigMap a in directory:a" in ran.err) is (code == 7)
+
+
+def test_a_silenced_signal_fails_nothing_and_stays_in_the_report(diff: Diff) -> None:
+    silent = "version: 1\nreview: {silence: [{signal: duplicate-resource, reason: known}]}\n"
+    ran = diff({"a/a.yaml": TWICE, ".gitops-bot.yaml": silent}, {"a/b.yaml": TWICE}, "--fail-on", "warning")
+    assert ran.code == 0
+    assert [one["silenced"] for one in ran.report["signals"]] == ["known"]
+
+
+def test_a_failed_render_comes_before_a_signal(diff: Diff) -> None:
+    base = {"a/a.yaml": TWICE, "k/kustomization.yaml": "resources: [a.yaml]\n", "k/a.yaml": TWICE}
+    head = {"a/b.yaml": TWICE, "k/kustomization.yaml": "resources: [gone.yaml]\n"}
+    assert diff(base, head, "--fail-on", "warning").code == 3
+
+
+def test_the_terminal_shows_signals_and_their_ids(diff: Diff) -> None:
+    ran = diff({"a/a.yaml": TWICE}, {"a/b.yaml": TWICE}, "--format", "text")
+    assert "! duplicate-resource  ConfigMap a: it is rendered 2 times" in ran.out
