@@ -29,7 +29,7 @@ from gitops_bot.text.escape import md_code
 from gitops_bot.text.summary import BUDGET_BYTES, fit_summary
 
 if TYPE_CHECKING:
-    from gitops_bot.doors.github import GitHub
+    from gitops_bot.doors.github.api import GitHub
     from gitops_bot.text.view import View
 
 

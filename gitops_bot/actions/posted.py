@@ -15,7 +15,7 @@ from gitops_bot.model.report import SCHEMA_VERSION, Report
 from gitops_bot.model.signal import CATALOGUE
 
 if TYPE_CHECKING:
-    from gitops_bot.doors.github import GitHub
+    from gitops_bot.doors.github.api import GitHub
 
 LARGEST = 64 << 20
 """Bytes of a report that are read."""

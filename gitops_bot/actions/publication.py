@@ -14,7 +14,7 @@ from gitops_bot.text.escape import md_code
 from gitops_bot.text.fit import fit_comment
 
 if TYPE_CHECKING:
-    from gitops_bot.doors.github import GitHub
+    from gitops_bot.doors.github.api import GitHub
     from gitops_bot.text.view import View
 
 
@@ -43,7 +43,7 @@ def publish_comment(
     Raises GitHubError, but not for a token that GitHub makes read-only for this event.
     """
     from gitops_bot.actions.sticky import publish
-    from gitops_bot.doors.github import AccessDenied
+    from gitops_bot.doors.github.errors import AccessDenied
 
     def make(budget: int) -> tuple[str, str]:
         fitted = fit_comment(view, budget=budget, elsewhere=elsewhere(runner, inputs), templates=templates)

@@ -15,7 +15,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import Literal, NamedTuple
 
-from gitops_bot.doors.github import GitHub, NotFound, TooLong, Unavailable
+from gitops_bot.doors.github.api import GitHub
+from gitops_bot.doors.github.errors import NotFound, TooLong, Unavailable
 from gitops_bot.errors import GitHubError
 from gitops_bot.model.github import IssueComment, PullRequest
 from gitops_bot.text.marker import Marker, marker_length, read_marker, write_marker

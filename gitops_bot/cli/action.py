@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from gitops_bot.actions.flow import Doors
     from gitops_bot.actions.inputs import Inputs
     from gitops_bot.actions.sides import Sides
-    from gitops_bot.doors.github import GitHub
+    from gitops_bot.doors.github.api import GitHub
     from gitops_bot.doors.history import Origin
     from gitops_bot.model.reviewed import Reviewed
 
@@ -101,7 +101,8 @@ class _Outside:
 
     @cached_property
     def _github(self) -> GitHub:
-        from gitops_bot.doors.github import App, GitHub, Token
+        from gitops_bot.doors.github.api import GitHub
+        from gitops_bot.doors.github.auth import App, Token
 
         given = self._inputs
         auth: Token | App = Token(given.token)

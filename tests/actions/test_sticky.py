@@ -10,7 +10,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from gitops_bot.actions.sticky import BUDGET, Published, publish
-from gitops_bot.doors.github import AccessDenied, App, GitHub, Patience, Token, TooLong, Unavailable
+from gitops_bot.doors.github.api import GitHub
+from gitops_bot.doors.github.auth import App, Token
+from gitops_bot.doors.github.errors import AccessDenied, TooLong, Unavailable
+from gitops_bot.doors.github.pacing import Patience
 from gitops_bot.errors import GitHubError, UsageError
 from gitops_bot.text.marker import read_marker, write_marker
 from tests.github import faults

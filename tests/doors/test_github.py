@@ -13,10 +13,12 @@ from urllib.parse import quote
 
 import pytest
 
-from gitops_bot.doors import github_line
 from gitops_bot.doors.conceal import conceal, forms
-from gitops_bot.doors.github import AccessDenied, App, GitHub, NotFound, Patience, Token, TooLong, Unavailable
-from gitops_bot.doors.github_errors import accepted_permissions
+from gitops_bot.doors.github import line as github_line
+from gitops_bot.doors.github.api import GitHub
+from gitops_bot.doors.github.auth import App, Token
+from gitops_bot.doors.github.errors import AccessDenied, NotFound, TooLong, Unavailable, accepted_permissions
+from gitops_bot.doors.github.pacing import Patience
 from gitops_bot.errors import BotError, GitHubError, UsageError
 from tests.github import faults
 from tests.servers import Handler, Server, drips, gives, in_turn, redirects, running

@@ -6,7 +6,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gitops_bot.doors.pacing import GiveUp, Heard, Patience, ReadBack, Trouble, Wait, judge, next_step, server_time
+from gitops_bot.doors.github.pacing import (
+    GiveUp,
+    Heard,
+    Patience,
+    ReadBack,
+    Trouble,
+    Wait,
+    judge,
+    next_step,
+    server_time,
+)
 
 NOW = 1_790_000_000.0  # 2026-09-21 14:13:20 UTC
 DEFAULT = Patience()

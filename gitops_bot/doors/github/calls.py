@@ -8,9 +8,9 @@ from collections.abc import Callable, Mapping
 from typing import NamedTuple
 from urllib.parse import urljoin, urlsplit
 
-from gitops_bot.doors import pacing
-from gitops_bot.doors.github_errors import Unavailable, as_rest, refusal
-from gitops_bot.doors.pacing import GiveUp, Heard, Method, Patience
+from gitops_bot.doors.github import pacing
+from gitops_bot.doors.github.errors import Unavailable, as_rest, refusal
+from gitops_bot.doors.github.pacing import GiveUp, Heard, Method, Patience
 from gitops_bot.errors import GitHubError
 
 _log = logging.getLogger(__name__)

@@ -6,7 +6,7 @@ import re
 
 import msgspec
 
-from gitops_bot.doors.github_errors import AccessDenied
+from gitops_bot.doors.github.errors import AccessDenied
 
 _TOKEN = re.compile(r"[!-~]+")
 _APP_ID = re.compile(r"[A-Za-z0-9._-]{1,60}")

@@ -15,20 +15,18 @@ from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
-from gitops_bot.doors import github_values as values
 from gitops_bot.doors.conceal import conceal
-from gitops_bot.doors.github_auth import App, Token, checked, pem
-from gitops_bot.doors.github_calls import LONG_WAIT, Call, Caller, origin_of
-from gitops_bot.doors.github_errors import AccessDenied, NotFound, TooLong, Unavailable
-from gitops_bot.doors.github_line import IDLE, Line, bundle, in_words
-from gitops_bot.doors.pacing import Heard, Patience
+from gitops_bot.doors.github import values
+from gitops_bot.doors.github.auth import App, Token, checked, pem
+from gitops_bot.doors.github.calls import LONG_WAIT, Call, Caller, origin_of
+from gitops_bot.doors.github.errors import AccessDenied, NotFound, Unavailable
+from gitops_bot.doors.github.line import IDLE, Line, bundle, in_words
+from gitops_bot.doors.github.pacing import Heard, Patience
 from gitops_bot.errors import GitHubError, UsageError
 from gitops_bot.model.github import IssueComment, PullRequest
 
 if TYPE_CHECKING:
     from github.Requester import Requester
-
-__all__ = ["AccessDenied", "App", "GitHub", "NotFound", "Patience", "Token", "TooLong", "Unavailable"]
 
 _NAME = re.compile(r"(?!\.{1,2}(?:/|$))[A-Za-z0-9._-]{1,100}/(?!\.{1,2}$)[A-Za-z0-9._-]{1,100}")
 _NEXT = re.compile(r'<([^>]*)>[^,]*;\s*rel="?next"?')

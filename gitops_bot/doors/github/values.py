@@ -6,7 +6,7 @@ from typing import Literal, TypeVar
 
 import msgspec
 
-from gitops_bot.doors.pacing import Heard
+from gitops_bot.doors.github.pacing import Heard
 from gitops_bot.errors import GitHubError
 from gitops_bot.model.github import IssueComment, PullRequest
 

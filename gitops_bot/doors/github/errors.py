@@ -8,7 +8,7 @@ from typing import Any
 
 import msgspec
 
-from gitops_bot.doors.pacing import Heard
+from gitops_bot.doors.github.pacing import Heard
 from gitops_bot.errors import GitHubError
 
 _PERMISSION = re.compile(r"([a-z_]+)=(read|write|admin)")
