@@ -30,7 +30,7 @@ LADDER = (
     Detail(level=0, items=100, apps=0, names=200, characters=2_000),
     Detail(level=1, lines=40, width=500, items=60, apps=0, names=60, characters=1_000),
     Detail(level=2, lines=25, width=300, one_liners=True, items=30, apps=0, names=20, characters=500),
-    Detail(level=3, lines=25, width=200, one_liners=True, items=10, apps=100, names=8, characters=300),
+    Detail(level=3, lines=25, width=200, one_liners=True, items=10, apps=15, names=8, characters=300),
     Detail(level=4, items=3, apps=0, names=0, characters=160),
 )
 """Everything; shorter diffs; diffs of risky and single changes, one line for others; apps, and as many changes as fit;

@@ -54,7 +54,7 @@ def html_report(view: View) -> bytes:
         style=style,
         style_hash=f"sha256-{base64.b64encode(hashlib.sha256(style.encode()).digest()).decode()}",
         missing=_missing(view.missing),
-        risks=_risks(view.risks),
+        risks=_risks(view.risks, ""),
         contents=_contents(found),
         sections=_sections(view, found),
         folded=[entry for entry in map(_folded, _FOLDED, (view.noise, view.ignored)) if entry],
@@ -78,8 +78,9 @@ def _missing(missing: Sequence[Missing]) -> list[tuple[str, str, list[Missing]]]
     return found
 
 
-def _risks(risks: Sequence[Risk]) -> list[dict[str, Any]]:
-    """A box for each severity and one for what is silenced."""
+def _risks(risks: Sequence[Risk], reaches: str) -> list[dict[str, Any]]:
+    """A box for each severity and one for what is silenced, of what is raised at once or with one revision."""
+    risks = [risk for risk in risks if risk.reaches == reaches]
     loud = [risk for risk in risks if risk.silenced is None]
     boxes = [("error", "🛑 {} errors", [risk for risk in loud if risk.severity == "error"])]
     boxes.append(("warning", "⚠️ {} warnings", [risk for risk in loud if risk.severity == "warning"]))
@@ -117,6 +118,7 @@ def _sections(view: View, found: Sequence[Weighed]) -> Iterator[dict[str, Any]]:
         yield {
             "reaches": section.reaches,
             "phrase": section.phrase,
+            "risks": _risks(view.risks, section.reaches) if section.reaches else [],
             "images": section.images,
             "changes": (_change(one, budget, opened=len(found) <= _OPEN) for one in ones),
         }

@@ -21,7 +21,7 @@ class Group(NamedTuple):
 
     id: str
     title: str
-    explanation: str
+    explanation: Safe
     entries: tuple[Safe, ...]
     """One line each, of Markdown."""
     more: int
@@ -77,12 +77,20 @@ def _box(risks: Sequence[Risk], detail: Detail, *, alert: str = "", heading: str
             Group(
                 id=clip(id_, _NAME),
                 title=clip(entries[0].title, _NAME),
-                explanation=clip(entries[0].explanation, detail.characters),
+                explanation=_with_code(clip(entries[0].explanation, detail.characters)),
                 entries=tuple(_entry(risk, detail) for risk in shown),
                 more=len(entries) - len(shown),
             )
         )
     return Box(alert=alert, heading=heading, groups=tuple(groups), more=more)
+
+
+def _with_code(text: str) -> Safe:
+    """Escape a text in which pairs of backticks mark code."""
+    parts = text.split("`")
+    if len(parts) % 2 == 0:
+        return Safe(md_text(text))
+    return Safe("".join((md_code if index % 2 else md_text)(part) for index, part in enumerate(parts) if part))
 
 
 def _entry(risk: Risk, detail: Detail) -> Safe:

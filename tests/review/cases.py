@@ -4,9 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+import msgspec
+
 from gitops_bot.model.change import FieldChange, ResourceChange, TargetChanges
 from gitops_bot.model.report import Compared, Report, Status
 from gitops_bot.model.resource import ResourceKey
+from gitops_bot.model.settings import Silence
+from gitops_bot.model.signal import CATALOGUE, Signal
 from gitops_bot.model.target import NotRendered
 from gitops_bot.review.report import Outcome, build_report
 
@@ -253,6 +257,49 @@ def hostile() -> Report:
     )
 
 
+def signal(id_: str, change: ResourceChange, message: str, path: str = "", **more: object) -> Signal:
+    key = change.key
+    return Signal(
+        id=id_,
+        message=message,
+        path=path,
+        group=key.group,
+        kind=key.kind,
+        namespace=key.namespace,
+        name=key.name,
+        **{"severity": CATALOGUE[id_].severity, **more},
+    )
+
+
+def raising(change: ResourceChange, *signals: tuple[str, str, str]) -> ResourceChange:
+    found = tuple(signal(id_, change, message, path) for id_, message, path in signals)
+    return msgspec.structs.replace(change, signals=found)
+
+
+def risks() -> Report:
+    """Errors, warnings and something silenced, at once and later."""
+    staging, production = "churn-mlops-staging", "churn-mlops-production"
+    claim = whole("removed", "", "PersistentVolumeClaim", staging, "training-data")
+    latest = ("image-latest", "container api: ghcr.io/acme/churn-api has the tag latest", f"{CONTAINER}.image")
+    outcomes = (
+        outcome(
+            staging,
+            raising(claim, ("data-deletion", "The volume claim is deleted, and the data on its volume may be", "")),
+            raising(deployment(staging), ("selector-change", "The selector cannot be changed: app", "spec.selector")),
+            raising(whole("added", "", "ConfigMap", staging, "settings"), ("host-path", "volume logs: /var/log", "")),
+        ),
+        outcome(production, raising(deployment(production, to="latest"), latest), reaches="v*.*.*"),
+        outcome("dev-nightly", raising(deployment("dev-nightly", to="latest"), latest)),
+    )
+    return build_report(
+        outcomes,
+        compared=MERGE,
+        notes=["Kubernetes version 1.36, from .gitops-bot.yaml"],
+        tools=TOOLS,
+        silences=[Silence(signal="image-latest", apps=("dev-*",), reason="built nightly")],
+    )
+
+
 CASES: dict[str, Callable[[], Report]] = {
     "simple": simple,
     "forty-apps": forty_apps,
@@ -265,5 +312,6 @@ CASES: dict[str, Callable[[], Report]] = {
     "nothing": nothing,
     "conflict": conflict,
     "later": later,
+    "risks": risks,
     "hostile": hostile,
 }
