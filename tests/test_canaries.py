@@ -6,6 +6,7 @@ import base64
 import hashlib
 import json
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -15,6 +16,8 @@ import pytest
 from tests.canaries import REPOSITORY, Canaries, encoded, outputs_of, plant
 
 ROOT = Path(__file__).parent.parent
+HASHED = re.compile(rb"generated-[2456789bcdfghkmt]{10}")
+"""A name with kustomize's hash over its values."""
 
 
 @pytest.fixture
@@ -64,6 +67,7 @@ def test_diff_is_silent(planted, run, form, debug):
     assert ended.returncode == 0, ended.stderr.decode()
     birds.assert_silent(outputs_of(ended, *run.places))
     assert b"<secret, changed>" in out.read_bytes()
+    assert not any(HASHED.search(data) for data in outputs_of(ended, *run.places).values())
     if form == "json":
         check_changes(json.loads(out.read_bytes()))
 
@@ -110,6 +114,7 @@ def test_render_is_silent(planted, run, branch):
     assert ended.returncode == 0, ended.stderr.decode()
     birds.assert_silent(outputs_of(ended, *run.places))
     assert b"generated-<hash>" in ended.stdout
+    assert not any(HASHED.search(data) for data in outputs_of(ended, *run.places).values())
     assert b"automountServiceAccountToken: false" in ended.stdout
     assert b"secretName: plain" in ended.stdout
 

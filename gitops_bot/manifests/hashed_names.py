@@ -19,6 +19,7 @@ SUFFIX = re.compile(r"(.+)-(?:[2456789bcdfghkmt]{10}|<(?:new-)?hash(?:-[0-9]+)?>
 
 The masks have no mark that YAML could take for its own, in whatever style the name is written.
 """
+_ANY = re.compile(rb"-[2456789bcdfghkmt]{10}(?![A-Za-z0-9])")
 _KINDS = frozenset(("Secret", "ConfigMap"))
 _MEMO_SIZE = 16_384
 _memo: dict[bytes, bool] = {}
@@ -56,7 +57,7 @@ def mask_pair_of_names(before: bytes, after: bytes) -> tuple[bytes, bytes]:
 
 
 def _objects(stream: bytes) -> Found:
-    if b"Secret" not in stream and b"ConfigMap" not in stream:
+    if not _ANY.search(stream):
         return ()
     return [(document, head) for document in split(stream) for head in heads(document).heads]
 

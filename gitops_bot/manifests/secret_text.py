@@ -32,7 +32,7 @@ class Span(NamedTuple):
 _QUICK = re.compile(
     r"://|PRIVATE KEY|LS0tLS1CRUdJTi|eyJ|A[KS]IA|AIza|gh[pousr]_|github_pat_|glpat-|xox[a-z]-|xapp-|sk[-_]|[rp]k_|npm_"
     r"|pypi-|hf_|hv[sb]\.|dop_v1_|ya29\.|SG\.|dckr_|sh(?:pat|ppa|pss)_|\$(?:apr1|2[abxy]|[156y]|argon2)"
-    r"|(?i:bearer |basic )|-u[ =s]"
+    r"|[Bb]earer |[Bb]asic |BEARER |BASIC |-u[ =s]"
 )
 _TOKENS = re.compile(
     r"""

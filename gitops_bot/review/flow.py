@@ -9,6 +9,7 @@ from typing import Any
 import msgspec
 
 from gitops_bot.errors import NotRenderable, RenderError
+from gitops_bot.manifests.hashed_names import mask_pair_of_names
 from gitops_bot.manifests.plan import plan_hash
 from gitops_bot.manifests.yaml import YamlError
 from gitops_bot.model.change import TargetChanges
@@ -175,7 +176,7 @@ def _judge_again(one: Pair, context: Context, request: Request, doors: Doors) ->
     if rendering.error is not None:
         return _outcome(one, request, "skipped"), _not_rendered(one.id, rendering.error, "", failed=False)
     try:
-        signals = standing_signals(context, rendering.manifests)
+        signals = standing_signals(context, mask_pair_of_names(rendering.manifests, b"")[0])
     except YamlError as error:
         unread = RenderError(f"what it renders to cannot be read: {error}")
         return _outcome(one, request, "skipped"), _not_rendered(one.id, unread, "", failed=False)
@@ -197,9 +198,10 @@ def _compare(
     old, new = (side.target if side is not None else None for side in (one.base, one.head))
     own = [definition(target) for target in (old, new)] if unseen(one) else [b"", b""]
     try:
+        named = mask_pair_of_names(before.manifests, after.manifests)  # for all but the plan, which knows one side
         changes = compare_sides(
-            before.manifests + own[0],
-            after.manifests + own[1],
+            named[0] + own[0],
+            named[1] + own[1],
             was=old.namespace if old else "",
             now=new.namespace if new else old.namespace if old else "",
             ignore=shared_rules(old, new),
@@ -208,7 +210,7 @@ def _compare(
             inspect=inspector_of(context),
         )
         changes = weigh_deletions(changes, context)
-        signals = target_signals(context, changes, after.manifests)
+        signals = target_signals(context, changes, named[1])
         plan, reason = _plan(one, after.manifests, request)
     except RenderError as error:
         return _outcome(one, request, "failed"), _not_rendered(one.id, error, "", failed=True)
