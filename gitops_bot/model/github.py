@@ -1,7 +1,11 @@
-"""What GitHub tells us, as values: pull requests and comments."""
+"""What GitHub tells us, as values: pull requests, comments, commits, tags, statuses, checks and deployments.
+
+Every time is aware and in UTC.
+"""
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Literal
 
 import msgspec
@@ -35,3 +39,106 @@ class IssueComment(msgspec.Struct, frozen=True, kw_only=True):
     body: str
     url: str
     """Of its place on the page."""
+
+
+class CommitInfo(msgspec.Struct, frozen=True, kw_only=True):
+    """One commit, as a list or a comparison of commits tells it."""
+
+    sha: str
+    """Full id."""
+    message: str
+    """Subject, body and trailers, as committed."""
+    parents: tuple[str, ...] = ()
+    """Full ids, the branch's own line first."""
+    author: str = ""
+    """Login of who wrote it; the name in the commit where GitHub knows no account."""
+    bot: bool = False
+    """True when this program made it: the login is that of its own token, and GitHub verified the signature."""
+    committed_at: datetime | None = None
+    url: str = ""
+    """Of its page."""
+
+    @property
+    def subject(self) -> str:
+        """First line of the message."""
+        return self.message.partition("\n")[0].strip()
+
+
+class Commits(msgspec.Struct, frozen=True, kw_only=True):
+    """The commits that one revision has and another has not (GitHub's comparison, base...head)."""
+
+    commits: tuple[CommitInfo, ...] = ()
+    """Newest first; the newest ones only, where there are more than were read."""
+    total: int = 0
+    """How many there are in all."""
+    url: str = ""
+    """Page of the comparison."""
+
+
+class Tag(msgspec.Struct, frozen=True, kw_only=True):
+    """One tag, annotated or not."""
+
+    name: str
+    """Without ``refs/tags/``."""
+    commit: str
+    """Full id of the commit it means, annotations followed."""
+
+
+class Status(msgspec.Struct, frozen=True, kw_only=True):
+    """The newest status of one context on a commit."""
+
+    context: str
+    """``ci``, ``gitops-bot/staging``."""
+    state: Literal["success", "pending", "failure", "error"]
+    description: str = ""
+    """Foreign text of at most 140 characters."""
+    url: str = ""
+    """Where details are."""
+    updated_at: datetime | None = None
+
+
+class CheckState(msgspec.Struct, frozen=True, kw_only=True):
+    """The newest check run of one name on a commit."""
+
+    name: str
+    """Of the check: for GitHub Actions the job's name."""
+    status: str
+    """``queued``, ``in_progress``, ``completed`` and what GitHub adds to them."""
+    conclusion: str | None = None
+    """``success``, ``neutral``, ``skipped``, ``failure``, ``cancelled``, ``timed_out``, ``action_required``,
+    ``stale``, …; None until it is completed."""
+    title: str = ""
+    app: str = ""
+    """Slug of the GitHub App that reports it: ``github-actions``."""
+    url: str = ""
+    completed_at: datetime | None = None
+
+
+class DeploymentStatus(msgspec.Struct, frozen=True, kw_only=True):
+    """One status of a deployment."""
+
+    state: Literal["queued", "pending", "in_progress", "success", "failure", "error", "inactive"]
+    created_at: datetime
+    description: str = ""
+    """Foreign text of at most 140 characters."""
+    url: str = ""
+    """Its log, else the environment's page."""
+
+
+class DeploymentState(msgspec.Struct, frozen=True, kw_only=True):
+    """A deployment with all its statuses: the older ones end ``inactive``, so only the list tells they succeeded."""
+
+    id: int
+    environment: str
+    task: str
+    """``gitops-bot`` for those of our agent."""
+    commit: str
+    """Full id of what was deployed."""
+    ref: str = ""
+    """Branch, tag or commit as it was asked for."""
+    created_at: datetime
+    creator: str = ""
+    """Login."""
+    statuses: tuple[DeploymentStatus, ...] = ()
+    """Newest first."""
+    url: str = ""
