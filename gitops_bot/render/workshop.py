@@ -145,7 +145,10 @@ class Workshop:
             return self._fetcher.git(source.repo_url, source.target_revision)
         except FetchError as error:
             if source.path is not None and source.path in tree:
-                hint = f"if it means this repository, say --repo-url {urls.shown(source.repo_url)}; else {error.hint}"
+                hint = (
+                    f"if it means this repository, name it in render.repositories or with --repo-url "
+                    f"{urls.shown(source.repo_url)}; else {error.hint}"
+                )
                 raise FetchError(error.message, hint=hint) from error
             raise
 
