@@ -1,4 +1,4 @@
-"""The one door to GitHub's API: pull requests and comments, with a token or as a GitHub App.
+"""The one door to GitHub's API: with a token or as a GitHub App; the calls of other subjects are in modules beside it.
 
 PyGithub speaks HTTP and signs; when a request is repeated and how long is waited is decided in ``pacing``, because
 PyGithub's own policy repeats a POST that was done (two comments) and never a PATCH. It is imported here only, and only
@@ -7,12 +7,13 @@ when something is asked (360 ms). Tokens and keys are in no message, ``repr``, l
 
 from __future__ import annotations
 
+import itertools
 import logging
 import random
 import re
 import time
-from collections.abc import Callable, Iterator
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Iterator, Mapping
+from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import urlsplit
 
 from gitops_bot.doors.conceal import conceal
@@ -35,6 +36,8 @@ _TOKEN_LIVES = 50 * 60.0
 """Seconds an installation token is used; GitHub lets it live an hour."""
 _READ = "pull-requests: read"
 _WRITE = "pull-requests: write"
+
+Made = TypeVar("Made")
 
 
 class GitHub:
@@ -120,9 +123,8 @@ class GitHub:
         """
         if not self._login:
             doing = "the question who the token belongs to"
-            call = Call("POST", self._wire.graphql_url, doing, body={"query": "{ viewer { login } }"}, graphql=True,
-                        harmless=True)  # fmt: skip
-            login = values.read(self._ask(call), values.Whoami, doing).data.viewer.login
+            call = self.graphql("{ viewer { login } }", {}, doing, harmless=True)
+            login = values.read(self.ask(call), values.Whoami, doing).data.viewer.login
             bot = isinstance(self._auth, App) or self._token.startswith("ghs_") or login == "github-actions"
             self._login = f"{login}[bot]" if bot and not login.endswith("[bot]") else login
         return self._login
@@ -132,7 +134,7 @@ class GitHub:
     def pull(self, number: int) -> PullRequest:
         """A pull request as it is now."""
         doing = f"reading pull request {self.repository}#{number}"
-        heard = self._ask(Call("GET", f"{self._path}/pulls/{number:d}", doing, needs=_READ))
+        heard = self.ask(Call("GET", f"{self.path}/pulls/{number:d}", doing, needs=_READ))
         return values.read(heard, values.Pull, doing).value()
 
     def pulls_of_head(self, repository: str, branch: str) -> tuple[PullRequest, ...]:
@@ -142,7 +144,7 @@ class GitHub:
         query = {"state": "open", "head": f"{owner}:{branch}", "per_page": "100"}
         found = [
             pull.value()
-            for heard in self._pages(Call("GET", f"{self._path}/pulls", doing, query=query, needs=_READ))
+            for heard in self.pages(Call("GET", f"{self.path}/pulls", doing, query=query, needs=_READ))
             for pull in values.read(heard, list[values.Pull], doing)
         ]
         # The filter names an owner, who may have several forks; and an API that ignores it would list everything.
@@ -154,8 +156,8 @@ class GitHub:
     def comments(self, number: int) -> Iterator[IssueComment]:
         """All comments of a pull request's conversation, page by page, in GitHub's order (oldest first)."""
         doing = f"reading the comments of {self.repository}#{number}"
-        call = Call("GET", f"{self._path}/issues/{number:d}/comments", doing, query={"per_page": "100"}, needs=_READ)
-        for heard in self._pages(call):
+        call = Call("GET", f"{self.path}/issues/{number:d}/comments", doing, query={"per_page": "100"}, needs=_READ)
+        for heard in self.pages(call):
             for comment in values.read(heard, list[values.Comment], doing):
                 yield comment.value()
 
@@ -172,36 +174,25 @@ class GitHub:
         ``before_repeat`` runs before it is sent again after a long wait; what it raises ends the call. Raises TooLong.
         """
         doing = f"writing a comment on {self.repository}#{number}"
-        path = f"{self._path}/issues/{number:d}/comments"
+        path = f"{self.path}/issues/{number:d}/comments"
         call = Call("POST", path, doing, body={"body": _text(body)}, needs=_WRITE)
-        self._ready()
-        attempt = 1
-        while True:
-            before = self.waited
-            heard = self._caller.attempt(call, attempt)
-            if heard is not None:
-                return values.read(heard, values.Comment, doing).value()
-            found = next((comment for comment in self.comments(number) if is_it(comment)), None)
-            if found is not None:
-                return found
-            if before_repeat is not None and self.waited - before >= LONG_WAIT:
-                before_repeat()
-            attempt += 1
+        made = self.create(call, lambda: next(filter(is_it, self.comments(number)), None), before_repeat)
+        return values.read(made, values.Comment, doing).value() if isinstance(made, Heard) else made
 
     def edit_comment(
         self, comment_id: int, body: str, *, before_repeat: Callable[[], None] | None = None
     ) -> IssueComment:
         """Replace a comment's text. Raises TooLong, and NotFound when somebody deleted it."""
         doing = f"editing comment {comment_id} in {self.repository}"
-        path = f"{self._path}/issues/comments/{comment_id:d}"
-        heard = self._ask(Call("PATCH", path, doing, body={"body": _text(body)}, needs=_WRITE), before_repeat)
+        path = f"{self.path}/issues/comments/{comment_id:d}"
+        heard = self.ask(Call("PATCH", path, doing, body={"body": _text(body)}, needs=_WRITE), before_repeat)
         return values.read(heard, values.Comment, doing).value()
 
     def delete_comment(self, comment_id: int) -> None:
         """Delete a comment; one that is gone is as good as deleted."""
         doing = f"deleting comment {comment_id} in {self.repository}"
         try:
-            self._ask(Call("DELETE", f"{self._path}/issues/comments/{comment_id:d}", doing, needs=_WRITE))
+            self.ask(Call("DELETE", f"{self.path}/issues/comments/{comment_id:d}", doing, needs=_WRITE))
         except NotFound:
             return
 
@@ -209,21 +200,51 @@ class GitHub:
         """Close the kept connection."""
         self._wire.close()
 
-    # -- asking -------------------------------------------------------------------------------------------------------
+    # -- asking: for the modules beside this one, each of which knows the calls of one subject -------------------------
 
-    @property
-    def _path(self) -> str:
-        return f"/repos/{self.repository}"
-
-    def _ask(self, call: Call, before_repeat: Callable[[], None] | None = None) -> Heard:
+    def ask(self, call: Call, before_repeat: Callable[[], None] | None = None) -> Heard:
+        """A good answer to a call that does not create, as ``Caller.ask``."""
         self._ready()
         return self._caller.ask(call, before_repeat)
 
-    def _pages(self, call: Call) -> Iterator[Heard]:
+    def create(
+        self, call: Call, there: Callable[[], Made | None], before_repeat: Callable[[], None] | None = None
+    ) -> Heard | Made:
+        """A good answer to a call that creates, or what was found instead.
+
+        After a fault it is sent again only when ``there``, which looks for what the call makes, finds None.
+        ``before_repeat`` runs before it is sent again after a long wait; what it raises ends the call.
+        """
+        self._ready()
+        for attempt in itertools.count(1):
+            before = self.waited
+            heard = self._caller.attempt(call, attempt)
+            if heard is not None:
+                return heard
+            found = there()
+            if found is not None:
+                return found
+            if before_repeat is not None and self.waited - before >= LONG_WAIT:
+                before_repeat()
+        raise AssertionError("unreachable")
+
+    def graphql(
+        self, document: str, variables: Mapping[str, object], doing: str, *, needs: str = "", harmless: bool = False
+    ) -> Call:
+        """The call of a GraphQL query (``harmless``) or mutation, to be asked like any other."""
+        body = {"query": document, "variables": variables}
+        return Call("POST", self._wire.graphql_url, doing, body=body, needs=needs, harmless=harmless, graphql=True)
+
+    @property
+    def path(self) -> str:
+        """Of the repository, below the API's URL."""
+        return f"/repos/{self.repository}"
+
+    def pages(self, call: Call) -> Iterator[Heard]:
         """A list's pages, by the link each gives to the next; only its path counts, the host is always ours."""
         seen: set[str] = set()
         while True:
-            heard = self._ask(call)
+            heard = self.ask(call)
             yield heard
             link = _NEXT.search(heard.headers.get("link", ""))
             if link is None:
@@ -262,7 +283,7 @@ class GitHub:
         try:
             if installation is None:
                 doing = f"looking up where App {app.app_id} is installed for {self.repository}"
-                heard = self._caller.ask(Call("GET", f"{self._path}/installation", doing, as_app=True))
+                heard = self._caller.ask(Call("GET", f"{self.path}/installation", doing, as_app=True))
                 installation = values.read(heard, values.Installation, doing).id
             doing = f"making a token of App {app.app_id} for {self.repository}"
             path = f"/app/installations/{installation:d}/access_tokens"
