@@ -28,10 +28,13 @@ _HTML_MARKUP = re.compile(r"""[\\`*_\[\]<>#!|~$&"']""")
 
 _RECOGNISED = re.compile(
     r"@|#(?=\d)|(?i:GH)(?=-\d)|(?i:GHSA|CVE)(?=-)|:(?=//)|(?i:www)(?=\.)|:(?!(?!100:|1234:)\d{1,40}:)(?=[\w+-]{1,40}:)"
-    r"|(?<![0-9A-Za-z])[0-9a-fA-F]{6}(?=[0-9a-fA-F]{1,34}(?![0-9A-Za-z]))"
+    r"|(?P<commit>(?<![\w./:-])[0-9a-fA-F]{7,40}(?![0-9A-Za-z]))"
 )
 """Behind these GitHub sees a mention, an issue, a link, an advisory, an emoji's name or a commit's id (7 to 40 hex
 digits); backslashes do not stop it."""
+
+_SHORTEST = 6
+"""Hex digits that are too few for a commit's id."""
 
 _BEGINNING = re.compile(r"\A(\d{1,9}(?=[.)](?!\S))|(?=[-+=]| {4}))(.)")
 """A list's mark, an underline or an indent at the beginning of a text."""
@@ -152,6 +155,8 @@ def _unrecognised(text: str, escape: Callable[[str], str]) -> str:
     """Escape the text and put a gap behind every place where GitHub would recognise something."""
     parts, last = [], 0
     for found in _RECOGNISED.finditer(text):
-        parts.append(escape(text[last : found.end()]))
+        end = found.start() + _SHORTEST if found["commit"] else found.end()
+        parts.append(escape(text[last:end]))
+        parts += [text[index : min(index + _SHORTEST, found.end())] for index in range(end, found.end(), _SHORTEST)]
         last = found.end()
     return _GAP.join((*parts, escape(text[last:])))

@@ -43,7 +43,11 @@ _PLANS = 10
 _SHORT_ID = re.compile(r"\b[0-9a-f]{8}\b")
 
 
-_FORMS: dict[Form, str] = {"whole": "with the whole diff", "short": "with the beginning of the diff", "line": "in one line"}
+_FORMS: dict[Form, str] = {
+    "whole": "with the whole diff",
+    "short": "with the beginning of the diff",
+    "line": "in one line",
+}
 
 
 class Piece(NamedTuple):

@@ -15,14 +15,15 @@ from typing import Any
 
 from jinja2 import FunctionLoader, StrictUndefined, nodes
 from jinja2.exceptions import SecurityError, TemplateNotFound
+from jinja2.runtime import BlockReference, LoopContext, Macro
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 from jinja2.visitor import NodeTransformer
 
 from gitops_bot.text.escape import Safe, escaped
 
-MOST_STEPS = 1_000_000
+MOST_STEPS = 300_000
 """Turns of loops and calls of macros in one rendering."""
-MOST_SECONDS = 10.0
+MOST_SECONDS = 5.0
 MOST_TEXT = 2_000_000
 """Characters of one rendering and of any text made on the way."""
 MOST_SOURCE = 200_000
@@ -44,6 +45,10 @@ _FILTERS = """
     rejectattr reverse round select selectattr sort string sum title trim unique upper
     """.split()  # noqa: SIM905 - read as a table
 """Filters of Jinja that are offered; none makes more than it gets, ``join`` and ``string`` are measured."""
+
+
+_CAPTURED = "what a set block wrote"
+"""Name of a filter that no template can write: the text of a ``{% set %}`` block has been escaped already."""
 
 
 class TooMuch(SecurityError):
@@ -74,7 +79,7 @@ class Sandbox(ImmutableSandboxedEnvironment):
         )
         offered = {name: self.filters[name] for name in _FILTERS}
         self.filters.clear()
-        self.filters.update({**offered, "join": self._join, "string": self._string, **filters})
+        self.filters.update({**offered, "join": self._join, "string": self._string, _CAPTURED: Safe, **filters})
         self.globals.clear()
         self.globals.update(range=self._range)
         self._steps, self._room, self._end = 0, 0, 0.0
@@ -124,6 +129,11 @@ class Sandbox(ImmutableSandboxedEnvironment):
             raise TooMuch("a calculation that is too large")
         return super().call_binop(context, operator, left, right)
 
+    def call(self, context: Any, function: Any, /, *arguments: Any, **named: Any) -> Any:
+        """Call; what a macro, a block or a recursive loop writes has been escaped already."""
+        result = super().call(context, function, *arguments, **named)
+        return Safe(result) if isinstance(function, Macro | BlockReference | LoopContext) else result
+
     def is_safe_attribute(self, obj: Any, attr: str, value: Any) -> bool:
         """Allow methods of text only where they cannot make it longer, and none of numbers and bytes."""
         if isinstance(obj, str):
@@ -137,6 +147,8 @@ class Sandbox(ImmutableSandboxedEnvironment):
         for node in repeated:
             literal = sum(len(text.data) for text in node.find_all(nodes.TemplateData))
             node.body.insert(0, _step(literal, node.lineno or 1))
+        for block in template.find_all(nodes.AssignBlock):
+            block.filter = block.filter or nodes.Filter(None, _CAPTURED, [], [], None, None)
         _Concats().visit(template)
         return template
 

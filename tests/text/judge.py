@@ -75,5 +75,5 @@ def judged(text: str) -> Elements:
     assert set(found.seen) <= OURS
     assert len(found.comments) <= 1
     assert found.seen.count("details") == found.seen.count("summary")
-    assert not RECOGNISED.search("".join(found.prose))
+    assert not RECOGNISED.search("\n".join(found.prose))
     return found

@@ -7,7 +7,7 @@ import unicodedata
 from html.parser import HTMLParser
 
 import pytest
-from hypothesis import example, given
+from hypothesis import assume, example, given
 from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 
@@ -24,7 +24,12 @@ from gitops_bot.text.escape import (
 )
 
 GAP = "\u200b"
-RECOGNISED = re.compile(r"@\w|#\d|GH-\d|://|www\.", re.IGNORECASE)
+RECOGNISED = re.compile(
+    r"@\w|#\d|GH-\d|GHSA-|CVE-|://|www\.|:(?:[\w+-]*[a-z_+-][\w+-]{0,20}|100|1234):"
+    r"|(?<![\w./:-])[0-9a-f]{7,40}(?![0-9a-z])",
+    re.IGNORECASE,
+)
+"""What GitHub would make a mention, a reference, a link or an emoji of."""
 pieces = st.sampled_from(
     [
         "`",
@@ -38,6 +43,20 @@ pieces = st.sampled_from(
         "#",
         "#12",
         "GH-7",
+        "GHSA-jfh8-c2jp-5v3q",
+        "CVE-2026-1234",
+        "acme/web#7",
+        "acme/web@0123456789abcdef0123456789abcdef01234567",
+        "0123456789ABCDEF0123456789abcdef01234567",
+        "abcdef0",
+        "@acme/team",
+        ":tada:",
+        ":+1:",
+        ":100:",
+        "==",
+        "---",
+        "1)",
+        "    ",
         "gh-7",
         "fixes",
         "<",
@@ -215,3 +234,25 @@ def test_nothing_gets_out_of_a_fence(lines):
     assert read.tags == ["pre", "code", "p"]
     assert read.text.startswith(body + "\n")
     assert read.prose.strip() == "after"
+
+
+@given(hostile)
+@example("---")
+@example("===")
+@example("- a")
+@example("1.")
+@example("12) a")
+@example("    code")
+@example("+")
+def test_prose_may_begin_a_line(text):
+    assume(text.strip(" "))  # a blank line ends a paragraph, whoever writes it
+    for made in (md_text(text), html_text(text)):
+        read = Read(markdown.render(f"before\n{made}\nafter\n\n{made} after\n"))
+        assert [tag for tag in read.tags if tag != "br"] == ["p", "p"]
+
+
+@pytest.mark.parametrize(
+    "text", ["deployment.yaml:12: found", "2 to add, 14 to change", "a: b: c", "sha-abc1234", "12345"]
+)
+def test_what_nothing_recognises_is_left_alone(text):
+    assert md_text(text) == text

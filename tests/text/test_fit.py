@@ -45,7 +45,7 @@ def check(view: View, fitted: Fitted, budget: int) -> None:
     assert sum(map(int, left_out)) <= fitted.of - fitted.shown
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=80, deadline=None)
 @given(views(), st.sampled_from([BUDGET, 30_000, 9_000, 4_000, 1_500]))
 def test_everything_fits_and_is_whole(view, budget):
     fitted = fit_comment(view, budget=budget)
