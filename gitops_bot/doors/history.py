@@ -37,6 +37,8 @@ class Origin(NamedTuple):
     """``https://github.com/acme/shop``."""
     token: str = ""
     """Sent to this host only; ``""`` for none. Never printed."""
+    ssh: str = ""
+    """The ``ssh`` that reaches it, with all options, as a shell reads it; ``""``: it is reached by HTTP only."""
 
     def __repr__(self) -> str:
         return f"Origin({self.url})"
@@ -53,7 +55,7 @@ def bring(checkout: str, commits: Sequence[str], *, origin: Origin, scratch: Pat
     for commit in commits:
         if not _COMMIT.fullmatch(commit):
             raise GitError(f"{commit[:80]!r} is no commit id", hint="name a full commit id")
-    history = _History(checkout, origin, scratch / "history.git", offline=offline)
+    history = History(checkout, origin, scratch / "history.git", offline=offline)
     history.make(len(commits[0]) == 64)
     missing = [commit for commit in dict.fromkeys(commits) if not history.has(f"{commit}^{{tree}}")]
     if missing:
@@ -70,7 +72,7 @@ def resolve(checkout: str, revision: str, *, origin: Origin, scratch: Path, offl
     """
     if _COMMIT.fullmatch(revision):
         return revision
-    history = _History(checkout, origin, scratch / "resolve.git", offline=offline)
+    history = History(checkout, origin, scratch / "resolve.git", offline=offline)
     for spelling in (f"refs/remotes/origin/{revision}", revision):
         found = history.commit_in_checkout(spelling)
         if found:
@@ -83,11 +85,11 @@ def resolve(checkout: str, revision: str, *, origin: Origin, scratch: Path, offl
 
 def checked_out(checkout: str, scratch: Path) -> str:
     """The commit of the checkout's HEAD, ``""`` where nothing is checked out."""
-    return _History(checkout, Origin(""), scratch / "head.git", offline=True).commit_in_checkout("HEAD")
+    return History(checkout, Origin(""), scratch / "head.git", offline=True).commit_in_checkout("HEAD")
 
 
-class _History:
-    """The bare repository in the making."""
+class History:
+    """The bare repository in the making; what is not in it comes from its origin alone."""
 
     def __init__(self, checkout: str, origin: Origin, directory: Path, *, offline: bool) -> None:
         self.directory = directory
@@ -100,10 +102,10 @@ class _History:
         """Begin with what the checkout has: its objects are borrowed, and where its history ends is copied."""
         self._home.mkdir(parents=True, exist_ok=True)
         algorithm = ("--object-format=sha256",) if sha256 else ()
-        self._must(("init", "--quiet", "--bare", "--template=", *algorithm, str(self.directory)), self._home)
+        self.must(("init", "--quiet", "--bare", "--template=", *algorithm, str(self.directory)), self._home)
         for key, value in (("url", self._origin.url), ("promisor", "true"), ("partialCloneFilter", "blob:none")):
-            self._must(("config", f"remote.origin.{key}", value), self.directory)
-        found = self._run(
+            self.must(("config", f"remote.origin.{key}", value), self.directory)
+        found = self.run(
             ("-c", f"safe.directory={self._checkout}", "rev-parse", "--path-format=absolute", "--show-toplevel",
              "--git-path", "objects", "--git-path", "shallow"),
             Path(self._checkout),
@@ -122,14 +124,14 @@ class _History:
             return ""
         self._home.mkdir(parents=True, exist_ok=True)
         argv = ("rev-parse", "--verify", "--quiet", "--end-of-options", f"{revision}^{{commit}}")
-        ended = self._run(("-c", f"safe.directory={self._checkout}", *argv), Path(self._checkout), lazy=False)
+        ended = self.run(("-c", f"safe.directory={self._checkout}", *argv), Path(self._checkout), lazy=False)
         return ended.stdout.decode().strip() if ended.code == 0 else ""
 
     def commit_at_origin(self, revision: str) -> str:
         """The commit id of the origin's branch or tag of this name, ``""`` when there is none. Raises GitError."""
         self._home.mkdir(parents=True, exist_ok=True)
         names = [f"refs/heads/{revision}", f"refs/tags/{revision}^{{}}", f"refs/tags/{revision}"]
-        ended = self._run(("ls-remote", "--", self._origin.url, *names), self._home)
+        ended = self.run(("ls-remote", "--", self._origin.url, *names), self._home)
         if ended.code != 0 or ended.stopped:
             raise self._failed(ended)
         lines = (line.partition("\t") for line in ended.stdout.decode("utf-8", "replace").splitlines())
@@ -138,7 +140,7 @@ class _History:
 
     def has(self, name: str) -> bool:
         """Whether an object is here, without asking for it."""
-        return self._run(("cat-file", "-e", name), self.directory, lazy=False).code == 0
+        return self.run(("cat-file", "-e", name), self.directory, lazy=False).code == 0
 
     def fetch(self, *arguments: str, names: Sequence[str] = ()) -> None:
         """Fetch from the origin: commits and directories, and the objects called ``names``. Raises GitError."""
@@ -152,7 +154,7 @@ class _History:
         listed = ("--stdin",) if names else ()
         flags = [each for each in arguments if each.startswith("--")]
         wanted = [f"+{each}:refs/gitops-bot/{each}" for each in arguments if not each.startswith("--")]
-        ended = self._run((*options, *_FETCH, *flags, *listed, "origin", *wanted), self.directory, stdin=stdin)
+        ended = self.run((*options, *_FETCH, *flags, *listed, "origin", *wanted), self.directory, stdin=stdin)
         if ended.code != 0 or ended.stopped:
             raise self._failed(ended)
 
@@ -163,7 +165,7 @@ class _History:
                 if not (self.directory / "shallow").exists() or self._offline:
                     break
                 self.fetch(step, *dict.fromkeys(commits))
-            found = self._run(("merge-base", *commits), self.directory, lazy=False)
+            found = self.run(("merge-base", *commits), self.directory, lazy=False)
             if found.code == 0:
                 return [found.stdout.decode().strip()]
         return []
@@ -171,7 +173,7 @@ class _History:
     def complete(self, commits: Sequence[str]) -> None:
         """Fetch every file of the commits' trees that is not here."""
         for _ in range(2):
-            listed = self._must(
+            listed = self.must(
                 ("rev-list", "--objects", "--no-walk", "--no-object-names", "--missing=print", *dict.fromkeys(commits)),
                 self.directory,
             )
@@ -200,14 +202,25 @@ class _History:
         hint = "check the network, or check out with fetch-depth: 0"
         return GitError(f"{where} failed: {lines[-1][:300]}", hint=hint)
 
-    def _must(self, argv: Sequence[str], cwd: Path) -> bytes:
-        ended = self._run(argv, cwd, lazy=False)
+    def must(
+        self, argv: Sequence[str], cwd: Path, *, stdin: bytes = b"", extra: Mapping[str, str] | None = None
+    ) -> bytes:
+        """What git prints when it runs sealed and alone, with ``extra`` in its environment. Raises GitError."""
+        ended = self.run(argv, cwd, lazy=False, stdin=stdin, extra=extra)
         if ended.code != 0 or ended.stopped:
             lines = ended.stderr.strip().splitlines()[-1:] or ["no message"]
             raise GitError(f"git {argv[0]} failed: {lines[0][:300]}")
         return ended.stdout
 
-    def _run(self, argv: Sequence[str], cwd: Path, *, lazy: bool = True, stdin: bytes = b"") -> process.Finished:
+    def run(
+        self,
+        argv: Sequence[str],
+        cwd: Path,
+        *,
+        lazy: bool = True,
+        stdin: bytes = b"",
+        extra: Mapping[str, str] | None = None,
+    ) -> process.Finished:
         """Run git sealed; without ``lazy`` nothing that is missing can be fetched behind our back."""
         environment = {name: os.environ[name] for name in _PASSED if os.environ.get(name)}
         bundle = next((os.environ[name] for name in _BUNDLES if os.environ.get(name)), "")
@@ -217,11 +230,13 @@ class _History:
             "GIT_CONFIG_NOSYSTEM": "1",
             "GIT_CONFIG_GLOBAL": os.devnull,
             "GIT_TERMINAL_PROMPT": "0",
-            "GIT_ALLOW_PROTOCOL": "https:http" if lazy else "none",
+            "GIT_ALLOW_PROTOCOL": self._protocols if lazy else "none",
             "GIT_HTTP_LOW_SPEED_LIMIT": "1",
             "GIT_HTTP_LOW_SPEED_TIME": "30",
             **({"GIT_SSL_CAINFO": bundle} if bundle else {}),
             **(self._credential() if lazy else {}),
+            **({"GIT_SSH_COMMAND": self._origin.ssh} if lazy and self._origin.ssh else {}),
+            **(extra or {}),
         }
         try:
             return process.run(
@@ -234,6 +249,10 @@ class _History:
             )
         except FileNotFoundError as error:
             raise GitError("git was not found on PATH", hint="install git 2.38 or newer") from error
+
+    @property
+    def _protocols(self) -> str:
+        return "ssh" if self._origin.ssh else "https:http"
 
     def _credential(self) -> Mapping[str, str]:
         """The token as configuration in the environment, for this URL only: nobody can read it from a file or argv."""

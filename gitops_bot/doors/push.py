@@ -1,0 +1,252 @@
+"""The door that reads the tips of branches and pushes commits to them, by real ``git push``.
+
+All happens in a bare repository of our own, which borrows the objects of a checkout where there is one; no working tree
+and no index of anybody is touched. A branch takes a commit only while it points to the commit's parent, and nothing
+is sent twice before the branch was looked at.
+"""
+
+from __future__ import annotations
+
+import random
+import re
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import NamedTuple, Self
+
+from gitops_bot.doors.conceal import conceal
+from gitops_bot.doors.git import Repository
+from gitops_bot.doors.history import History, Origin
+from gitops_bot.doors.process import Finished
+from gitops_bot.doors.rejection import kind_of, rejected
+from gitops_bot.errors import GitError, GitHubError, UsageError
+from gitops_bot.model.writeback import FileChange, Head
+
+_FETCH = ("fetch", "--quiet", "--no-tags", "--no-write-fetch-head", "--filter=blob:none")
+_HERE = "refs/gitops-bot"
+_FAULTS = 5
+"""Attempts that may be lost on the way, with pauses between them: about half a minute."""
+_DEEP = 200
+"""Commits of a branch that are read to find one of ours below those of others."""
+_FAULT_SIGNS = re.compile(
+    r"RPC failed|hung up|early EOF|disconnect|Connection (?:reset|refused|timed out|closed)|error: 5\d\d|timed? ?out|"
+    r"Could not resolve host|curl \d+|Empty reply|send-pack: |Broken pipe|internal server error|Internal Server Error",
+    re.IGNORECASE,
+)
+
+
+class Author(NamedTuple):
+    """Who stands in commits that Git makes here."""
+
+    name: str = "gitops-bot"
+    email: str = "gitops-bot@localhost"
+
+
+class Logged(NamedTuple):
+    """One commit of a branch's history."""
+
+    oid: str
+    parents: tuple[str, ...]
+    message: str
+    """Whole, without white space at its ends."""
+
+
+class Clone:
+    """A repository elsewhere, for one run and one thread. A context manager: leaving it ends its helper process."""
+
+    def __init__(
+        self,
+        origin: Origin,
+        scratch: Path,
+        *,
+        checkout: str = "",
+        author: Author | None = None,
+        wait: Callable[[float], None] = time.sleep,
+        jitter: Callable[[], float] = random.random,
+        secrets: Sequence[str] = (),
+    ) -> None:
+        """Take where it is, an empty directory of ours, a directory of a repository to borrow objects from (or none).
+
+        ``wait`` sleeps seconds, ``jitter`` is in [0, 1), ``secrets`` are kept out of messages beside the origin's.
+        """
+        self._history = History(checkout or "/nonexistent", origin, scratch / "clone.git", offline=False)
+        self._url = origin.url
+        self._author = author or Author()
+        self._wait = wait
+        self._jitter = jitter
+        self._secrets = tuple(secret for secret in (*secrets, origin.token) if secret)
+        self._repository: Repository | None = None
+        self._made = False
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """End the helper process."""
+        if self._repository is not None:
+            self._repository.close()
+            self._repository = None
+
+    # -- reading ------------------------------------------------------------------------------------------------------
+
+    def head(self, branch: str) -> Head:
+        """The tip of a branch as it is now, with every file. Raises UsageError when there is none, GitError."""
+        commit = self._fetch(branch, "--depth=1")
+        if not commit:
+            raise UsageError(f"there is no branch {branch} at {self._url}", hint="check the environment's branch")
+        self._history.complete([commit])
+        if self._repository is None:
+            self._repository = Repository(str(self._history.directory))
+        return Head(branch=branch, commit=commit, tree=self._repository.tree(commit))
+
+    def tip(self, branch: str) -> str:
+        """The commit that a branch points to now, ``""`` when there is none. Raises GitError."""
+        return self._listed(f"refs/heads/{branch}").get(f"refs/heads/{branch}", "")
+
+    def tags(self) -> Mapping[str, str]:
+        """All tags with their commits (annotated ones followed), in order of names. Raises GitError."""
+        listed = self._listed("refs/tags/*")
+        names = sorted({name.removesuffix("^{}") for name in listed})
+        return {name.removeprefix("refs/tags/"): listed.get(f"{name}^{{}}", listed[name]) for name in names}
+
+    def log(self, branch: str, limit: int = 10) -> tuple[Logged, ...]:
+        """The newest commits of a branch along its first parents, newest first; empty when there is no such branch."""
+        commit = self._fetch(branch, f"--depth={limit}")
+        if not commit:
+            return ()
+        argv = ("log", "-z", "--first-parent", f"--max-count={limit}", "--format=%H%n%P%n%B", commit, "--")
+        out = self._history.must(argv, self._history.directory).decode("utf-8", "replace")
+        return tuple(_logged(record) for record in out.split("\0") if record)
+
+    # -- writing ------------------------------------------------------------------------------------------------------
+
+    def commit(self, parent: str, message: str, files: Sequence[FileChange]) -> str:
+        """Make a commit here, with one parent whose tree is here; its id. Raises GitError."""
+        directory, must = self._made_directory(), self._history.must
+        index = {"GIT_INDEX_FILE": str(directory / "gitops-bot-index")}
+        records = []
+        for one in files:
+            if one.content is None:
+                records.append(f"0 {'0' * len(parent)}\t{one.path}")
+                continue
+            # An empty file is /dev/null's: no bytes on standard input mean that there is none.
+            oid = must(("hash-object", "-w", "--stdin", "--no-filters"), directory, stdin=one.content).decode().strip()
+            records.append(f"{one.mode} {oid}\t{one.path}")
+        must(("read-tree", f"{parent}^{{tree}}"), directory, extra=index)
+        listed = "".join(f"{record}\0" for record in records).encode("utf-8", "surrogateescape")
+        must(("update-index", "-z", "--index-info"), directory, stdin=listed, extra=index)
+        tree = must(("write-tree",), directory, extra=index).decode().strip()
+        people = {f"GIT_{role}_{field}": value for role in ("AUTHOR", "COMMITTER")
+                  for field, value in (("NAME", self._author.name), ("EMAIL", self._author.email))}  # fmt: skip
+        argv = ("-c", "commit.gpgSign=false", "commit-tree", tree, "-p", parent, "-F", "-")
+        return must(argv, directory, stdin=f"{message.rstrip()}\n".encode(), extra=people).decode().strip()
+
+    def push(self, branch: str, commit: str, expected: str) -> None:
+        """Let a branch point to a commit made here, only if it points to ``expected`` now (``""``: if it is not there).
+
+        Raises Rejected: ``moved`` when it points elsewhere and the commit is not on it, other kinds for what does not
+        take it; GitHubError when the way stays broken.
+        """
+        doing = f"pushing to {branch} of {self._url}"
+        ended = self._pushed(branch, commit, expected)
+        for attempt in range(1, _FAULTS + 1):
+            if ended.code == 0 and not ended.stopped:
+                return
+            said = self._said(ended)
+            kind = kind_of(said)
+            lost = bool(ended.stopped) or (kind is None and bool(_FAULT_SIGNS.search(said)))
+            if attempt == 1 and not lost:
+                raise rejected(doing, said, kind or "other")
+            if lost:
+                self._wait(min(2.0**attempt, 15.0) * (0.5 + self._jitter() / 2))
+            if self._took(branch, commit):
+                return
+            if not lost:
+                raise rejected(doing, said, kind or "other")
+            ended = self._pushed(branch, commit, expected)
+        if (ended.code == 0 and not ended.stopped) or self._took(branch, commit):
+            return
+        kind = kind_of(self._said(ended))
+        if kind is not None:
+            raise rejected(doing, self._said(ended), kind)
+        raise GitHubError(
+            f"{doing}: the connection was lost {_FAULTS + 1} times ({self._said(ended)[:200]})",
+            hint="run it again: what has landed is not done twice",
+        )
+
+    def _pushed(self, branch: str, commit: str, expected: str) -> Finished:
+        # The lease is the comparison of compare and swap, not force: the commit's parent is what is expected.
+        name = f"refs/heads/{branch}"
+        argv = ("push", "--porcelain", "--no-verify", "--no-signed", f"--force-with-lease={name}:{expected}",
+                "origin", f"{commit}:{name}")  # fmt: skip
+        return self._history.run(argv, self._made_directory())
+
+    def _took(self, branch: str, commit: str) -> bool:
+        """Whether a branch has a commit of ours, below others' or not; False too while nobody can be asked."""
+        try:
+            if self.tip(branch) == commit:
+                return True
+            tip = self._fetch(branch, f"--depth={_DEEP}")
+        except GitError:
+            return False
+        argv = ("merge-base", "--is-ancestor", commit, tip)
+        return bool(tip) and self._history.run(argv, self._history.directory, lazy=False).code == 0
+
+    # -- asking -------------------------------------------------------------------------------------------------------
+
+    def _made_directory(self) -> Path:
+        if not self._made:
+            self._history.make(sha256=False)
+            self._made = True
+        return self._history.directory
+
+    def _fetch(self, branch: str, *depth: str) -> str:
+        """Fetch a branch's newest commits and directories; its tip, ``""`` when there is no such branch."""
+        directory, name = self._made_directory(), f"refs/heads/{branch}"
+        ended = self._asked((*_FETCH, *depth, "origin", f"+{name}:{_HERE}/{name}"), f"fetching {branch}")
+        if ended is None:
+            return ""
+        return self._history.must(("rev-parse", "--verify", f"{_HERE}/{name}"), directory).decode().strip()
+
+    def _listed(self, pattern: str) -> dict[str, str]:
+        ended = self._asked(("ls-remote", "--", "origin", pattern), "listing references")
+        lines = ended.stdout.decode("utf-8", "replace").splitlines() if ended else ()
+        return {name: oid for oid, _, name in (line.partition("\t") for line in lines)}
+
+    def _asked(self, argv: Sequence[str], doing: str) -> Finished | None:
+        """What git says to a question, asked again while the connection is lost; None when the branch is not there."""
+        for pause in self._pauses():
+            ended = self._history.run(argv, self._made_directory())
+            if ended.code == 0 and not ended.stopped:
+                return ended
+            said = self._said(ended)
+            if "couldn't find remote ref" in said:
+                return None
+            if pause is None or not (ended.stopped or _FAULT_SIGNS.search(said)) or kind_of(said) == "access":
+                break
+            self._wait(pause)
+        access = kind_of(said) == "access"
+        hint = "give the token contents: read, and check the URL" if access else "check the URL and the network"
+        raise GitError(f"{doing} of {self._url} failed: {said[:300]}", hint=hint)
+
+    def _pauses(self) -> Iterator[float | None]:
+        """Seconds after each attempt, None after the last."""
+        for attempt in range(_FAULTS):
+            yield min(2.0**attempt, 15.0) * (0.5 + self._jitter() / 2)
+        yield None
+
+    def _said(self, ended: Finished) -> str:
+        """Git's words and those of the other side, on one line and without secrets."""
+        if ended.stopped:
+            return f"git was stopped after {ended.stopped}"
+        refused = [line for line in ended.stdout.decode("utf-8", "replace").splitlines() if line.startswith("!")]
+        words = (line.removeprefix("remote:").strip() for line in (*ended.stderr.splitlines(), *refused))
+        return conceal(" ".join(word for word in words if word), self._secrets)
+
+
+def _logged(record: str) -> Logged:
+    oid, parents, message = record.split("\n", 2)
+    return Logged(oid, tuple(parents.split()), message.strip())
