@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+import posixpath
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
 from gitops_bot.model.target import Target
+from gitops_bot.render.plain import KUSTOMIZATIONS
 from gitops_bot.render.workshop import Preparation
 
 _ALIKE = 0.5
 """Share of equal input files from which two plain targets at different places count as one that moved."""
+
+
+_ROOTS = {"Helm": ("Chart.yaml",), "Kustomize": KUSTOMIZATIONS}
+"""Files of which one makes a directory a target of this kind; a directory of manifests is one by any of its own."""
 
 
 class Pair(NamedTuple):
@@ -42,7 +48,9 @@ class Pair(NamedTuple):
 def pair(base: Mapping[str, Preparation], head: Mapping[str, Preparation]) -> list[Pair]:
     """Match targets by id; what is left by name, when that is unique; then by their input files.
 
-    So a moved folder is one moved target, not everything removed and added again. In order of id.
+    So a moved folder is one moved target, not everything removed and added again. A target without an Application that
+    is only there on the side where no Application deploys its files is left out: the Application tells what happens.
+    In order of id.
     """
     pairs = [Pair(base[key], head[key]) for key in base.keys() & head.keys()]
     gone = {key: one for key, one in base.items() if key not in head}
@@ -52,8 +60,21 @@ def pair(base: Mapping[str, Preparation], head: Mapping[str, Preparation]) -> li
         for match in (*_by_name(gone, new), *_by_files(gone, new))
         if match.base.target.id in gone and match.head.target.id in new
     ]
-    pairs += [Pair(one, None) for one in gone.values()] + [Pair(None, one) for one in new.values()]
+    pairs += [Pair(one, None) for one in gone.values() if not _stands_for(one, new.values())]
+    pairs += [Pair(None, one) for one in new.values() if not _stands_for(one, gone.values())]
     return sorted(pairs, key=lambda item: item.id)
+
+
+def _stands_for(one: Preparation, others: Iterable[Preparation]) -> bool:
+    """Whether what makes this a target without an Application is deployed by an Application of the other side.
+
+    That is the chart's or the overlay's own file, not what it includes: several overlays may share a base.
+    """
+    if one.target.kind == "Application":
+        return False
+    home, names = one.target.path, _ROOTS.get(one.target.kind)
+    own = {posixpath.join(home, name) for name in names} if names else frozenset(one.reads.files())
+    return any(other.target.kind == "Application" and not own.isdisjoint(other.reads.files()) for other in others)
 
 
 class _Match(NamedTuple):

@@ -465,3 +465,38 @@ def test_a_failed_render_comes_before_a_signal(diff: Diff) -> None:
 def test_the_terminal_shows_signals_and_their_ids(diff: Diff) -> None:
     ran = diff({"a/a.yaml": TWICE}, {"a/b.yaml": TWICE}, "--format", "text")
     assert "! duplicate-resource  ConfigMap a: it is rendered 2 times" in ran.out
+
+
+OVERLAY = {
+    "web/kustomization.yaml": "resources: [one.yaml]\n",
+    "web/one.yaml": "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: one}\n",
+}
+CHARTED = {"web/Chart.yaml": "apiVersion: v2\nname: web\nversion: 0.1.0\n",
+           "web/templates/one.yaml": "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: one}\n"}  # fmt: skip
+PLAIN = {"web/one.yaml": "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: one}\n"}
+
+
+@pytest.mark.parametrize("files", [OVERLAY, CHARTED, PLAIN], ids=["kustomize", "helm", "directory"])
+def test_a_folder_that_an_application_takes_over_or_leaves_is_told_once(diff, files):
+    definition = {"argocd/web.yaml": application(path="web")}
+    taken = diff(files, definition).report
+    assert {(one["name"], one["status"]) for one in taken["targets"]} == {("argocd", "added"), ("web", "added")}
+    assert taken["counts"]["removed"] == 0
+
+
+@pytest.mark.parametrize("files", [OVERLAY, CHARTED, PLAIN], ids=["kustomize", "helm", "directory"])
+def test_a_folder_whose_application_goes_is_not_told_as_new(diff, files):
+    definition = {"argocd/web.yaml": application(path="web")}
+    left = diff({**files, **definition}, {"argocd/web.yaml": None}).report
+    assert left["counts"]["added"] == 0
+    assert ("web", "removed") in [(one["name"], one["status"]) for one in left["targets"]]
+
+
+def test_an_overlay_that_goes_is_told_though_a_new_application_shares_its_base(diff):
+    base = {"base/kustomization.yaml": "resources: [one.yaml]\n", "base/one.yaml": OVERLAY["web/one.yaml"]}
+    overlays = {
+        f"{name}/kustomization.yaml": f"resources: [../base]\nnamePrefix: {name}-\n" for name in ("dev", "prod")
+    }
+    change = {"dev/kustomization.yaml": None, "argocd/web.yaml": application(path="prod")}
+    report = diff({**base, **overlays}, change).report
+    assert "removed" in [one["status"] for one in report["targets"] if one["id"] == "kustomize:dev"]
