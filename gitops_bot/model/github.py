@@ -28,6 +28,12 @@ class PullRequest(msgspec.Struct, frozen=True, kw_only=True):
     """Login."""
     url: str = ""
     """Of its page."""
+    title: str = ""
+    body: str = ""
+    """Markdown, ``""`` where it has none."""
+    labels: tuple[str, ...] = ()
+    merged: bool = False
+    """A merged one is closed, too."""
 
 
 class IssueComment(msgspec.Struct, frozen=True, kw_only=True):

@@ -1,8 +1,8 @@
 """Commits at GitHub: made on a branch in one step, made of Git's objects, compared, and read.
 
 GitHub signs what ``createCommitOnBranch`` makes, whoever asks, and takes it only while the branch points to the commit
-that was read: compare and swap. It writes plain files only (mode 100644; a file that is there keeps its mode), so what
-touches another mode is made of Git's objects, which GitHub signs for Apps and workflows.
+that was read: compare and swap. It knows no file modes, so what touches another than 100644 is made of Git's objects,
+which GitHub signs for Apps and workflows.
 """
 
 from __future__ import annotations
@@ -116,6 +116,7 @@ class _Commit(msgspec.Struct, frozen=True):
 
 
 class _Compared(msgspec.Struct, frozen=True):
+    status: str
     total_commits: int
     html_url: str = ""
     commits: tuple[_Commit, ...] = ()
@@ -217,6 +218,10 @@ class CommitDoor:
                 raise
             raise rejected(call.doing, error.message, kind) from None
         return values.read(made, _Object, call.doing)
+
+    def on(self, branch: str, commit: str) -> bool:
+        """Whether a branch has a commit, at its tip or below it."""
+        return self._compared(commit, branch, 1).status in ("identical", "ahead")
 
     # -- reading ------------------------------------------------------------------------------------------------------
 

@@ -26,6 +26,10 @@ class _Side(msgspec.Struct, frozen=True):
     """None: the fork was deleted."""
 
 
+class _Label(msgspec.Struct, frozen=True):
+    name: str = ""
+
+
 class Pull(msgspec.Struct, frozen=True):
     """A pull request as REST tells it."""
 
@@ -37,6 +41,10 @@ class Pull(msgspec.Struct, frozen=True):
     draft: bool | None = False
     user: _User | None = None
     """None: a user that was deleted."""
+    title: str = ""
+    body: str | None = ""
+    labels: tuple[_Label, ...] = ()
+    merged_at: str | None = None
 
     def value(self) -> PullRequest:
         """The same as our value."""
@@ -51,6 +59,10 @@ class Pull(msgspec.Struct, frozen=True):
             draft=bool(self.draft),
             author=self.user.login if self.user else "",
             url=self.html_url,
+            title=self.title,
+            body=self.body or "",
+            labels=tuple(label.name for label in self.labels),
+            merged=self.merged_at is not None,
         )
 
 
