@@ -248,7 +248,7 @@ def _appended(data: bytes, hold: Hold) -> bytes:
 
 def _list(text: str) -> tuple[Any, tuple[Any, Any] | None]:
     """The node of the list of holds (None for an empty value), and key and value of ``holds`` (None: not there)."""
-    nodes = yaml.compose_all(text.removeprefix("\ufeff"))
+    nodes: list[Any] = list(yaml.compose_all(text.removeprefix("\ufeff")))
     root = next((node for node in nodes if node is not None), None)
     pairs: list[tuple[Any, Any]] = root.value if root is not None and root.id == "mapping" else []
     for key, value in pairs:
