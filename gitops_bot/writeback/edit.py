@@ -33,6 +33,8 @@ class Edit(msgspec.Struct, frozen=True, kw_only=True):
     """Its text; None takes the key out."""
     kind: Kind = "string"
     """What it is to be read as; a number or boolean is only written where it is asked for."""
+    create: bool = False
+    """Whether a missing key may be added here, whatever the other edits may do."""
     rename: str | None = None
     """A new name for the key, which kustomize's ``digest`` → ``newTag`` needs; None keeps it."""
 
@@ -164,12 +166,15 @@ class _Work:
         try:
             place = locate(self.stream, each.address.document, each.address.paths[0])
         except Refusal as refusal:
-            if refusal.missing and self.create and not self.stream.roots and not each.address.document:
+            if refusal.missing and self.may_create(each) and not self.stream.roots and not each.address.document:
                 return None
             raise
-        if place.rest and (not self.create or len(each.address.paths) > 1 or each.value is None or each.rename):
+        if place.rest and (not self.may_create(each) or len(each.address.paths) > 1):
             raise Refusal(place.why, self.stream.line(place.node), missing=True)
         return place
+
+    def may_create(self, each: Edit) -> bool:
+        return (self.create or each.create) and each.value is not None and not each.rename
 
     def value(self, index: int, each: Edit, place: Place) -> Change | None:
         """The change of one value in place; None when it is there already."""

@@ -89,13 +89,22 @@ def scalars(data: bytes) -> Iterator[Value]:
 
 def scalars_of(stream: Stream) -> Iterator[Value]:
     """As ``scalars``, of a text that has been read."""
+    for node, address in nodes_of(stream):
+        real = stream.resolved(node)
+        yield Value(address, stream.value(real), was(stream, real), stream.line(node))
+
+
+def nodes_of(stream: Stream) -> Iterator[tuple[int, Address]]:
+    """The node and address of every scalar, and of every alias of one, that is no key and no document of its own."""
     for index, root in enumerate(stream.roots):
         document = Document(number=index) if len(stream.roots) > 1 else None
         yield from _below(stream, root, (), document)
 
 
-def _below(stream: Stream, node: int, path: tuple[Step, ...], document: Document | None) -> Iterator[Value]:
-    real, kind = stream.resolved(node), stream.kind(node)
+def _below(
+    stream: Stream, node: int, path: tuple[Step, ...], document: Document | None
+) -> Iterator[tuple[int, Address]]:
+    kind = stream.kind(node)
     if kind == "map":
         for key, value in stream.pairs(node):
             if key not in stream.merges:
@@ -103,5 +112,5 @@ def _below(stream: Stream, node: int, path: tuple[Step, ...], document: Document
     elif kind == "seq":
         for number, item in enumerate(stream.items(node)):
             yield from _below(stream, item, (*path, Index(number)), document)
-    elif path and stream.kind(real) == "scalar":
-        yield Value(Address((path,), document), stream.value(real), was(stream, real), stream.line(node))
+    elif path and stream.kind(stream.resolved(node)) == "scalar":
+        yield node, Address((path,), document)
