@@ -13,10 +13,10 @@ from gitops_bot.review.signals.values import at, items, text
 from gitops_bot.review.signals.words import listed, short
 
 _DATA = {
-    ("", "Namespace"): "The namespace goes, and everything in it",
-    ("", "PersistentVolume"): "The volume goes",
-    ("", "PersistentVolumeClaim"): "The volume claim goes, and its data where the volume's reclaim policy is Delete",
-    ("apiextensions.k8s.io", "CustomResourceDefinition"): "The definition goes, and every object of its kind",
+    ("", "Namespace"): "The namespace is deleted, and everything in it",
+    ("", "PersistentVolume"): "The volume is deleted",
+    ("", "PersistentVolumeClaim"): "The volume claim is deleted, and its data where the volume's reclaim policy is Delete",
+    ("apiextensions.k8s.io", "CustomResourceDefinition"): "The definition is deleted, and every object of its kind",
 }
 _FLUX_PRUNE = "kustomize.toolkit.fluxcd.io/prune"
 _HELM_POLICY = "helm.sh/resource-policy"
@@ -53,7 +53,7 @@ def deletions(edit: Edit) -> Iterator[Signal]:
     elif at(body, "metadata", "annotations", _HELM_POLICY) == "keep":
         severity = "warning"
         remark += ": Helm would keep it, pruning by Argo CD does not"
-    yield _signal(edit, id_, (what or f"The {short(edit.key.kind)} goes") + remark, severity)
+    yield _signal(edit, id_, (what or f"The {short(edit.key.kind)} is deleted") + remark, severity)
 
 
 def _what(edit: Edit) -> tuple[str, Severity]:
@@ -64,8 +64,8 @@ def _what(edit: Edit) -> tuple[str, Severity]:
             return "", "warning"
         names = listed(claims)
         if at(edit.before, "spec", "persistentVolumeClaimRetentionPolicy", "whenDeleted") == "Delete":
-            return f"The StatefulSet goes, and its volume claims ({names}) with it", "error"
-        return f"The StatefulSet goes; its volume claims ({names}) stay behind without an owner", "error"
+            return f"The StatefulSet is deleted, and its volume claims ({names}) with it", "error"
+        return f"The StatefulSet is deleted; its volume claims ({names}) stay behind without an owner", "error"
     what = _DATA.get(edit.type, "")
     if edit.type == ("", "PersistentVolume") and at(edit.before, "spec", "persistentVolumeReclaimPolicy") == "Retain":
         return what + "; its data stays, by its reclaim policy Retain", "warning"

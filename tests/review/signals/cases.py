@@ -121,7 +121,7 @@ CASES = [
         "error",
     ),
     Case("data-deletion", "definition", CRD, "", (CRD, CRD + "\n"), "every object of its kind", "error"),
-    Case("data-deletion", "claim", claim(), "", (claim(metadata=KEPT), ""), "volume claim goes", "error"),
+    Case("data-deletion", "claim", claim(), "", (claim(metadata=KEPT), ""), "volume claim is deleted", "error"),
     Case(
         "data-deletion",
         "claim under another name",
@@ -173,7 +173,7 @@ CASES = [
         thing("v1", "PersistentVolume", "spec: {hostPath: {path: /a}}"),
         "",
         (thing("v1", "PersistentVolume", metadata=KEPT), ""),
-        "volume goes",
+        "volume is deleted",
         "error",
     ),
     Case(
@@ -200,7 +200,7 @@ CASES = [
         CONFIG,
         "",
         (thing("v1", "ConfigMap", metadata=KEPT), ""),
-        "The ConfigMap goes",
+        "The ConfigMap is deleted",
         "warning",
     ),
     Case(
@@ -209,7 +209,7 @@ CASES = [
         pod(PLAIN),
         "",
         (pod(PLAIN, metadata="annotations: {argocd.argoproj.io/hook: Sync}"), ""),
-        "The Deployment goes",
+        "The Deployment is deleted",
         "warning",
     ),
     Case(
@@ -218,17 +218,17 @@ CASES = [
         pod(PLAIN, kind="StatefulSet"),
         "",
         (stateful(), ""),
-        "The StatefulSet goes",
+        "The StatefulSet is deleted",
         "warning",
     ),
-    Case("deletion", "role", role(" []\n"), "", (role(" []\n", metadata=KEPT), ""), "The ClusterRole goes", "info"),
+    Case("deletion", "role", role(" []\n"), "", (role(" []\n", metadata=KEPT), ""), "The ClusterRole is deleted", "info"),
     Case(
         "deletion",
         "job",
         pod(PLAIN, kind="Job"),
         "",
         (pod(PLAIN, kind="Job", metadata=HOOK), ""),
-        "The Job goes",
+        "The Job is deleted",
         "info",
     ),
     Case(
