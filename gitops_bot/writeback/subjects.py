@@ -38,7 +38,7 @@ class Subject(NamedTuple):
         return any(part.change.old != part.change.new for part in self.parts)
 
     def versions(self, *, new: bool) -> tuple[str, ...]:
-        """The names under which a hold could mean what was (or with ``new`` is) written: tag, digest, version, value."""
+        """The names under which a hold could mean what was written, or with ``new`` what is: tag, digest, version."""
         wanted = {"image": ("tag", "digest"), "model": ("version",), "value": ("value",)}[self.kind]
         leaves = [part.change.new if new else part.change.old for part in self.parts if part.role in wanted]
         return tuple(leaf.text for leaf in leaves if leaf is not None and leaf.text)
