@@ -87,13 +87,12 @@ class _Copy:
     def __init__(self, pair: Pair, data: bytes, target: Tree) -> None:
         self.pair = pair
         self.data = data
-        entry = target.entry(pair.target)
-        if entry is None or not entry.is_file:
-            why = "it is not there" if entry is None else "it is no file"
-            raise EditRefused([Problem(f"{why}, and {pair.source} is copied to it", file=pair.target)])
-        self.mode = entry.mode
-        self.before = target.read(pair.target)
         self.source = leaves(data)
+        entry = target.entry(pair.target)
+        self.present = entry is not None and entry.is_file
+        """Whether the target has its file; without it nothing may be there to copy."""
+        self.mode = entry.mode if entry else ""
+        self.before = target.read(pair.target) if self.present else b""
         try:
             self.target = leaves(self.before)
         except EditRefused as error:
@@ -111,6 +110,8 @@ class _Copy:
             found = named(self.data, self.source, pattern)
             self.chosen |= found
             used |= {text} if found else set()
+            if not self.present:
+                continue
             left = [address for address in named(self.before, self.target, pattern) if address not in found]
             problems += [
                 Problem(
@@ -120,6 +121,8 @@ class _Copy:
                 )
                 for address in left
             ]
+        if self.chosen and not self.present:
+            problems = [Problem(f"it is no file, and {self.pair.source} is copied to it", file=self.pair.target)]
         if problems:
             raise EditRefused(problems)
         return used

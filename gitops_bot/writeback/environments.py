@@ -103,7 +103,7 @@ def own_files(settings: Settings, name: str, paths: Iterable[str]) -> tuple[str,
     """The YAML files that belong to this environment alone, in order of path.
 
     With rules these are the files that they write; without, those that have the environment's name as a word of their
-    path and do not lie in its directory of Applications.
+    path and lie neither in its directory of Applications nor among a chart's templates.
     """
     named = templates(settings)
     if named:
@@ -118,6 +118,7 @@ def own_files(settings: Settings, name: str, paths: Iterable[str]) -> tuple[str,
             if path.endswith(_YAML)
             and word.search(path)
             and not path.startswith(_NOT_VALUES)
+            and "templates" not in path.split("/")
             and not (applications and path.startswith(applications.rstrip("/") + "/"))
         )
     )

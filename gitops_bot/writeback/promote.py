@@ -171,9 +171,8 @@ def _by_branch(way: Route, scene: Scene) -> Promotion | Nothing:
     if not scene.commits.total:
         return Nothing(f"{way.base} has every commit of {way.head}: {way.target} is where {way.source} is")
     count = "1 commit" if scene.commits.total == 1 else f"{scene.commits.total} commits"
-    page = Page(
-        f"Merges {md_code(way.head)} into {md_code(way.base)}: {count} from {md_code(way.source)} to {md_code(way.target)}."
-    )
+    ends = f"from {md_code(way.source)} to {md_code(way.target)}"
+    page = Page(f"Merges {md_code(way.head)} into {md_code(way.base)}: {count} {ends}.")
     page.asked(scene.by)
     page.add(gates_section(scene.gates))
     page.add(commits_section(scene.commits, scene.builds))
