@@ -200,14 +200,24 @@ class FakeGitHub:
         with self._lock:
             self._exchanges.append(exchange)
 
-    def refuses_git(self, request: Request, name: str, rest: str) -> Answer | None:
-        """Why a Git request is not served, None when it is."""
+    def refuses_git(self, request: Request, name: str, rest: str) -> tuple[Answer | None, Answer | None]:
+        """Why a Git request is not served (None when it is), and what is answered instead once it was."""
         due = self.faults.due(request)
-        answer = Answer(200)
-        if due is not None:
-            answer = due[1](request, lambda: Answer(200))
-            if answer.status != 200:
-                return answer
+        if due is None:
+            return self._not_git(request, name, rest), None
+        served = False
+
+        def proceed() -> Answer:
+            nonlocal served
+            served = True
+            return Answer(200)
+
+        answer = due[1](request, proceed)
+        if answer.status != 200 and not served:
+            return answer, None
+        return self._not_git(request, name, rest), answer if answer.status != 200 else None
+
+    def _not_git(self, request: Request, name: str, rest: str) -> Answer | None:
         asks = {"WWW-Authenticate": 'Basic realm="GitHub"', "Content-Type": "text/plain"}
         pushes = rest == "git-receive-pack" or "git-receive-pack" in request.query.get("service", "")
         try:

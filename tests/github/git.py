@@ -11,9 +11,21 @@ from pathlib import Path
 from typing import NamedTuple
 
 NOBODY = "0" * 40
-_UPDATE_HOOK = """#!/bin/sh
+_UPDATE_HOOK = r"""#!/bin/sh
 if grep -qxF "$1" "$GIT_DIR/protected" 2>/dev/null; then
   echo "error: GH006: Protected branch update failed for $1." >&2
+  echo "error: Changes must be made through a pull request." >&2
+  exit 1
+fi
+if grep -qxF "$1" "$GIT_DIR/signed" 2>/dev/null; then
+  echo "error: GH013: Repository rule violations found for $1." >&2
+  echo "" >&2
+  echo "- Commits must have verified signatures." >&2
+  echo "  Found 1 violation:" >&2
+  exit 1
+fi
+if [ -e "$GIT_DIR/no-workflows" ] && git diff-tree -r --name-only "$2" "$3" | grep -q '^.github/workflows/'; then
+  echo "refusing to allow a GitHub App to create or update workflow without \`workflows\` permission" >&2
   exit 1
 fi
 """

@@ -7,7 +7,7 @@ import binascii
 from typing import Any
 
 from tests.github import objects
-from tests.github.git import GitFailed
+from tests.github.git import NOBODY, GitFailed
 from tests.github.graphql import Execution, QueryFailed, Value
 from tests.github.state import Comment, Pull, Repository
 
@@ -18,7 +18,7 @@ def root(run: Execution) -> Value:
     """The fields of a mutation; each takes ``input``."""
     known = {
         "minimizeComment": _minimize, "unminimizeComment": _unminimize, "createCommitOnBranch": _commit,
-        "markPullRequestReadyForReview": _ready, "convertPullRequestToDraft": _draft,
+        "markPullRequestReadyForReview": _ready, "convertPullRequestToDraft": _draft, "updateRefs": _update_refs,
     }  # fmt: skip
 
     def mutation(function: Any) -> Any:
@@ -99,6 +99,7 @@ def _commit(run: Execution, given: Value) -> Value:
         raise QueryFailed(
             "UNPROCESSABLE", "Repository rule violations found\n\nChanges must be made through a pull request."
         )
+    _workflow_files(run, given.get("fileChanges") or {})
     tree = git.write_tree(expected, _changes(repository, expected, given.get("fileChanges") or {}))
     text = given["message"]
     message = text["headline"] + (f"\n\n{text['body']}" if text.get("body") else "")
@@ -128,6 +129,44 @@ def _commit(run: Execution, given: Value) -> Value:
     }
 
 
+def _workflow_files(run: Execution, changes: Value) -> None:
+    paths = [one["path"] for one in [*(changes.get("additions") or []), *(changes.get("deletions") or [])]]
+    touched = next((path for path in paths if path.startswith(".github/workflows/")), None)
+    if touched is not None and not run.token.may("workflows:write"):
+        kind = "a GitHub App" if run.token.is_app else "a Personal Access Token"
+        raise QueryFailed(
+            "UNPROCESSABLE", f"refusing to allow {kind} to create or update workflow `{touched}` without `workflows` permission"
+        )  # fmt: skip
+
+
+def _update_refs(run: Execution, given: Value) -> Value:
+    """References moved, made and deleted (40 zeros), each only from where the caller thinks: all of them or none."""
+    run.demand("contents:write")
+    repository = run.node(given["repositoryId"])
+    if not isinstance(repository, Repository):
+        raise QueryFailed("NOT_FOUND", "Could not resolve to a Repository")
+    git, refs = repository.git, repository.git.refs("refs/")
+    for one in given["refUpdates"]:
+        name, before, after = one["name"], one.get("beforeOid"), one["afterOid"]
+        here = refs.get(name, NOBODY)
+        if before is not None and here != before:
+            raise QueryFailed("UNPROCESSABLE", f"Reference update failed: {name} is at {here} but expected {before}")
+        if repository.protected(name):
+            raise QueryFailed("UNPROCESSABLE", "Repository rule violations found\n\nCannot update this protected ref.")
+        if after != NOBODY and git.kind(after) is None:
+            raise QueryFailed("UNPROCESSABLE", "Object does not exist")
+        if not one.get("force") and NOBODY not in (here, after) and git.merge_base(here, after) != here:
+            raise QueryFailed("UNPROCESSABLE", "Reference update failed: not a fast forward")
+    for one in given["refUpdates"]:
+        if one["afterOid"] == NOBODY:
+            git.delete(one["name"])
+        else:
+            git.update(one["name"], one["afterOid"])
+        run.github.state.event("push", "", repository, ref=one["name"], after=one["afterOid"])
+    repository.refresh()
+    return {"__typename": "UpdateRefsPayload"}
+
+
 def _changes(repository: Repository, base: str, changes: Value) -> list[tuple[str, str, str | None]]:
     there = {entry.path: entry.mode for entry in repository.git.entries(base, recursive=True) if entry.type == "blob"}
     found: list[tuple[str, str, str | None]] = []
@@ -140,5 +179,5 @@ def _changes(repository: Repository, base: str, changes: Value) -> list[tuple[st
             content = base64.b64decode(one["contents"], validate=True)
         except binascii.Error as error:
             raise QueryFailed("UNPROCESSABLE", f"The contents of {one['path']} are no Base64") from error
-        found.append((one["path"], there.get(one["path"], "100644"), repository.git.write_blob(content)))
+        found.append((one["path"], "100644", repository.git.write_blob(content)))
     return found

@@ -37,6 +37,9 @@ class GitHubHandler(Handler):
     _pushed = ""
     """Full name of the repository it pushes to."""
 
+    _instead: Answer | None = None
+    """What is answered when Git was served, by a fault."""
+
     do_PATCH = do_PUT = do_DELETE = Handler.do_POST  # noqa: N815  # the names that http.server calls
 
     def _answer(self) -> None:
@@ -63,7 +66,7 @@ class GitHubHandler(Handler):
 
     def _git(self, request: Request, match: re.Match[str]) -> None:
         github = self.server.github
-        refusal = github.refuses_git(request, f"{match['owner']}/{match['name']}", match["rest"])
+        refusal, self._instead = github.refuses_git(request, f"{match['owner']}/{match['name']}", match["rest"])
         if refusal is not None:
             self._drain()
             github.note(Exchange(request, refusal, None, {}, "git" if refusal.status in (DROPPED, 502) else ""))
@@ -80,9 +83,13 @@ class GitHubHandler(Handler):
         """Answer; what a push or fetch did is known to the fake before the client learns of it."""
         request, self._git_request = self._git_request, None
         if request is not None:
-            self.server.github.note(Exchange(request, Answer(status), None, {}, ""))
+            instead, self._instead = self._instead, None
+            self.server.github.note(Exchange(request, instead or Answer(status), None, {}, "git" if instead else ""))
             if self._pushed:
                 self.server.github.pushed(self._pushed)
+            if instead is not None:
+                self._send(instead)
+                return
         super().reply(status, body, headers)
 
     def _drain(self) -> None:

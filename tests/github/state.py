@@ -152,6 +152,15 @@ class Repository:
         with (self.path / "protected").open("a") as file:
             file.write(f"refs/heads/{branch}\n")
 
+    def sign_only(self, branch: str) -> None:
+        """From now on a push to this branch is refused: its commits are not signed."""
+        with (self.path / "signed").open("a") as file:
+            file.write(f"refs/heads/{branch}\n")
+
+    def no_workflows(self) -> None:
+        """From now on a push that touches workflows is refused, as with an app's token."""
+        (self.path / "no-workflows").touch()
+
     def protected(self, ref: str) -> bool:
         path = self.path / "protected"
         return path.is_file() and ref in path.read_text().splitlines()
