@@ -99,20 +99,21 @@ def write_files(root: str, changes: Iterable[FileChange]) -> None:
     new: dict[str, str] = {}
     backups: dict[str, str] = {}
     done: list[str] = []
+    path = root
     try:
         for change in todo:
             path = os.path.join(root, change.path)
             new[path] = _beside(path, change.new)
             backups[path] = _backup(path)
-        for path in new:
-            os.replace(new[path], path)
+        for path, name in new.items():
+            os.replace(name, path)
             done.append(path)
         _sync_directories(new)
     except BaseException as error:
-        for path in done:
-            os.replace(backups[path], path)
+        for each in done:
+            os.replace(backups[each], each)
         if isinstance(error, OSError):
-            file = os.path.relpath(str(error.filename or root), root)
+            file = os.path.relpath(path, root)
             raise EditRefused([Problem(error.strerror or "it could not be written", file=file)]) from error
         raise
     finally:

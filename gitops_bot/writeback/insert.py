@@ -13,12 +13,12 @@ from gitops_bot.writeback.nodes import Stream
 from gitops_bot.writeback.problems import Refusal
 from gitops_bot.writeback.scalar import Kind, write
 from gitops_bot.writeback.splice import Change, Expected, Splice, Swap
-from gitops_bot.writeback.values import content, in_flow, json_like, line_break, shared_notes
+from gitops_bot.writeback.values import content, json_like, line_break, shared_notes
 
 _BREAK = re.compile(r"\r\n|\n|\r|\Z")
 _REST = re.compile(r"[ \t]*(?:(?<=[ \t])#[^\r\n]*)?(?=\r|\n|\Z)")
 _COMMENTS = re.compile(r"^[ \t]*#[^\r\n]*", re.MULTILINE)
-_MAP_END, _SEQ_END = "MappingEndEvent", "SequenceEndEvent"
+_MAP_END, _SEQ_END = "map end", "seq end"
 
 
 class _Style(NamedTuple):
@@ -138,7 +138,7 @@ def _into_null(stream: Stream, place: Place, text: str, kind: Kind) -> tuple[Spl
         newline = line_break(source, start)
         glue = "" if source.endswith(("\n", "\r")) else newline
         return Splice(len(source), len(source), glue + newline.join(rows) + newline), swap
-    flow = in_flow(stream, node)
+    flow = stream.within_braces(node)
     bare = stream.anchor(node) is None and place.key is not None and stream.line(place.key) == stream.line(node)
     if start == end and bare and not flow and source[start - 1 : start] == ":":
         rest = _REST.match(source, start)
@@ -229,7 +229,7 @@ def _style(stream: Stream, root: int) -> _Style:
     """The indentation a document uses, told by its first mapping and its first list below a key; else two columns."""
     step = dash = None
     for node in range(root, stream.after(root)):
-        if stream.kind_of(stream.events[node]) != "map" or stream.flow(node):
+        if stream.kind(node) != "map" or stream.flow(node):
             continue
         for key, value in stream.pairs(node):
             if stream.kind(value) not in ("map", "seq") or stream.flow(value) or stream.anchor(value):

@@ -164,11 +164,10 @@ def _step(stream: Stream, node: int, step: Step, path: Sequence[Step]) -> tuple[
 
 
 def _entry(stream: Stream, node: int, name: str, path: Sequence[Step]) -> tuple[int, int | None] | str:
-    keys: list[str] = []
-    for key, value in stream.pairs(node):
-        if stream.names(key, name):
-            return value, key
-        keys.append(stream.value(key))
+    entry = stream.entry(node, name)
+    if entry:
+        return entry[1], entry[0]
+    keys = [stream.value(key) for key, _value in stream.pairs(node) if key not in stream.merges]
     origin = merged(stream, node, name)
     if origin is not None:
         return (

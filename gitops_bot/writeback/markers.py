@@ -68,16 +68,16 @@ def find_markers(data: bytes) -> Markers:
         return Markers((), (Problem(error.problem, line=error.line),))
     found: list[Marker] = []
     problems: list[Problem] = []
-    ends = sorted(
-        (stream.end(node), node, address) for node, address in nodes_of(stream) if not _is_block(stream, node)
-    )
+    beside = [(node, address) for node, address in nodes_of(stream) if not _is_block(stream, node)]
+    ends = sorted((stream.end(node), node, address) for node, address in beside)
     spans = sorted((stream.start(node), stream.end(node)) for node in _scalars(stream))
+    line, counted = 1, 0
     for match in _MARKER.finditer(stream.text):
         at = match.start()
+        line, counted = line + stream.text.count("\n", counted, at), at
         inside = bisect_right(spans, (at, len(stream.text))) - 1
         if inside >= 0 and spans[inside][0] <= at < spans[inside][1]:
             continue  # part of a text, and no comment
-        line = stream.text.count("\n", 0, at) + 1
         read = _read(match)
         if isinstance(read, str):
             problems.append(Problem(read, line=line))
@@ -96,8 +96,7 @@ def _is_block(stream: Stream, node: int) -> bool:
 
 
 def _scalars(stream: Stream) -> list[int]:
-    kinds = (stream.kind_of(event) for event in stream.events)
-    return [node for node, kind in enumerate(kinds) if kind == "scalar"]
+    return [node for node, said in enumerate(stream.said) if said[0] == "scalar"]
 
 
 def _read(match: re.Match[str]) -> tuple[What, str, str] | str:

@@ -6,12 +6,12 @@ libyaml's parser reads them (about 50,000 a second's tenth); nothing is resolved
 from __future__ import annotations
 
 import codecs
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterator
 from typing import Any
 
 from yaml import (
     AliasEvent,
-    DocumentStartEvent,
     MappingEndEvent,
     MappingStartEvent,
     MarkedYAMLError,
@@ -47,7 +47,12 @@ class Stream:
         if len(text) > MAX_BYTES:
             raise YamlError(f"the file is larger than {MAX_BYTES:,} bytes")
         self.text = text
-        self.events: list[Any] = []
+        self.said: list[tuple[Any, ...]] = []
+        """What each event says: kind, value, anchor, tag, and what else its kind has; equal tuples mean the same."""
+        self.starts: list[int] = []
+        self.ends: list[int] = []
+        self.lines: list[int] = []
+        self.columns: list[int] = []
         self.close: dict[int, int] = {}
         """Collection → the index of its end."""
         self.target: dict[int, int] = {}
@@ -60,18 +65,16 @@ class Stream:
         """Keys that are a merge key <<."""
         self.keys: set[int] = set()
         """Every node that is a key."""
+        self.braces: list[tuple[int, int]] = []
+        """First and last event of each outermost collection in braces or brackets."""
+        self._entries: dict[int, dict[str, tuple[int, int]]] = {}
         _Reader(self).read()
 
     # -- what a node is
 
     def kind(self, node: int) -> str:
-        """``scalar``, ``map``, ``seq`` or ``alias``."""
-        return _KINDS[self.events[node].__class__]
-
-    @staticmethod
-    def kind_of(event: Any) -> str:
-        """As ``kind`` for a node; the name of libyaml's event for anything else."""
-        return _KINDS.get(event.__class__) or str(event.__class__.__name__)
+        """``scalar``, ``map``, ``seq`` or ``alias``; of an event that begins no node, its name."""
+        return str(self.said[node][0])
 
     def resolved(self, node: int) -> int:
         """The node itself, or the one that an alias stands for."""
@@ -79,31 +82,30 @@ class Stream:
 
     def value(self, node: int) -> str:
         """The text of a scalar or of what an alias stands for; empty for a collection."""
-        event = self.events[self.resolved(node)]
-        return str(event.value) if event.__class__ is ScalarEvent else ""
+        return str(self.said[self.target.get(node, node)][1])
 
     def plain(self, node: int) -> bool:
         """Whether a scalar stands without quotes and tag, so that readers guess what it is."""
-        event = self.events[node]
-        return event.__class__ is ScalarEvent and bool(event.implicit[0])
+        said = self.said[node]
+        return said[0] == "scalar" and said[4] is True
 
     def style(self, node: int) -> str:
         """Of a scalar ``'``, ``"``, ``|``, ``>`` or empty for none."""
-        return self.events[node].style or ""
+        return str(self.said[node][5])
 
     def flow(self, node: int) -> bool:
         """Whether a collection is written in braces or brackets."""
-        return bool(self.events[node].flow_style)
+        return bool(self.said[node][4])
 
     def tag(self, node: int) -> str | None:
         """The tag that is written on a node, in full; None without one."""
-        tag = getattr(self.events[node], "tag", None)
-        return str(tag) if tag is not None else None
+        tag: str | None = self.said[node][3]
+        return tag
 
     def anchor(self, node: int) -> str | None:
         """The anchor on a node, or the name of an alias."""
-        anchor = self.events[node].anchor
-        return str(anchor) if anchor is not None else None
+        anchor: str | None = self.said[node][2]
+        return anchor
 
     def key_text(self, node: int) -> str:
         """A key as JSON has it: ``on`` is "true" to Kubernetes, ``1`` is "1"."""
@@ -117,19 +119,28 @@ class Stream:
 
     def start(self, node: int) -> int:
         """Offset of a node's first character, anchor and tag included."""
-        return int(self.events[node].start_mark.index)
+        return self.starts[node]
 
     def end(self, node: int) -> int:
         """Offset behind a node's last character as libyaml has it; block collections and texts end later than seen."""
-        return int(self.events[self.close.get(node, node)].end_mark.index)
+        return self.ends[self.close.get(node, node)]
+
+    def within_braces(self, node: int) -> bool:
+        """Whether a node stands in a collection that is written in braces or brackets."""
+        at = bisect_left(self.braces, (node,)) - 1
+        return at >= 0 and node < self.braces[at][1]
+
+    def root(self, node: int) -> int:
+        """The node of the document that a node is in."""
+        return self.roots[bisect_right(self.roots, node) - 1]
 
     def line(self, node: int) -> int:
         """The line a node begins on; 1 is the first."""
-        return int(self.events[node].start_mark.line) + 1
+        return self.lines[node] + 1
 
     def column(self, node: int) -> int:
         """Characters before a node on its line."""
-        return int(self.events[node].start_mark.column)
+        return self.columns[node]
 
     # -- what is in it
 
@@ -155,14 +166,15 @@ class Stream:
         node = self.resolved(node)
         if self.kind(node) != "map":
             return None
-        return next((value for key, value in self.pairs(node) if self.names(key, name)), None)
+        entry = self.entry(node, name)
+        return entry[1] if entry else None
 
-    def names(self, key: int, name: str) -> bool:
-        """Whether a key is meant by this name: as written, or as Kubernetes reads it."""
-        return key not in self.merges and self.value(key) == name
-
-
-_KINDS = {ScalarEvent: "scalar", AliasEvent: "alias", MappingStartEvent: "map", SequenceStartEvent: "seq"}
+    def entry(self, node: int, name: str) -> tuple[int, int] | None:
+        """Key and value of a mapping's own key; the name is meant as it is written, without quotes."""
+        if node not in self._entries:
+            own = ((key, value) for key, value in self.pairs(node) if key not in self.merges)
+            self._entries[node] = {self.value(key): (key, value) for key, value in own}
+        return self._entries[node].get(name)
 
 
 def differ(old: Stream, at: int, new: Stream, there: int, count: int) -> int | None:
@@ -171,28 +183,11 @@ def differ(old: Stream, at: int, new: Stream, there: int, count: int) -> int | N
     None: all say the same. Compared are what the event is, and its value, anchor, tag, quotes or brackets, and document
     marks: where two texts agree in all of it, every reader takes them for the same.
     """
-    ours, theirs = old.events[at : at + count], new.events[there : there + count]
-    if len(ours) != count or len(theirs) != count:
-        return min(len(ours), len(theirs))
-    for index, (one, other) in enumerate(zip(ours, theirs, strict=True)):
-        kind = one.__class__
-        if kind is not other.__class__:
-            return index
-        if kind is ScalarEvent:
-            if (
-                one.value != other.value
-                or one.implicit != other.implicit
-                or one.style != other.style
-                or one.tag != other.tag
-                or one.anchor != other.anchor
-            ):
-                return index
-        elif any(getattr(one, name, None) != getattr(other, name, None) for name in _SAID):
-            return index
-    return None
-
-
-_SAID = ("anchor", "tag", "flow_style", "implicit", "explicit", "version", "tags")
+    ours, theirs = old.said[at : at + count], new.said[there : there + count]
+    if ours == theirs:
+        return None
+    pairs = enumerate(zip(ours, theirs, strict=False))
+    return next((index for index, (one, other) in pairs if one != other), min(len(ours), len(theirs)))
 
 
 def events(text: str) -> Iterator[Any]:
@@ -208,6 +203,11 @@ def events(text: str) -> Iterator[Any]:
             raise told from None
         mark = error.problem_mark if isinstance(error, MarkedYAMLError) else None
         raise YamlError("not valid YAML", mark.line + 1 if mark else 0) from None
+
+
+_MARKS = ("explicit", "version", "tags")
+_MAP_END = ("map end", "", None, None)
+_SEQ_END = ("seq end", "", None, None)
 
 
 class _Frame:
@@ -233,13 +233,21 @@ class _Reader:
         self.anchors: dict[str, int] = {}
         self.sizes: dict[int, int] = {}
         self.aliased = 0
+        self.flows_from: int | None = None
 
     def read(self) -> None:
-        stream, stack, append = self.stream, self.stack, self.stream.events.append
+        stream, stack = self.stream, self.stack
+        say, start, end = stream.said.append, stream.starts.append, stream.ends.append
+        line, column = stream.lines.append, stream.columns.append
         for index, event in enumerate(events(stream.text)):
-            append(event)
+            mark = event.start_mark
+            start(mark.index)
+            line(mark.line)
+            column(mark.column)
+            end(event.end_mark.index)
             kind = event.__class__
             if kind is ScalarEvent:
+                say(("scalar", event.value, event.anchor, event.tag, bool(event.implicit[0]), event.style or ""))
                 if event.anchor is not None:
                     self.anchors[event.anchor] = index
                 if not stack:
@@ -253,42 +261,52 @@ class _Reader:
                 else:
                     frame.expects_key = frame.is_map
             elif kind is MappingStartEvent or kind is SequenceStartEvent:
-                self.opened(index, event, is_map=kind is MappingStartEvent)
+                name = "map" if kind is MappingStartEvent else "seq"
+                say((name, "", event.anchor, event.tag, bool(event.flow_style)))
+                self.opened(index, event.anchor, is_map=kind is MappingStartEvent)
             elif kind is MappingEndEvent or kind is SequenceEndEvent:
+                say(_MAP_END if kind is MappingEndEvent else _SEQ_END)
                 self.closed(index)
             elif kind is AliasEvent:
-                self.alias(index, event)
-            elif kind is DocumentStartEvent:
+                say(("alias", "", event.anchor, None))
+                self.alias(index, event.anchor)
+            else:
+                say((kind.__name__, "", None, None, *(getattr(event, name, None) for name in _MARKS)))
                 self.anchors.clear()
                 self.aliased = 0
 
-    def opened(self, index: int, event: Any, *, is_map: bool) -> None:
+    def opened(self, index: int, anchor: str | None, *, is_map: bool) -> None:
         if len(self.stack) >= MAX_DEPTH:
-            raise YamlError(f"nested deeper than {MAX_DEPTH} levels", event.start_mark.line + 1)
-        if event.anchor is not None:
-            self.anchors[event.anchor] = index
+            raise YamlError(f"nested deeper than {MAX_DEPTH} levels", self.stream.line(index))
+        if anchor is not None:
+            self.anchors[anchor] = index
         if not self.stack:
             self.stream.roots.append(index)
         elif self.stack[-1].expects_key:
-            raise YamlError("a key is a mapping or a list", event.start_mark.line + 1)
+            raise YamlError("a key is a mapping or a list", self.stream.line(index))
         else:
             self.stack[-1].expects_key = self.stack[-1].is_map
+        if self.flows_from is None and self.stream.flow(index):
+            self.flows_from = index
         self.stack.append(_Frame(index, is_map=is_map))
 
     def closed(self, index: int) -> None:
         frame = self.stack.pop()
+        if self.flows_from == frame.start:
+            self.flows_from = None
+            self.stream.braces.append((frame.start, index))
         self.stream.close[frame.start] = index
-        if self.stream.events[frame.start].anchor is not None:
+        if self.stream.anchor(frame.start) is not None:
             self.sizes[frame.start] = frame.size
         if self.stack:
             self.stack[-1].size += frame.size
 
-    def alias(self, index: int, event: Any) -> None:
-        line = event.start_mark.line + 1
-        target = self.anchors.get(event.anchor)
+    def alias(self, index: int, anchor: str) -> None:
+        line = self.stream.line(index)
+        target = self.anchors.get(anchor)
         if target is None:
             raise YamlError("an alias of an anchor that is not defined before it", line)
-        is_scalar = self.stream.events[target].__class__ is ScalarEvent
+        is_scalar = self.stream.kind(target) == "scalar"
         if not is_scalar and target not in self.sizes:
             raise YamlError("an alias refers to what contains it", line)
         size = self.sizes.get(target, 1)
@@ -313,14 +331,13 @@ class _Reader:
     def named(self, frame: _Frame, index: int) -> None:
         stream = self.stream
         stream.keys.add(index)
-        name = stream.events[index].value if index not in stream.target else None
+        name = stream.key_text(index)
         if name == "<<" and stream.plain(index):
             stream.merges.add(index)
-        else:
-            name = stream.key_text(index)
         first = frame.names.setdefault(name, index)
+        if first == index and name != stream.value(index):  # `on` is "true", and still nobody's but its own
+            first = frame.names.setdefault(stream.value(index), index)
         if first != index:
             shown = name if len(name) <= 80 else name[:79] + "…"
-            raise YamlError(
-                f"the key {shown} is there twice; it is also on line {stream.line(first)}", stream.line(index)
-            )
+            problem = f"the key {shown} is there twice; it is also on line {stream.line(first)}"
+            raise YamlError(problem, stream.line(index))

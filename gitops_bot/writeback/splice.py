@@ -24,7 +24,7 @@ class Expected(NamedTuple):
     """One event that must stand in the text afterwards."""
 
     kind: str
-    """scalar, map, seq, or an end: MappingEndEvent, SequenceEndEvent."""
+    """scalar, map, seq, or an end: map end, seq end, or libyaml's name of a document's begin or end."""
     value: str = ""
     reads: Kind | Literal["text", "any"] = "string"
     """Of a scalar: what every reader must take it for; ``text`` within quotes or as a block, ``any`` as before."""
@@ -71,36 +71,35 @@ def prove(old: Stream, text: str, swaps: Sequence[Swap]) -> Stream:
     except YamlError as error:
         raise Refusal(f"the file could not be read after the edit ({error.problem})", error.line) from None
     at = there = 0
-    for swap in (*swaps, Swap(len(old.events), 0, ())):
+    for swap in (*swaps, Swap(len(old.said), 0, ())):
         same = swap.at - at
         strange = differ(old, at, new, there, same)
         if strange is not None:
-            line = new.line(min(there + strange, len(new.events) - 1))
+            line = new.line(min(there + strange, len(new.said) - 1))
             raise Refusal("the edit would change other values of the file", line)
         at, there = swap.at + swap.drop, there + same
         for expected in swap.put:
             _is(new, there, expected)
             there += 1
-    if there != len(new.events):
+    if there != len(new.said):
         raise Refusal("the edit would add or remove other values")
     return new
 
 
 def _is(new: Stream, node: int, expected: Expected) -> None:
     """Raises Refusal when an event of the new text is not the one that was meant."""
-    if node >= len(new.events):
+    if node >= len(new.said):
         raise Refusal("the edit would remove other values")
-    event, line = new.events[node], new.line(node)
-    name = new.kind_of(event)
+    line, name = new.line(node), new.kind(node)
     if name != expected.kind:
         raise Refusal("the edited text does not read as it was meant", line)
     if name not in ("scalar", "map", "seq"):
         return
-    if (event.anchor, event.tag) != (expected.anchor, expected.tag):
+    if (new.anchor(node), new.tag(node)) != (expected.anchor, expected.tag):
         raise Refusal("the edit would change an anchor or a tag", line)
     if name != "scalar":
         return
-    if event.value != expected.value or not _reads(new, node, expected):
+    if new.value(node) != expected.value or not _reads(new, node, expected):
         raise Refusal("the new value would not read as it was meant", line)
 
 

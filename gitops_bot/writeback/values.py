@@ -86,7 +86,7 @@ def replace(stream: Stream, place: Place, text: str, kind: Kind) -> Change:
     start, end = content(stream, node)
     if start == end:
         return Change(_fill(stream, node, start, text, kind), (swap,), tuple(notes))
-    new = write(text, kind, quote=_quote(stream, node), flow=in_flow(stream, node))
+    new = write(text, kind, quote=_quote(stream, node), flow=stream.within_braces(node))
     return Change(Splice(start, end, new), (swap,), tuple(notes))
 
 
@@ -109,7 +109,7 @@ def _replace_alias(stream: Stream, node: int, text: str, kind: Kind) -> Change:
     if stream.kind(target) != "scalar":
         what = "mapping" if stream.kind(target) == "map" else "list"
         raise Refusal(f"it is an alias of a {what}, not a single value", stream.line(node))
-    new = write(text, kind, quote=_quote(stream, target), flow=in_flow(stream, node))
+    new = write(text, kind, quote=_quote(stream, target), flow=stream.within_braces(node))
     note = f"it was an alias of &{stream.anchor(node)} (line {stream.line(target)}); only this use has changed"
     splice = Splice(stream.start(node), stream.end(node), new)
     return Change(splice, (Swap(node, 1, (Expected("scalar", text, kind),)),), (note,))
@@ -124,19 +124,8 @@ def _quote(stream: Stream, node: int) -> str:
 
 def json_like(stream: Stream, node: int) -> bool:
     """Whether a node's document is written in braces or brackets from its very beginning, as JSON is."""
-    root = max((root for root in stream.roots if root <= node), default=0)
+    root = stream.root(node)
     return root != node and stream.kind(root) in ("map", "seq") and stream.flow(root)
-
-
-def in_flow(stream: Stream, node: int) -> bool:
-    """Whether a node stands within braces or brackets."""
-    root = max((root for root in stream.roots if root <= node), default=0)
-    at = root
-    while at != node and stream.kind(at) in ("map", "seq"):
-        if stream.flow(at):
-            return True
-        at = next((child for child in stream.items(at) if child <= node < stream.after(child)), node)
-    return False
 
 
 def _fill(stream: Stream, node: int, at: int, text: str, kind: Kind) -> Splice:
@@ -145,7 +134,7 @@ def _fill(stream: Stream, node: int, at: int, text: str, kind: Kind) -> Splice:
     bare = stream.anchor(node) is None and stream.tag(node) is None
     if bare and source[at - 1 : at] not in (":", "-", "?"):
         raise Refusal("the key has no colon behind which a value could stand", stream.line(node))
-    new = write(text, kind, quote=_quote(stream, node), flow=in_flow(stream, node))
+    new = write(text, kind, quote=_quote(stream, node), flow=stream.within_braces(node))
     if source[at : at + 1] == " " and source[at + 1 : at + 2] in ("", "\r", "\n"):
         return Splice(at + 1, at + 1, new)
     return Splice(at, at, " " + new)
