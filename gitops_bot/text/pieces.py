@@ -109,7 +109,7 @@ class Pieces:
             skipped=shown_skipped.items,
             more_skipped=shown_skipped.more,
             skipped_number=sum(len(one.ids) for one in skipped),
-            losses=[(clip(what, detail.characters), consequence) for what, consequence in lost.items],
+            losses=[(clip(what, _NAME), consequence) for what, consequence in lost.items],
             more_losses=lost.more,
             losses_heading=LOSSES,
             boxes=made,

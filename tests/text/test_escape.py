@@ -25,8 +25,8 @@ from gitops_bot.text.escape import (
 
 GAP = "\u200b"
 RECOGNISED = re.compile(
-    r"@\w|#\d|GH-\d|GHSA-|CVE-|://|www\.|:(?:[\w+-]*[a-z_+-][\w+-]{0,20}|100|1234):"
-    r"|(?<![\w./:-])[0-9a-f]{7,40}(?![0-9a-z])",
+    r"@\w|#\d|GH-\d|GHSA-|CVE-|://|www\.|:(?=[\w+-]{1,40}:)(?:\d*[a-z_+-][\w+-]*|100|1234):"
+    r"|(?<![\w./:\u200b-])[0-9a-f]{7,40}(?![0-9a-z])",
     re.IGNORECASE,
 )
 """What GitHub would make a mention, a reference, a link or an emoji of."""

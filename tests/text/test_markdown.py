@@ -81,7 +81,7 @@ def test_foreign_text_makes_no_element_and_reaches_nobody(view):
 
 def test_failures_and_removals_stand_in_alert_boxes():
     assert "> [!CAUTION]\n> **1 not rendered: its changes are missing below**\n" in text_of("one-side-failed")
-    assert "> [!CAUTION]\n> **Removals that take more along**\n> - Namespace" in text_of("removals")
+    assert "> [!CAUTION]\n> **Removals that take more along**\n> - `Namespace churn" in text_of("removals")
     assert "> [!WARNING]\n> **These do not merge, so the diff starts from the merge base:** `charts/web" in text_of(
         "conflict"
     )
