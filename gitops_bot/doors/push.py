@@ -158,11 +158,10 @@ class Clone:
             said = self._said(ended)
             kind = kind_of(said)
             lost = bool(ended.stopped) or (kind is None and bool(_FAULT_SIGNS.search(said)))
-            if attempt == 1 and not lost:
-                raise rejected(doing, said, kind or "other")
             if lost:
                 self._wait(min(2.0**attempt, 15.0) * (0.5 + self._jitter() / 2))
-            if self._took(branch, commit):
+            # What is in the way may be our own: curl repeats a request by itself when a kept connection breaks.
+            if (lost or kind == "moved") and self._took(branch, commit):
                 return
             if not lost:
                 raise rejected(doing, said, kind or "other")

@@ -55,13 +55,18 @@ def simple(call: Call, pull: Pull) -> dict[str, Any]:
         "title": pull.title, "user": user(call, pull.author), "body": pull.body, "created_at": pull.created_at,
         "updated_at": pull.updated_at, "closed_at": pull.closed_at, "merged_at": pull.merged_at,
         "merge_commit_sha": pull.merge_commit_sha, "assignee": None, "assignees": [], "requested_reviewers": [],
-        "requested_teams": [], "labels": [label(call, name) for name in pull.labels], "milestone": None,
+        "requested_teams": [], "labels": _labels(call, pull), "milestone": None,
         "draft": pull.draft, **{f"{kind}_url": links[kind] for kind in _KINDS},
         "head": _end(call, pull.head_repository, pull.head_ref, pull.head_sha),
         "base": _end(call, pull.repository, pull.base_ref, pull.base_sha),
         "_links": {kind: {"href": link} for kind, link in links.items()},
         "author_association": association(pull.repository, pull.author), "auto_merge": None, "active_lock_reason": None,
     }  # fmt: skip
+
+
+def _labels(call: Call, pull: Pull) -> list[dict[str, Any]]:
+    """The labels as pull requests have them: GitHub's description of these knows no label without words."""
+    return [{**one, "description": one["description"] or ""} for one in (label(call, name) for name in pull.labels)]
 
 
 def association(repository: Repository, account: Account) -> str:
