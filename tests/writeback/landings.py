@@ -88,7 +88,8 @@ def bump(
 def services(count: int) -> dict[str, str | bytes | None]:
     """The files of so many services."""
     return {
-        f"apps/s{number}.yaml": f"# service {number}\nimage:\n  tag: 1   # keep\nreplicas: 2\n" for number in range(count)
+        f"apps/s{number}.yaml": f"# service {number}\nimage:\n  tag: 1   # keep\nreplicas: 2\n"
+        for number in range(count)
     }
 
 

@@ -161,11 +161,14 @@ def test_a_commit_that_is_made_only_after_it_was_looked_for_is_still_found(githu
     """The first request hangs at GitHub, is looked for in vain, and is done just before the second arrives."""
     held = []
 
+    def done_at_last():
+        held.pop()()
+
     def hangs(request, proceed):
         held.append(proceed)
         return faults.dropped()(request, proceed)
 
-    github.faults.add("POST", GRAPHQL, faults.meanwhile(lambda: held.pop()()))
+    github.faults.add("POST", GRAPHQL, faults.meanwhile(done_at_last))
     github.faults.add("POST", GRAPHQL, hangs)
     before = shop.head()
     landed = land(bump("s0", 2), branch="main", mode="api", doors=doors)
@@ -282,9 +285,11 @@ def test_a_token_that_may_not_write_is_explained(github, shop, tmp_path, mode):
 
 def test_a_push_that_may_not_write_is_explained(github, shop, tmp_path):
     value = github.tokens.read_only.value
-    with landing_doors(github, shop, tmp_path / "run", token=value, api=False) as doors:
-        with pytest.raises(Rejected) as caught:
-            land(bump("s0", 2), branch="main", mode="auto", doors=doors)
+    with (
+        landing_doors(github, shop, tmp_path / "run", token=value, api=False) as doors,
+        pytest.raises(Rejected) as caught,
+    ):
+        land(bump("s0", 2), branch="main", mode="auto", doors=doors)
     assert caught.value.kind == "access"
     assert value not in caught.value.told
 
