@@ -30,13 +30,15 @@ from gitops_bot.writeback.pages import Page, commits_section, gates_section, not
 from gitops_bot.writeback.subjects import Subject, held, subjects, summary_lines, table
 from gitops_bot.writeback.versions import Level, NextTag, next_tag, tagged
 
-PROMOTION, TAG, LEVEL, SOURCE = (
+PROMOTION, ROLLBACK, TAG, LEVEL, SOURCE = (
     "Gitops-Bot-Promotion",
+    "Gitops-Bot-Rollback",
     "Gitops-Bot-Tag",
     "Gitops-Bot-Level",
     "Gitops-Bot-Promoted-From",
 )
-"""Trailers: ``staging production``; the tag that was announced; its level; the commit whose values were copied."""
+"""Trailers: ``staging production``; the environment that was rolled back; the tag that was announced; its level; the
+commit whose values were copied."""
 
 
 class Route(msgspec.Struct, frozen=True, kw_only=True):
@@ -275,9 +277,10 @@ _LEVELS: Mapping[str, Level] = {"major": "major", "minor": "minor", "patch": "pa
 
 
 class Recorded(NamedTuple):
-    """What a promotion's commit says of itself."""
+    """What the commit of a promotion or a rollback says of itself."""
 
     source: str
+    """``""`` for a rollback."""
     target: str
     level: Level | None
     """None for a target that follows a branch."""
@@ -286,17 +289,18 @@ class Recorded(NamedTuple):
 
 
 def recorded(message: str) -> Recorded | None:
-    """What the commit of a promotion says of itself, also within a squashed message; None for any other commit.
+    """What the commit of a promotion or rollback says of itself, also within a squashed message; None for others.
 
     Anybody can write such lines, so it must be asked of pull requests of this program only.
     """
     found: dict[str, str] = {}
     for line in message.splitlines():
         name, colon, value = line.strip().partition(": ")
-        if colon and name in (PROMOTION, TAG, LEVEL):
+        if colon and name in (PROMOTION, ROLLBACK, TAG, LEVEL):
             found[name] = value.strip()
-    names = found.get(PROMOTION, "").split(" ")
-    if len(names) != 2 or not all(names):
+    back = found.get(ROLLBACK, "")
+    names = ["", back] if back else found.get(PROMOTION, "").split(" ")
+    if len(names) != 2 or not names[1]:
         return None
     return Recorded(names[0], names[1], _LEVELS.get(found.get(LEVEL, "")), found.get(TAG, ""))
 
