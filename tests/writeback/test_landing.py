@@ -168,11 +168,12 @@ def test_a_commit_that_is_made_only_after_it_was_looked_for_is_still_found(githu
         held.append(proceed)
         return faults.dropped()(request, proceed)
 
-    github.faults.add("POST", GRAPHQL, faults.meanwhile(done_at_last))
+    github.faults.add("POST", GRAPHQL, faults.meanwhile(done_at_last), nth=2)
     github.faults.add("POST", GRAPHQL, hangs)
     before = shop.head()
     landed = land(bump("s0", 2), branch="main", mode="api", doors=doors)
-    assert landed.commit == shop.head()
+    assert held == []
+    assert (landed.mode, landed.commit) == ("api", shop.head())
     assert subjects(shop, before) == ["chore: update s0 to 2"]
 
 
