@@ -16,8 +16,8 @@ help:
 	@echo "make demo        show the rendered diff of a change in the example repository"
 	@echo "make test        run the tests"
 	@echo "make check       format, lint, types, layers, workflows"
-	@echo "make test-tools  bring what the tests and checks are judged by: Helm 3, kustomize, actionlint (built with Go, three"
-	@echo "                 minutes, once), GitHub's own schemas (npm)"
+	@echo "make test-tools  bring what the tests and checks are judged by: Helm 3, kustomize, actionlint, Go's YAML (built with Go,"
+	@echo "                 three minutes, once), GitHub's own schemas (npm)"
 	@echo "make image       build the container image (Docker)"
 	@echo "make format      format, and fix what can be fixed"
 	@echo "make lock        write requirements/*.txt anew (brings uv)"
@@ -33,6 +33,7 @@ test: tools
 test-tools:
 	@tests/tools/build.sh
 	@tests/tools/build.sh actionlint
+	@tests/tools/build.sh goyaml
 	@tests/tools/judges.sh
 
 check: setup check-workflows

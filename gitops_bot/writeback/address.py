@@ -183,7 +183,7 @@ class _Reader:
             self.at = 0  # a key such as Team/owner, and no document
             return None
         self.at += 1
-        return Document(found[1], names[-1].rstrip(), names[0] if len(names) == 2 else "")
+        return Document(found[1], names[-1], names[0] if len(names) == 2 else "")
 
     def path(self) -> tuple[Step, ...]:
         self.blanks()
@@ -231,7 +231,7 @@ class _Reader:
         return Key(name)
 
     def plain_or_quoted(self, ends: str) -> str:
-        return self.quoted() if self.peek() in ("'", '"') else self.until(ends + "\"'")
+        return self.quoted() if self.peek() in ("'", '"') else self.until(ends + "\"'").rstrip()
 
     def until(self, ends: str) -> str:
         """The text up to one of these characters, with what follows a backslash taken as it is."""

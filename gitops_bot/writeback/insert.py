@@ -13,7 +13,7 @@ from gitops_bot.writeback.nodes import Stream
 from gitops_bot.writeback.problems import Refusal
 from gitops_bot.writeback.scalar import Kind, write
 from gitops_bot.writeback.splice import Change, Expected, Splice, Swap
-from gitops_bot.writeback.values import content, json_like, line_break, shared_notes
+from gitops_bot.writeback.values import content, json_like, line_break, refuse_without_colon, shared_notes
 
 _BREAK = re.compile(r"\r\n|\n|\r|\Z")
 _REST = re.compile(r"[ \t]*(?:(?<=[ \t])#[^\r\n]*)?(?=\r|\n|\Z)")
@@ -151,9 +151,8 @@ def _into_null(stream: Stream, place: Place, text: str, kind: Kind) -> tuple[Spl
     quote = '"' if json_like(stream, node) else ""
     inner = _wrapped(place.rest, write(text, kind, quote=quote, flow=True), quote)
     if start == end:
-        if stream.anchor(node) is None and source[start - 1 : start] not in (":", "-"):
-            raise Refusal("the key has no colon behind which a value could stand", stream.line(node))
-        return Splice(start, end, " " + inner), swap
+        refuse_without_colon(stream, node, start)
+        return Splice(start, end, inner if source[start - 1].isspace() else " " + inner), swap
     return Splice(start, end, inner), swap
 
 

@@ -123,21 +123,29 @@ def _quote(stream: Stream, node: int) -> str:
 
 
 def json_like(stream: Stream, node: int) -> bool:
-    """Whether a node's document is written in braces or brackets from its very beginning, as JSON is."""
+    """Whether a node's document is JSON: in braces or brackets from its beginning, its first key in double quotes."""
     root = stream.root(node)
-    return root != node and stream.kind(root) in ("map", "seq") and stream.flow(root)
+    if root == node or stream.kind(root) not in ("map", "seq") or not stream.flow(root):
+        return False
+    first = next((each for each in range(root, stream.after(root)) if each in stream.keys), None)
+    return first is None or stream.style(stream.resolved(first)) == '"'
 
 
 def _fill(stream: Stream, node: int, at: int, text: str, kind: Kind) -> Splice:
     """Write a value where there is none: behind the colon or the dash, or behind an anchor or tag."""
     source = stream.text
-    bare = stream.anchor(node) is None and stream.tag(node) is None
-    if bare and source[at - 1 : at] not in (":", "-", "?"):
-        raise Refusal("the key has no colon behind which a value could stand", stream.line(node))
+    refuse_without_colon(stream, node, at)
     new = write(text, kind, quote=_quote(stream, node), flow=stream.within_braces(node))
     if source[at : at + 1] == " " and source[at + 1 : at + 2] in ("", "\r", "\n"):
         return Splice(at + 1, at + 1, new)
-    return Splice(at, at, " " + new)
+    return Splice(at, at, new if source[at - 1].isspace() else " " + new)
+
+
+def refuse_without_colon(stream: Stream, node: int, at: int) -> None:
+    """Raises Refusal for an empty value that no colon or dash announces, as in ``{a, b}``."""
+    bare = stream.anchor(node) is None and stream.tag(node) is None
+    if bare and stream.text[max(0, at - 1000) : at].rstrip()[-1:] not in (":", "-", "?"):
+        raise Refusal("the key has no colon behind which a value could stand", stream.line(node))
 
 
 def _replace_block(stream: Stream, node: int, text: str, kind: Kind) -> Splice:

