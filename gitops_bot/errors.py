@@ -70,6 +70,10 @@ class GitError(BotError):
     exit_code = 5
 
 
+class CommitGone(GitError):
+    """A commit that an event names is not at the origin any more: it was force-pushed away."""
+
+
 class GitHubError(BotError):
     """GitHub refused, or did not answer within the time that may be waited."""
 

@@ -101,17 +101,23 @@ def read_runner(environ: Mapping[str, str]) -> Runner:
 def place(workspace: str, path: str, *, name: str, outside: bool = False) -> str:
     """Where a path that an input names lies: an absolute path, symbolic links followed.
 
-    ``path`` is relative to the workspace, or absolute and inside it; with ``outside`` an absolute one may be anywhere.
+    ``path`` is relative to the workspace, or absolute and inside it; with ``outside`` an absolute one may be anywhere,
+    as long as it is not written as one inside and leads out.
     ``name`` is the input's. Nothing has to exist there yet. Raises UsageError when it leads out of the workspace,
     also over a symbolic link: a checkout can bring one.
     """
     root = os.path.realpath(workspace)
     found = os.path.realpath(os.path.join(root, path))
-    if found != root and not found.startswith(os.path.join(root, "")) and not (outside and os.path.isabs(path)):
+    meant_outside = outside and os.path.isabs(path) and not _is_below(os.path.normpath(path), root, workspace)
+    if not _is_below(found, root) and not meant_outside:
         raise UsageError(
             f"{name}: {path!r} leads out of the workspace", hint="name a directory or file below the workspace"
         )
     return found
+
+
+def _is_below(path: str, *roots: str) -> bool:
+    return any(path == root or path.startswith(os.path.join(root, "")) for root in roots)
 
 
 def _is_url(value: str) -> bool:

@@ -19,7 +19,7 @@ from gitops_bot.actions.publication import Publication, publish_comment
 from gitops_bot.actions.sides import Sides, sides
 from gitops_bot.actions.summary import append_summary, summary_room
 from gitops_bot.actions.written import write_reports
-from gitops_bot.errors import RenderError, UsageError
+from gitops_bot.errors import CommitGone, RenderError, UsageError
 from gitops_bot.model.reviewed import Reviewed
 from gitops_bot.model.settings import Settings
 from gitops_bot.model.signal import Severity
@@ -82,10 +82,20 @@ def _diff(work: Work, doors: Doors) -> None:
     if isinstance(found, str):
         _nothing(work, found)
         return
-    reviewed = doors.review(found)
+    try:
+        reviewed = doors.review(found)
+    except CommitGone as error:
+        _nothing(work, f"{error.message}; {error.hint}")
+        return
     view = build_view(reviewed.report)
     _log(work, view)
-    publication = Publication(number=found.pull, head_sha=found.pull_head, may_be_refused=_read_only(work.activity))
+    publication = Publication(
+        number=found.pull,
+        head_sha=found.pull_head,
+        base_ref=found.base_ref,
+        report=inputs.report_directory,
+        may_be_refused=_read_only(work.activity),
+    )
     _tell(work, doors, reviewed, view, publication)
     _judge(reviewed, {*reviewed.policy.review.fail_on, *inputs.fail_on})
 
@@ -98,14 +108,16 @@ def _post(work: Work, doors: Doors) -> None:
             "the command post runs after another workflow only",
             hint="start it on workflow_run, as examples/workflows/diff-fork-stage-2.yml does",
         )
-    pull = matching_pull(doors.github(), activity)
-    if pull is None:
-        _nothing(work, f"no open pull request has the head {activity.head_sha[:8]} any more: nothing is posted")
-        return
     report = read_report(work.runner.workspace, work.inputs.report_file, head_sha=activity.head_sha)
+    pull = matching_pull(doors.github(), activity, report.compared.base_branch)
+    if pull is None:
+        _nothing(
+            work, f"the commit {activity.head_sha[:8]} is the head of no open pull request that this report is about"
+        )
+        return
     view = build_view(report)
     view = msgspec.structs.replace(view, notes=(_CLAIMED, *view.notes))
-    publication = Publication(number=pull.number, head_sha=pull.head_sha)
+    publication = Publication(number=pull.number, head_sha=pull.head_sha, base_ref=pull.base_ref)
     _tell(work, doors, Reviewed(report=report, policy=Settings()), view, publication)
 
 
@@ -124,12 +136,17 @@ def _log(work: Work, view: View) -> None:
 
 
 def _tell(work: Work, doors: Doors, reviewed: Reviewed, view: View, publication: Publication) -> None:
-    """Write reports, summary, annotations and comment; outputs come last, and whatever the comment's fate."""
+    """Write reports, summary, annotations and comment; outputs come last, and whatever the others' fate."""
     runner, inputs = work.runner, work.inputs
-    report_path = write_reports(runner.workspace, inputs.report_directory, reviewed.report, view)
+    report_path, unwritten = "", None
+    if publication.report:
+        try:
+            report_path = write_reports(runner.workspace, publication.report, reviewed.report, view)
+        except UsageError as error:  # a file of the repository may be in the way: everything else is still told
+            unwritten, publication = error, msgspec.structs.replace(publication, report="")
     room = min(summary_room(runner.step_summary), BUDGET_BYTES)
     if room >= _WORTH_A_SUMMARY:
-        place = f"the report in {md_code(inputs.report_directory)}"
+        place = f"the report in {md_code(publication.report)}" if report_path else ""
         text = fit_summary(view, budget_bytes=room, elsewhere=place, templates=reviewed.templates)
         append_summary(runner.step_summary, text)
     show(work.console, annotate(reviewed.report))
@@ -140,6 +157,8 @@ def _tell(work: Work, doors: Doors, reviewed: Reviewed, view: View, publication:
             outputs["comment_url"] = url
     finally:
         write_outputs(runner.output, outputs)
+    if unwritten is not None:
+        raise unwritten
 
 
 def _read_only(activity: Activity) -> bool:

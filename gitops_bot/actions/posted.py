@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
@@ -17,20 +17,27 @@ from gitops_bot.model.signal import CATALOGUE
 if TYPE_CHECKING:
     from gitops_bot.doors.github.api import GitHub
 
-LARGEST = 64 << 20
+LARGEST = 16 << 20
 """Bytes of a report that are read."""
+_DEEPEST = 64
+"""How deep a field's value may be nested; the API server itself takes no object much deeper."""
 
 
-def matching_pull(github: GitHub, activity: WorkflowFinished) -> PullRequest | None:
+def matching_pull(github: GitHub, activity: WorkflowFinished, base_branch: str) -> PullRequest | None:
     """The open pull request whose head is the commit that the finished run was for; None when it moved on.
 
-    Nothing of what the run left behind is asked: the event names repository, branch and commit, the API the number.
+    The event names repository, branch and commit, the API the number. ``base_branch`` is what the report compares with:
+    it only chooses among the pull requests of this very commit, and none is chosen where that leaves several.
     Raises GitHubError.
     """
     if not activity.head_repository or not activity.head_branch:
         return None
-    found = github.pulls_of_head(activity.head_repository, activity.head_branch)
-    return next((pull for pull in found if pull.head_sha == activity.head_sha), None)
+    found = [
+        pull
+        for pull in github.pulls_of_head(activity.head_repository, activity.head_branch)
+        if pull.head_sha == activity.head_sha and base_branch in ("", pull.base_ref)
+    ]
+    return found[0] if len(found) == 1 else None
 
 
 def read_report(workspace: str, path: str, *, head_sha: str) -> Report:
@@ -56,9 +63,26 @@ def read_report(workspace: str, path: str, *, head_sha: str) -> Report:
             f"report_file: {path} is about another commit than the finished run",
             hint="give --head the pull request's head commit in the first workflow",
         )
+    fields = (field for change in report.changes for field in (*change.fields, *change.noise))
+    if any(_is_deeper(value, _DEEPEST) for field in fields for value in (field.before, field.after)):
+        raise UsageError(f"report_file: {path} is nested too deep", hint=hint)
     unknown = {raised.signal.id for raised in report.signals} - CATALOGUE.keys()
     if unknown:
         raise UsageError(
             f"report_file: {path} has signals of another version", hint="use one version in both workflows"
         )
     return report
+
+
+def _is_deeper(value: Any, most: int) -> bool:
+    level = [value]
+    for _ in range(most):
+        level = [
+            item
+            for each in level
+            if isinstance(each, (dict, list))
+            for item in (each.values() if isinstance(each, dict) else each)
+        ]
+        if not level:
+            return False
+    return True

@@ -25,6 +25,10 @@ class Publication(msgspec.Struct, frozen=True, kw_only=True):
     """Of the pull request, 0 when there is none."""
     head_sha: str
     """The commit that was reviewed: when the pull request has another one by now, nothing is written."""
+    base_ref: str = ""
+    """The branch that it was into; when it is another by now, nothing is written. ``""``: that does not matter."""
+    report: str = ""
+    """Directory of the report's files, ``""`` when there are none."""
     may_be_refused: bool = False
     """The token of this event is read-only by GitHub's rules: a refusal is no failure."""
 
@@ -46,11 +50,18 @@ def publish_comment(
     from gitops_bot.doors.github.errors import AccessDenied
 
     def make(budget: int) -> tuple[str, str]:
-        fitted = fit_comment(view, budget=budget, elsewhere=elsewhere(runner, inputs), templates=templates)
+        fitted = fit_comment(view, budget=budget, elsewhere=elsewhere(runner, publication.report), templates=templates)
         return fitted.text, fitted.digest
 
     try:
-        done = publish(github, publication.number, publication.head_sha, inputs.comment_key, make)
+        done = publish(
+            github,
+            publication.number,
+            publication.head_sha,
+            inputs.comment_key,
+            make,
+            base_ref=publication.base_ref,
+        )
     except AccessDenied:
         if not publication.may_be_refused:
             raise
@@ -61,14 +72,14 @@ def publish_comment(
         )
         return ""
     said = {
-        "stale": "the pull request has a newer commit, whose own run writes the comment",
+        "stale": "the pull request has a newer commit or another base, whose own run writes the comment",
         "closed": "the pull request is closed: the comment stays as it is",
     }
     console.say(f"comment: {said.get(done.action, done.action)} {done.url}".rstrip())
     return done.url
 
 
-def elsewhere(runner: Runner, inputs: Inputs) -> str:
-    """Where a reader finds what a comment leaves out, as Markdown."""
+def elsewhere(runner: Runner, report: str) -> str:
+    """Where a reader finds what a comment leaves out, as Markdown; ``report`` is where the report's files are."""
     summary = f"the [step summary]({runner.run_url})" if runner.run_url else "the step summary"
-    return f"{summary} and the report in {md_code(inputs.report_directory)}"
+    return f"{summary} and the report in {md_code(report)}" if report else summary

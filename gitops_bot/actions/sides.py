@@ -31,8 +31,12 @@ class Sides(NamedTuple):
     """The pull request that is told, 0 when there is none."""
     pull_head: str = ""
     """The pull request's head when the event was made: what is told is about this state of it."""
+    base_ref: str = ""
+    """The branch that the pull request was into when the event was made."""
+    direct: bool = False
+    """The two are compared as they are: a push replaces the one by the other, and merges nothing."""
     scope: str = ""
-    """Whose cache is used: the repository of a fork, ``""`` for the repository itself."""
+    """Whose cache is used: a fork's repository or a commit that was named, ``""`` for the repository itself."""
 
 
 def sides(activity: Activity, base: str, head: str, sha: str, resolve: Callable[[str], str]) -> Sides | str:
@@ -46,10 +50,13 @@ def sides(activity: Activity, base: str, head: str, sha: str, resolve: Callable[
         known = found if isinstance(found, Sides) else Sides("", sha, "")
         if not base and not known.base:
             raise UsageError("the input head needs a base beside it", hint="set the input base to what is merged into")
+        commit = resolve(head) if head else known.head
         return known._replace(
             base=resolve(base) if base else known.base,
-            head=resolve(head) if head else known.head,
+            head=commit,
             branch=_branch(base) if base else known.branch,
+            direct=False,
+            scope=commit if head else known.scope,  # nobody knows whose it is
         )
     found = _from_event(activity)
     if found is None:
@@ -71,6 +78,7 @@ def _from_event(activity: Activity) -> Sides | str | None:
                 branch=activity.base_ref,
                 pull=activity.number,
                 pull_head=activity.head_sha,
+                base_ref=activity.base_ref,
                 scope=fork,
             )
         case QueuedForMerge():
@@ -79,7 +87,7 @@ def _from_event(activity: Activity) -> Sides | str | None:
             if activity.deleted or not activity.before:
                 what = "deleted" if activity.deleted else "new"
                 return f"the branch {activity.branch} is {what}: there are no two commits to compare"
-            return Sides(activity.before, activity.after, activity.branch)
+            return Sides(activity.before, activity.after, activity.branch, direct=True)
         case TagPushed():
             return f"the tag {activity.tag} moves no branch: set the inputs base and head to compare two revisions"
         case CommentMade():

@@ -12,6 +12,7 @@ the same one. Should a run end in between, the next removes what is left.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable
 from typing import Literal, NamedTuple
 
@@ -27,6 +28,8 @@ _LEAST = 4_000
 """Characters: no smaller budget is tried; what is refused there is refused for another reason."""
 _MOST_REMOVED = 3
 """Duplicates that one run removes: each is a write of the run's budget, and the next run goes on."""
+
+_PASSING = re.compile(r"\b[0-9a-f]{7,64}\b|(?<=/actions/runs/)[0-9]+")
 
 Make = Callable[[int], tuple[str, str]]
 """A budget in characters → the text without marker, and its digest (SHA-256 in hex)."""
@@ -62,23 +65,24 @@ class _Written(NamedTuple):
     digest: str
 
 
-def publish(github: GitHub, pull: int, head_sha: str, key: str, make: Make) -> Published:
+def publish(github: GitHub, pull: int, head_sha: str, key: str, make: Make, *, base_ref: str = "") -> Published:
     """Bring our comment on pull request number ``pull`` up to date, with no write when its content is the same.
 
-    ``head_sha`` is the commit that was reviewed, ``key`` tells several comments of ours apart. ``make`` is asked again
-    with half the budget when GitHub finds the text too long. Raises GitHubError (AccessDenied for a token that may only
-    read, TooLong when not even the shortest fits) and UsageError for an impossible key.
+    ``head_sha`` is the commit that was reviewed, ``base_ref`` the branch it was reviewed against (``""``: any), ``key``
+    tells several comments of ours apart. ``make`` is asked again with half the budget when GitHub finds the text too
+    long. Raises GitHubError (AccessDenied for a token that may only read, TooLong when not even the shortest fits) and
+    UsageError for an impossible key.
     """
-    return _Sticky(github, pull, head_sha, key, make).publish()
+    return _Sticky(github, pull, (head_sha, base_ref), key, make).publish()
 
 
 class _Sticky:
     """One publication."""
 
-    def __init__(self, github: GitHub, number: int, head_sha: str, key: str, make: Make) -> None:
+    def __init__(self, github: GitHub, number: int, reviewed: tuple[str, str], key: str, make: Make) -> None:
         self._github = github
         self._number = number
-        self._head_sha = head_sha
+        self._head_sha, self._base_ref = reviewed
         self._key = key
         self._make = make
         self._marker = marker_length(key)
@@ -125,7 +129,7 @@ class _Sticky:
     def _put(self, ours: list[IssueComment], body: str, digest: str) -> _Written:
         """Make this the content of the oldest of ours, or of a new comment where there is none."""
         while ours:
-            if _digest(ours[0]) == digest:
+            if _digest(ours[0]) == digest and _settled(ours[0].body) == _settled(body):
                 return _Written(ours[0], "unchanged", body, digest)
             try:
                 edited = self._github.edit_comment(ours[0].id, body, before_repeat=self._require_reviewed)
@@ -143,7 +147,7 @@ class _Sticky:
 
         It is another run's where two wrote at once, also when reading back after a fault found that one.
         """
-        if _digest(oldest) == written.digest:
+        if _digest(oldest) == written.digest and _settled(oldest.body) == _settled(written.body):
             return written._replace(comment=oldest)
         self._require_reviewed()
         edited = self._github.edit_comment(oldest.id, written.body, before_repeat=self._require_reviewed)
@@ -168,7 +172,7 @@ class _Sticky:
         now: PullRequest = self._github.pull(self._number)
         if now.state != "open":
             raise _Moved("closed")
-        if now.head_sha != self._head_sha:
+        if now.head_sha != self._head_sha or self._base_ref not in ("", now.base_ref):
             raise _Moved("stale")
 
     def _all_with(self, made: IssueComment) -> list[IssueComment]:
@@ -185,6 +189,14 @@ class _Sticky:
     def _is_ours(self, comment: IssueComment) -> bool:
         marker = read_marker(comment.body)
         return marker is not None and marker.key == self._key and comment.author.casefold() == self._login
+
+
+def _settled(body: str) -> str:
+    """A comment's text without what differs between two runs of one content: commits, digests, the run's number.
+
+    Whoever edits our comment by hand can keep its marker; so the text itself is looked at, too.
+    """
+    return _PASSING.sub("…", body.replace("\r\n", "\n").strip())
 
 
 def _digest(comment: IssueComment) -> str:

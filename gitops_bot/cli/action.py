@@ -139,7 +139,9 @@ class _Outside:
             offline=inputs.offline,
         )
         wanted = Wanted(cache_dir=cache, offline=inputs.offline)
-        revisions = Revisions(repo=directory, base=sides.base, head=sides.head, branch=sides.branch)
+        revisions = Revisions(
+            repo=directory, base=sides.base, head=sides.head, branch=sides.branch, direct=sides.direct
+        )
         return run_review(revisions, wanted, apps=inputs.apps)
 
     def _cache(self, scope: str) -> str | None:

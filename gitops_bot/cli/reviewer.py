@@ -37,6 +37,8 @@ class Revisions(msgspec.Struct, frozen=True, kw_only=True):
     """What is merged, None for the working tree."""
     branch: str = ""
     """Name of the base branch where ``base`` is a commit id; ``""``: what ``base`` itself names."""
+    direct: bool = False
+    """Compare the two as they are instead of the base with what a merge would give."""
 
 
 class Clock:
@@ -70,16 +72,19 @@ def run_review(
     clock.mark("start")
     with Repository(revisions.repo) as repository, Progress() as progress, JqWorker() as jq:
         progress.say("reading both sides")
-        compared = repository.compare(revisions.base, revisions.head)
+        compared = repository.compare(revisions.base, revisions.head, direct=revisions.direct)
         branch = revisions.branch or repository.branch_of(revisions.base)
         clock.mark("read the trees")
-        with open_workspace(repository, compared.base, wanted) as workspace:
+        with open_workspace(repository, compared.policy, wanted) as workspace:
             progress.say("finding what is deployed, and fetching what lies elsewhere")
             before = workspace.discover(compared.base, compared.base_commit)
             same = compared.base.oid == compared.head.oid
             after = before if same else workspace.discover(compared.head, compared.head_commit)
             found = [one.target for side in (before, after) for one in side.preparations.values()]
             refuse_unmatched(apps, found)
+            if compared.tip is not None:  # what judges is the base as it is, not the older state that is compared
+                judge = workspace.discover(compared.tip, "")
+                before = msgspec.structs.replace(before, projects=judge.projects, clusters=judge.clusters)
             clock.mark("find what is deployed")
             request = Request(
                 compared=Compared(
@@ -95,7 +100,7 @@ def run_review(
                 changed=changed_paths(compared.base, compared.head),
                 reaches=workspace.reaches(branch),
                 policy=workspace.policy,
-                versions=Versions(workspace.kube_versions(compared.base), workspace.kube_versions(compared.head)),
+                versions=Versions(workspace.kube_versions(compared.policy), workspace.kube_versions(compared.head)),
             )
             doors = Doors(
                 workshop=workspace.workshop, delete_jq=jq.delete, text_diff=text_diff, progress=progress.update
@@ -107,7 +112,7 @@ def run_review(
             return Reviewed(
                 report=msgspec.structs.replace(report, notes=notes),
                 policy=workspace.policy,
-                templates=_templates(compared.base, workspace.policy),
+                templates=_templates(compared.policy, workspace.policy),
             )
 
 

@@ -45,6 +45,13 @@ class Comparison(NamedTuple):
     ``direct``: no common history (or git before 2.38), so base tip against head."""
     conflicts: tuple[str, ...] = ()
     """Paths in conflict, for ``conflict``."""
+    tip: Tree | None = None
+    """The base's tip where ``base`` is something older, so that nobody chooses by a conflict whose rules hold."""
+
+    @property
+    def policy(self) -> Tree:
+        """The tree whose settings are in force: always the tip of what is merged into."""
+        return self.tip or self.base
 
 
 class Repository:
@@ -179,14 +186,17 @@ class Repository:
         self._must(("add", "--all", "--ignore-errors", "--", ":/"), extra)
         return self._text(("write-tree",), extra)
 
-    def compare(self, base: str, head: str | None) -> Comparison:
+    def compare(self, base: str, head: str | None, *, direct: bool = False) -> Comparison:
         """What merging ``head`` into ``base`` would change; ``head`` None is the working tree.
 
+        With ``direct`` nothing is merged: the two are compared as they are, as after a push.
         Raises UsageError for an unknown revision.
         """
         base_commit = self.commit(base)
         head_commit = self.commit(head) if head is not None else self._working_commit()
         shown = head_commit if head is not None else ""
+        if direct:
+            return Comparison(self.tree(base_commit), self.tree(head_commit), base_commit, shown, "direct")
         ancestor = self._run(("merge-base", base_commit, head_commit)).stdout.decode().strip()
         if ancestor == base_commit or not ancestor:
             how: Literal["merge", "direct"] = "merge" if ancestor else "direct"
@@ -199,7 +209,8 @@ class Repository:
             return Comparison(self.tree(base_commit), self.tree(lines[0]), base_commit, shown, "merge")
         if merged.code == 1:
             conflicts = tuple(sorted(lines[1:]))
-            return Comparison(self.tree(ancestor), self.tree(head_commit), ancestor, shown, "conflict", conflicts)
+            tip = self.tree(base_commit)
+            return Comparison(self.tree(ancestor), self.tree(head_commit), ancestor, shown, "conflict", conflicts, tip)
         return Comparison(self.tree(base_commit), self.tree(head_commit), base_commit, shown, "direct")
 
     def _working_commit(self) -> str:

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from gitops_bot.doors import process
-from gitops_bot.errors import GitError, UsageError
+from gitops_bot.errors import CommitGone, GitError, UsageError
 
 _PASSED = ("PATH", "HTTPS_PROXY", "https_proxy", "HTTP_PROXY", "http_proxy", "NO_PROXY", "no_proxy", "ALL_PROXY",
            "all_proxy")  # fmt: skip
@@ -194,7 +194,7 @@ class History:
                 f"{where}: no access to it", hint="give the token `contents: read`, or check out with fetch-depth: 0"
             )
         if "not our ref" in said or "unadvertised" in said or "couldn't find remote ref" in said:
-            return GitError(
+            return CommitGone(
                 f"{where}: a commit of the comparison is not there any more",
                 hint="it was probably force-pushed away; the newer event's run has the newer commit",
             )

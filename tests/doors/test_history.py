@@ -13,7 +13,7 @@ import pytest
 
 from gitops_bot.doors.git import Repository
 from gitops_bot.doors.history import Origin, bring, checked_out, resolve
-from gitops_bot.errors import GitError, UsageError
+from gitops_bot.errors import CommitGone, GitError, UsageError
 from tests.conftest import Checkout
 
 
@@ -154,7 +154,7 @@ def test_only_full_ids_are_asked_for(wrong, tmp_path):
 
 
 def test_a_commit_that_is_gone_is_told(upstream, tmp_path):
-    with pytest.raises(GitError, match="not there any more"):
+    with pytest.raises(CommitGone, match="not there any more"):
         bring(str(tmp_path / "none"), ["1" * 40], origin=Origin(upstream.url), scratch=tmp_path)
 
 
