@@ -286,7 +286,9 @@ def risks() -> Report:
             staging,
             raising(claim, ("data-deletion", "The volume claim is deleted, and the data on its volume may be", "")),
             raising(deployment(staging), ("selector-change", "The selector cannot be changed: app", "spec.selector")),
-            raising(whole("added", "", "ConfigMap", staging, "settings"), ("host-path", "volume logs: /var/log", "")),
+            raising(
+                whole("added", "apps", "DaemonSet", staging, "log-shipper"), ("host-path", "volume logs: /var/log", "")
+            ),
         ),
         outcome(production, raising(deployment(production, to="latest"), latest), reaches="v*.*.*"),
         outcome("dev-nightly", raising(deployment("dev-nightly", to="latest"), latest)),
