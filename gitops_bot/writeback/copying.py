@@ -12,7 +12,7 @@ from gitops_bot.model.writeback import FileChange
 from gitops_bot.writeback.address import Address, Key, Step, parse
 from gitops_bot.writeback.edit import Edit, edit
 from gitops_bot.writeback.environments import Pair
-from gitops_bot.writeback.leaves import Leaf, leaves
+from gitops_bot.writeback.leaves import Leaf, leaf_of, leaves
 from gitops_bot.writeback.problems import EditRefused, Problem
 from gitops_bot.writeback.read import read
 from gitops_bot.writeback.scalar import Kind
@@ -88,7 +88,10 @@ class _Copy:
         self.pair = pair
         self.data = data
         self.source = leaves(data)
-        entry = target.entry(pair.target)
+        real = target.resolve(pair.target)
+        entry = target.entry(real) if real is not None else None
+        self.real = real or pair.target
+        """The file itself, with symbolic links followed."""
         self.present = entry is not None and entry.is_file
         """Whether the target has its file; without it nothing may be there to copy."""
         self.mode = entry.mode if entry else ""
@@ -153,7 +156,7 @@ class _Copy:
             raise EditRefused(problem._replace(file=self.pair.target) for problem in error.problems) from None
         for outcome in edited.outcomes:
             self.notes += [f"{self.pair.target}: {outcome.address}: {note}" for note in outcome.notes]
-        return FileChange(path=self.pair.target, content=edited.data, mode=self.mode) if edited.changed else None
+        return FileChange(path=self.real, content=edited.data, mode=self.mode) if edited.changed else None
 
 
 def named(data: bytes, found: Mapping[Address, Leaf], pattern: Address) -> dict[Address, Leaf]:
@@ -163,7 +166,7 @@ def named(data: bytes, found: Mapping[Address, Leaf], pattern: Address) -> dict[
     if not any(step == Key("*") for step in steps):
         value = read(data, pattern)
         if value is not None:
-            return {pattern: Leaf(value.text, value.was)}
+            return {pattern: leaf_of(value)}
     if not plain:
         return {}
     return {address: leaf for address, leaf in found.items() if _below(address.paths[0], steps)}
@@ -178,4 +181,4 @@ def _below(path: tuple[Step, ...], pattern: tuple[Step, ...]) -> bool:
 
 def _at(data: bytes, address: Address) -> Leaf | None:
     value = read(data, address)
-    return Leaf(value.text, value.was) if value else None
+    return leaf_of(value) if value else None

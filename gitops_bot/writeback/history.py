@@ -59,10 +59,18 @@ Allowed = Callable[[Tree], bool]
 def differ(one: Tree, other: Tree, belongs: Belongs) -> tuple[str, ...]:
     """The environment's files that deploy something else in two trees, in order.
 
-    Comments and layout of a YAML file make no difference.
+    Comments and layout of a YAML file make no difference, and neither does another name for the same content.
     """
     paths = sorted(path for path in {*one.entries, *other.entries} if belongs(path))
-    return tuple(path for path in paths if _says(one, path) != _says(other, path))
+    said = {path: (_says(one, path), _says(other, path)) for path in paths}
+    found = [path for path in paths if said[path][0] != said[path][1]]
+    new = [path for path in found if said[path][0] is None]
+    for path in [path for path in found if said[path][1] is None]:
+        twin = next((each for each in new if said[each][1] == said[path][0]), None)
+        if twin is not None:
+            found = [each for each in found if each not in (path, twin)]
+            new.remove(twin)
+    return tuple(found)
 
 
 def _says(tree: Tree, path: str) -> object:

@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 from gitops_bot.manifests.secret_names import is_open_value, is_secret_name
 from gitops_bot.manifests.secret_text import looks_secret
+from gitops_bot.manifests.yaml import resolve_plain
 from gitops_bot.writeback.address import Address, Index, Key, Match, Step
 from gitops_bot.writeback.read import Value, scalars
 
@@ -30,7 +31,14 @@ def leaves(data: bytes) -> dict[Address, Leaf]:
     """
     found = list(scalars(data))
     names = _names(found)
-    return {_renamed(value.address, names): Leaf(value.text, value.was) for value in found}
+    return {_renamed(value.address, names): leaf_of(value) for value in found}
+
+
+def leaf_of(value: Value) -> Leaf:
+    """A value as a leaf: booleans in the one spelling that every reader takes for one (``yes`` is ``true``)."""
+    if value.was == "boolean":
+        return Leaf("true" if resolve_plain(value.text) else "false", value.was)
+    return Leaf(value.text, value.was)
 
 
 def by_place(address: Address) -> bool:

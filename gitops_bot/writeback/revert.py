@@ -87,6 +87,14 @@ def renamed(path: str, after: Tree, now: Tree) -> str:
     return likely[0][1]
 
 
+def _new_name(path: str, before: Tree, after: Tree) -> str:
+    """The name that a change gave a file, ``""`` when it took the file out."""
+    try:
+        return renamed(path, before, after)
+    except EditRefused:
+        return ""
+
+
 def _likeness(lines: Counter[bytes], data: bytes) -> float:
     """Share of lines that two files have in common, from 0 to 1."""
     other = Counter(data.splitlines())
@@ -104,6 +112,8 @@ def _whole(path: str, before: Tree, after: Tree, now: Tree) -> Reverted | None:
     good, bad, mine = (_content(tree, path) for tree in (before, after, now))
     if mine == good:
         return None
+    if bad is None and (name := _new_name(path, before, after)):
+        raise EditRefused([Problem(f"the change renamed the file to {name} and changed it as well", file=path)])
     if mine != bad:
         what = "added" if good is None else "taken out"
         raise EditRefused([Problem(f"the file was {what} by the change and has changed again since", file=path)])

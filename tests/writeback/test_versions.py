@@ -64,7 +64,7 @@ def test_the_tag_has_the_shape_of_the_pattern(glob: str, names: list[str], level
 
 
 def test_a_pattern_that_cannot_take_the_next_tag_is_refused() -> None:
-    with pytest.raises(UsageError, match="v4.0.0, and the environment follows v3"):
+    with pytest.raises(UsageError, match=r"v4\.0\.0, and the environment follows v3"):
         next_tag(tags("v3.1.0"), "v3.*.*", "major")
     with pytest.raises(UsageError, match="one tag, not a pattern"):
         next_tag([], "production")
