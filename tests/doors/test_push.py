@@ -1,0 +1,307 @@
+"""Reading tips and pushing to them: real git over HTTP and SSH, from a repository of our own."""
+
+from __future__ import annotations
+
+import math
+import os
+import shutil
+import stat
+import subprocess
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from gitops_bot.doors.deploy_key import with_deploy_key
+from gitops_bot.doors.history import Origin
+from gitops_bot.doors.push import Author, Clone
+from gitops_bot.doors.rejection import Rejected
+from gitops_bot.errors import GitError, GitHubError, UsageError
+from gitops_bot.model.writeback import FileChange
+from tests.github import faults
+from tests.writeback.landings import Waits
+
+KEY = "-----BEGIN OPENSSH PRIVATE KEY-----\nQ0FOQVJZLWtleS1tYXRlcmlhbA==\n-----END OPENSSH PRIVATE KEY-----\n"
+HOSTS = "git.example.org ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIGVeVDFIm0oyAHIcNQkKPFFXrDJtxcZOFNMtKRUpW4Uq\n"
+PUSHED = "*/git-receive-pack"
+
+
+@pytest.fixture
+def shop(github):
+    return github.repository("shop/apps", {"a.yaml": "a: 1\n", "dir/b.yaml": "b: 1\n"})
+
+
+@pytest.fixture
+def clone(github, shop, tmp_path):
+    with clone_of(shop, tmp_path / "run", github.tokens.app.value) as made:
+        yield made
+
+
+def clone_of(shop, folder: Path, token: str, **named) -> Clone:
+    folder.mkdir(parents=True, exist_ok=True)
+    return Clone(Origin(shop.clone_url, token), folder, wait=named.pop("wait", Waits()), jitter=lambda: 0.5, **named)
+
+
+def change(path: str, content: bytes | None, mode: str = "100644") -> FileChange:
+    return FileChange(path=path, content=content, mode=mode)
+
+
+# -- reading ----------------------------------------------------------------------------------------------------------
+
+
+def test_a_head_is_the_tip_as_it_is_now_with_every_file(shop, clone):
+    first = clone.head("main")
+    assert (first.branch, first.commit, clone.tip("main")) == ("main", shop.head(), shop.head())
+    assert first.tree.read("dir/b.yaml") == b"b: 1\n"
+    shop.commit({"dir/b.yaml": "b: 2\n", "new": "x"})
+    second = clone.head("main")
+    assert (second.tree.read("dir/b.yaml"), second.tree.read("new")) == (b"b: 2\n", b"x")
+    assert first.tree.read("dir/b.yaml") == b"b: 1\n", "what was read stays what it was"
+
+
+def test_branches_that_are_not_there(clone):
+    assert clone.tip("nowhere") == ""
+    assert clone.log("nowhere") == ()
+    with pytest.raises(UsageError, match="no branch nowhere"):
+        clone.head("nowhere")
+
+
+def test_tags_mean_commits_annotated_or_not(shop, clone):
+    assert clone.tags() == {}
+    first = shop.head()
+    shop.git.run("tag", "v1.0.0", first)
+    shop.git.run("tag", "-a", "-m", "words", "v1.1.0", shop.commit({"x": "1"}))
+    assert clone.tags() == {"v1.0.0": first, "v1.1.0": shop.head()}
+
+
+def test_the_newest_commits_of_a_branch(shop, clone):
+    made = [shop.commit({"a.yaml": f"a: {number}\n"}, message=f"change {number}\n\nbody\n") for number in range(2, 9)]
+    log = clone.log("main", 3)
+    assert [one.oid for one in log] == made[::-1][:3]
+    assert (log[0].message, log[0].parents) == ("change 8\n\nbody", (made[-2],))
+
+
+def test_what_a_checkout_has_is_not_fetched_again(github, shop, tmp_path):
+    here = tmp_path / "checkout"
+    shop.commit({f"large-{number}": os.urandom(200_000).hex() for number in range(5)})
+    subprocess.run(["git", "clone", "-q", "--depth=1", f"file://{shop.path}", here], check=True)
+    with clone_of(shop, tmp_path / "run", github.tokens.app.value, checkout=str(here)) as clone:
+        assert len(clone.head("main").tree.read("large-1")) == 400_000
+    fetched = sum(
+        path.stat().st_size for path in (tmp_path / "run" / "clone.git" / "objects").rglob("*") if path.is_file()
+    )
+    assert fetched < 20_000
+
+
+def test_a_question_is_asked_again_while_the_connection_is_lost(github, shop, tmp_path):
+    waits = Waits()
+    github.faults.add("GET", "*/info/refs", faults.server_error(503), times=3)
+    with clone_of(shop, tmp_path / "run", github.tokens.app.value, wait=waits) as clone:
+        assert clone.tip("main") == shop.head()
+    assert len(waits.all) == 3
+
+
+def test_no_access_is_said_at_once_and_without_the_token(github, shop, tmp_path):
+    waits = Waits()
+    with (
+        clone_of(shop, tmp_path / "run", "ghs_CanaryThatNobodyMaySee", wait=waits) as clone,
+        pytest.raises(GitError, match="fetching main") as caught,
+    ):
+        clone.head("main")
+    assert "contents: read" in caught.value.hint
+    assert "Canary" not in caught.value.told
+    assert waits.all == []
+
+
+# -- making and pushing -----------------------------------------------------------------------------------------------
+
+
+def test_a_commit_has_exactly_the_files_modes_and_people_it_was_given(github, shop, tmp_path):
+    author = Author("Ada", "ada@example.org")
+    with clone_of(shop, tmp_path / "run", github.tokens.app.value, author=author) as clone:
+        head = clone.head("main")
+        files = [
+            change("a.yaml", b"a: 2\r\n\xff"), change("dir/b.yaml", None), change("ä/\"quoted\"\ttab", b""),
+            change("run.sh", b"#!/bin/sh\n", "100755"), change("link", b"a.yaml", "120000"),
+        ]  # fmt: skip
+        oid = clone.commit(head.commit, "subject\n\nbody\n# no comment\n", files)
+        clone.push("main", oid, head.commit)
+    assert shop.head() == oid
+    commit = shop.git.commit(oid)
+    assert (commit.parents, commit.author[:2], commit.committer[:2]) == ((head.commit,), author, author)
+    assert commit.message == "subject\n\nbody\n# no comment"
+    entries = {
+        one.path: (one.mode, shop.git.blob(one.sha))
+        for one in shop.git.entries(oid, recursive=True)
+        if one.type == "blob"
+    }
+    assert entries == {
+        "a.yaml": ("100644", b"a: 2\r\n\xff"), "ä/\"quoted\"\ttab": ("100644", b""),
+        "run.sh": ("100755", b"#!/bin/sh\n"), "link": ("120000", b"a.yaml"),
+    }  # fmt: skip
+
+
+@settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.binary(max_size=300))
+def test_bytes_arrive_as_they_are(shop, clone, content):
+    head = clone.head("main")
+    oid = clone.commit(head.commit, "x", [change("file", content)])
+    clone.push("main", oid, head.commit)
+    assert clone.head("main").tree.read("file") == content
+
+
+def test_a_branch_that_moved_vanished_or_appeared_is_left_alone(github, shop, clone):
+    head = clone.head("main")
+    oid = clone.commit(head.commit, "x", [change("file", b"x")])
+    moved = shop.commit({"other": "x\n"})
+    with pytest.raises(Rejected) as caught:
+        clone.push("main", oid, head.commit)
+    assert (caught.value.kind, shop.head()) == ("moved", moved)
+
+    shop.commit({"x": "1"}, "gone", start="main")
+    gone = clone.head("gone")
+    shop.git.delete("refs/heads/gone")
+    with pytest.raises(Rejected):
+        clone.push("gone", clone.commit(gone.commit, "x", [change("file", b"x")]), gone.commit)
+    assert "refs/heads/gone" not in shop.git.refs()
+
+    with pytest.raises(Rejected):
+        clone.push("main", oid, "")
+    clone.push("fresh", oid, "")
+    assert shop.head("fresh") == oid
+
+
+def test_the_connection_lost_for_good_is_an_error_that_says_what_to_do(github, shop, clone):
+    head = clone.head("main")
+    oid = clone.commit(head.commit, "x", [change("file", b"x")])
+    github.faults.add("POST", PUSHED, faults.dropped(), times=math.inf)
+    with pytest.raises(GitHubError, match="connection was lost 6 times") as caught:
+        clone.push("main", oid, head.commit)
+    assert (caught.value.exit_code, shop.head()) == (6, head.commit)
+    assert "not done twice" in caught.value.hint
+
+
+def test_a_push_stopped_by_a_full_disk_changes_nothing(github, shop, clone, monkeypatch):
+    """The other side refuses the pack; the branch is where it was, and the same push lands later."""
+    head = clone.head("main")
+    oid = clone.commit(head.commit, "x", [change("file", b"x" * 5000)])
+    shop.git.run("config", "receive.maxInputSize", "64")
+    with pytest.raises(GitHubError):
+        clone.push("main", oid, head.commit)
+    assert shop.head() == head.commit
+    shop.git.run("config", "--unset", "receive.maxInputSize")
+    clone.push("main", oid, head.commit)
+    assert shop.head() == oid
+
+
+def test_a_full_disk_here_changes_nothing_and_the_next_run_completes(github, shop, tmp_path, monkeypatch):
+    folder, real = tmp_path / "bin", shutil.which("git")
+    folder.mkdir()
+    # Our own git may write no byte to any file; the other side's is not touched.
+    (folder / "git").write_text(f'#!/bin/sh\ncase "$HOME" in */history-home) ulimit -f 0;; esac\nexec {real} "$@"\n')
+    (folder / "git").chmod(0o755)
+    with clone_of(shop, tmp_path / "run", github.tokens.app.value) as clone:
+        head = clone.head("main")
+        with monkeypatch.context() as full:
+            full.setenv("PATH", f"{folder}{os.pathsep}{os.environ['PATH']}")
+            with pytest.raises(GitError) as caught:
+                clone.commit(head.commit, "x", [change("file", b"x" * 9000)])
+            with pytest.raises((GitError, GitHubError)):
+                clone.head("main")
+        assert caught.value.exit_code == 5
+        assert shop.head() == head.commit
+        oid = clone.commit(head.commit, "x", [change("file", b"x" * 9000)])
+        clone.push("main", oid, head.commit)
+    assert shop.head() == oid
+
+
+def test_nothing_of_the_users_configuration_runs(github, shop, clone, tmp_path, monkeypatch):
+    ran = tmp_path / "ran"
+    hooks = tmp_path / "hooks"
+    hooks.mkdir()
+    for name in ("pre-push", "post-commit", "reference-transaction"):
+        (hooks / name).write_text(f"#!/bin/sh\ntouch {ran}\n")
+        (hooks / name).chmod(0o755)
+    config = tmp_path / "gitconfig"
+    config.write_text(
+        f"[core]\n\thooksPath = {hooks}\n[commit]\n\tgpgSign = true\n[credential]\n\thelper = !touch {ran}\n"
+    )
+    monkeypatch.setenv("GIT_CONFIG_GLOBAL", str(config))
+    head = clone.head("main")
+    clone.push("main", clone.commit(head.commit, "x", [change("file", b"x")]), head.commit)
+    assert not ran.exists()
+
+
+# -- with a deploy key ------------------------------------------------------------------------------------------------
+
+_STAND_IN = """#!/bin/sh
+# An ssh that goes nowhere: it notes what it was given, and runs the command here.
+printf '%s\\n' "$@" > "{noted}"
+env > "{noted}.env"
+for last; do :; done
+exec sh -c "$last"
+"""
+
+
+@pytest.fixture
+def ssh(tmp_path, monkeypatch) -> Path:
+    """A stand-in for ssh on PATH, and the file where it notes its arguments."""
+    folder, noted = tmp_path / "bin", tmp_path / "noted"
+    folder.mkdir()
+    (folder / "ssh").write_text(_STAND_IN.format(noted=noted))
+    (folder / "ssh").chmod(0o755)
+    monkeypatch.setenv("PATH", f"{folder}{os.pathsep}{os.environ['PATH']}")
+    monkeypatch.setenv("SSH_AUTH_SOCK", "/tmp/agent")
+    return noted
+
+
+def test_a_deploy_key_reads_and_pushes(shop, ssh, tmp_path):
+    scratch = tmp_path / "with a blank"
+    scratch.mkdir()
+    origin = with_deploy_key(f"ssh://git@git.example.org{shop.path}", KEY, HOSTS, scratch=scratch)
+    with Clone(origin, scratch / "run", wait=Waits(), jitter=lambda: 0.5) as clone:
+        head = clone.head("main")
+        oid = clone.commit(head.commit, "by key", [change("file", b"x")])
+        clone.push("main", oid, head.commit)
+    assert shop.head() == oid
+    given = ssh.read_text().splitlines()
+    assert given[given.index("-i") + 1] == str(scratch / "deploy-key")
+    assert "StrictHostKeyChecking=yes" in given
+    assert (scratch / "known-hosts").read_text() == HOSTS
+    assert stat.S_IMODE((scratch / "deploy-key").stat().st_mode) == 0o600
+    assert "CANARY" not in ssh.read_text() + Path(f"{ssh}.env").read_text()
+    assert "SSH_AUTH_SOCK" not in Path(f"{ssh}.env").read_text()
+    assert "deploy-key" not in repr(origin)
+
+
+def test_real_ssh_understands_the_options(tmp_path):
+    program = shutil.which("ssh")
+    if program is None:
+        pytest.skip("ssh is not on PATH; apt-get install openssh-client")
+    origin = with_deploy_key("git@git.example.org:shop/apps.git", KEY, HOSTS, scratch=tmp_path)
+    ended = subprocess.run(
+        ["sh", "-c", f"{origin.ssh} -G git@git.example.org"], capture_output=True, text=True, check=True
+    )  # fmt: skip
+    settled = ended.stdout.splitlines()
+    for line in (
+        "stricthostkeychecking true", f"userknownhostsfile {tmp_path}/known-hosts", "batchmode yes",
+        f"identityfile {tmp_path}/deploy-key", "identitiesonly yes", "forwardagent no", "identityagent none",
+    ):  # fmt: skip
+        assert line in settled
+
+
+@pytest.mark.parametrize(
+    ("url", "key", "hosts", "message"),
+    [
+        ("https://github.com/shop/apps", KEY, HOSTS, "by SSH"),
+        ("git@github.com:shop/apps", "CANARY no key", HOSTS, "no private key"),
+        ("git@github.com:shop/apps", KEY, "# nothing\n\n", "known_hosts is needed"),
+        ("git@github.com:shop/apps", KEY, "", "known_hosts is needed"),
+    ],
+)
+def test_a_deploy_key_without_all_it_needs_is_refused(tmp_path, url, key, hosts, message):
+    with pytest.raises(UsageError, match=message) as caught:
+        with_deploy_key(url, key, hosts, scratch=tmp_path)
+    assert "CANARY" not in caught.value.told
+    assert list(tmp_path.iterdir()) == []
