@@ -1,0 +1,186 @@
+"""The door to MLflow, against a real tracking server, and against one that misbehaves."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import socket
+import subprocess
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import pytest
+
+from gitops_bot.doors import http
+from gitops_bot.doors.credentials import Credential, Credentials
+from gitops_bot.doors.mlflow import Mlflow, MlflowError
+from gitops_bot.errors import FetchError, UsageError
+from gitops_bot.model import url as urls
+from gitops_bot.writeback.models import from_registry
+from tests.servers import Server, gives, redirects
+
+_SCRIPT = Path(__file__).parents[1] / "tools" / "mlflow.sh"
+_OURS = subprocess.run([str(_SCRIPT), "--if-there"], capture_output=True, text=True, check=False).stdout.strip()
+"""Where the script put it, looked up before the home is hidden."""
+QUICK = http.Limits(connect=2.0, idle=20.0, total=30.0, pause=0.01)
+
+
+# -- a real server ----------------------------------------------------------------------------------------------------
+
+
+class Tracking(NamedTuple):
+    url: str
+
+    def post(self, what: str, **fields: Any) -> dict[str, Any]:
+        request = urllib.request.Request(
+            f"{self.url}/api/2.0/mlflow/{what}", json.dumps(fields).encode(), {"Content-Type": "application/json"}
+        )
+        with urllib.request.urlopen(request, timeout=30) as answer:
+            return json.load(answer)
+
+    def run(self, experiment: str, auc: float, *, tags: dict[str, str] | None = None, data: str = "") -> dict[str, Any]:
+        listed = [{"key": key, "value": value} for key, value in (tags or {}).items()]
+        run = self.post("runs/create", experiment_id=experiment, start_time=1, tags=listed)["run"]["info"]
+        self.post("runs/log-metric", run_id=run["run_id"], key="auc", value=auc, timestamp=1)
+        self.post("runs/log-metric", run_id=run["run_id"], key="loss", value="NaN", timestamp=1)
+        if data:
+            dataset = {"name": "customers", "digest": data, "source_type": "s3", "source": "s3://datasets/churn"}
+            self.post("runs/log-inputs", run_id=run["run_id"], datasets=[{"dataset": dataset}])
+        return run
+
+
+@pytest.fixture(scope="module")
+def tracking(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Tracking]:
+    """A tracking server with its own database, answering."""
+    program = shutil.which("mlflow") or _OURS
+    if not program:
+        pytest.skip("there is no MLflow; tests/tools/mlflow.sh brings one")
+    folder = tmp_path_factory.mktemp("mlflow")
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    log = (folder / "log").open("wb")
+    process = subprocess.Popen(
+        [program, "server", "--host", "127.0.0.1", "--port", str(port), "--workers", "1",
+         "--backend-store-uri", f"sqlite:///{folder}/mlflow.db", "--artifacts-destination", str(folder / "artifacts")],
+        cwd=folder,
+        env={**os.environ, "PATH": f"{os.path.dirname(program)}:{os.environ['PATH']}", "DO_NOT_TRACK": "true"},
+        stdout=log, stderr=subprocess.STDOUT, start_new_session=True,
+    )  # fmt: skip
+    try:
+        _until_healthy(f"http://127.0.0.1:{port}/health", process, folder / "log")
+        yield Tracking(f"http://127.0.0.1:{port}")
+    finally:
+        os.killpg(process.pid, 15)
+        process.wait(timeout=30)
+        log.close()
+
+
+def _until_healthy(url: str, process: subprocess.Popen[bytes], log: Path) -> None:
+    for _ in range(600):
+        assert process.poll() is None, log.read_text()
+        try:
+            urllib.request.urlopen(url, timeout=2).close()
+        except (urllib.error.URLError, ConnectionError, TimeoutError):
+            time.sleep(0.2)
+        else:
+            return
+    pytest.fail(f"MLflow did not answer within two minutes: {log.read_text()}")
+
+
+@pytest.fixture
+def client() -> Iterator[http.Client]:
+    made = http.Client(limits=QUICK)
+    yield made
+    made.close()
+
+
+@pytest.mark.mlflow
+def test_an_alias_is_followed_to_everything_that_is_known(tracking: Tracking, client: http.Client) -> None:
+    experiment = tracking.post("experiments/create", name="churn")["experiment_id"]
+    commit = "4f2a9c1" + "0" * 33
+    old = tracking.run(experiment, 0.83)
+    new = tracking.run(experiment, 0.87, tags={"mlflow.source.git.commit": commit}, data="6f1ed002")
+    tracking.post("registered-models/create", name="churn-model")
+    for run in (old, new):
+        tracking.post(
+            "model-versions/create", name="churn-model", source=f"{run['artifact_uri']}/model", run_id=run["run_id"]
+        )
+    door = Mlflow(tracking.url, client)
+
+    tracking.post("registered-models/alias", name="churn-model", alias="champion", version="1")
+    assert door.by_alias("churn-model", "champion").version == "1"
+    tracking.post("registered-models/alias", name="churn-model", alias="champion", version="2")
+    found = door.by_alias("churn-model", "champion")
+
+    assert (found.name, found.version, found.commit, found.data) == ("churn-model", "2", commit, "6f1ed002")
+    assert found.path == f"{new['artifact_uri']}/model"
+    assert found.metrics == {"auc": 0.87}
+    assert found.run_url == f"{tracking.url}/#/experiments/{experiment}/runs/{new['run_id']}"
+    assert found.page_url == f"{tracking.url}/#/models/churn-model/versions/2"
+    assert door.by_version("churn-model", "1").metrics == {"auc": 0.83}
+    request = from_registry(found)
+    assert (request.version, request.path, request.data) == ("2", found.path, "6f1ed002")
+
+
+@pytest.mark.mlflow
+def test_a_version_says_itself_where_it_lies_and_what_it_was_trained_on(
+    tracking: Tracking, client: http.Client
+) -> None:
+    tracking.post("registered-models/create", name="by hand")
+    tags = [{"key": "data_version", "value": "sha256:ab"}]
+    tracking.post("model-versions/create", name="by hand", source="s3://models/churn/v1.2.3/", tags=tags)
+    found = Mlflow(f"{tracking.url}/", client).by_version("by hand", "1")
+    assert (found.path, found.data, found.run_url, found.metrics) == ("s3://models/churn/v1.2.3/", "sha256:ab", "", {})
+    assert found.page_url.endswith("/#/models/by%20hand/versions/1")
+
+
+@pytest.mark.mlflow
+@pytest.mark.parametrize(("name", "alias"), [("nobody", "champion"), ("known", "nobody")])
+def test_what_the_server_does_not_know_is_said(tracking: Tracking, client: http.Client, name: str, alias: str) -> None:
+    if name == "known":
+        tracking.post("registered-models/create", name="known")
+    with pytest.raises(MlflowError, match=f"knows no model with name {name}, alias {alias}") as caught:
+        Mlflow(tracking.url, client).by_alias(name, alias)
+    assert caught.value.exit_code == 3
+
+
+# -- a server that misbehaves -----------------------------------------------------------------------------------------
+
+
+def test_the_token_goes_to_the_server_and_nowhere_else(server: Server, other_server: Server) -> None:
+    server.routes["/"] = redirects(f"{other_server.url}/api")
+    bound = Credentials((Credential(urls.parse(server.url), "Bearer s3cret"),))
+    with pytest.raises(FetchError) as caught:
+        Mlflow(server.url, http.Client(bound, limits=QUICK)).by_alias("m", "a")
+    assert server.seen[0].headers["authorization"] == "Bearer s3cret"
+    assert other_server.seen == []
+    assert "s3cret" not in caught.value.message
+
+
+@pytest.mark.parametrize(
+    ("body", "status", "says"),
+    [
+        (b"<html>login</html>", 200, "does not answer as an MLflow server"),
+        (b'{"model_version": {"name": 3}}', 200, "does not answer as an MLflow server"),
+        (b"{}", 401, "refuses access"),
+        (b"<html>", 404, "knows no model"),
+        (b"nothing", 418, "HTTP 418"),
+    ],
+)
+def test_answers_of_something_else(server: Server, client: http.Client, body: bytes, status: int, says: str) -> None:
+    server.routes["/"] = gives(body, status)
+    with pytest.raises(MlflowError, match=says):
+        Mlflow(server.url, client).by_alias("m", "a")
+
+
+@pytest.mark.parametrize("uri", ["mlflow", "file:///mlruns", "https://user:s3cret@example.org", "s3://x/y", ""])
+def test_only_urls_of_servers_are_taken(client: http.Client, uri: str) -> None:
+    with pytest.raises(UsageError) as caught:
+        Mlflow(uri, client)
+    assert "s3cret" not in caught.value.message
