@@ -10,7 +10,7 @@ from __future__ import annotations
 import random
 import re
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple, Self
 
@@ -20,6 +20,7 @@ from gitops_bot.doors.history import History, Origin
 from gitops_bot.doors.process import Finished
 from gitops_bot.doors.rejection import kind_of, rejected
 from gitops_bot.errors import GitError, GitHubError, UsageError
+from gitops_bot.model.github import Tag
 from gitops_bot.model.writeback import FileChange, Head
 
 _FETCH = ("fetch", "--quiet", "--no-tags", "--no-write-fetch-head", "--filter=blob:none")
@@ -106,11 +107,14 @@ class Clone:
         """The commit that a branch points to now, ``""`` when there is none. Raises GitError."""
         return self._listed(f"refs/heads/{branch}").get(f"refs/heads/{branch}", "")
 
-    def tags(self) -> Mapping[str, str]:
-        """All tags with their commits (annotated ones followed), in order of names. Raises GitError."""
+    def tags(self) -> tuple[Tag, ...]:
+        """All tags, in order of names; one question, however many there are. Raises GitError."""
         listed = self._listed("refs/tags/*")
         names = sorted({name.removesuffix("^{}") for name in listed})
-        return {name.removeprefix("refs/tags/"): listed.get(f"{name}^{{}}", listed[name]) for name in names}
+        return tuple(
+            Tag(name=name.removeprefix("refs/tags/"), commit=listed.get(f"{name}^{{}}") or listed[name])
+            for name in names
+        )
 
     def log(self, branch: str, limit: int = 10) -> tuple[Logged, ...]:
         """The newest commits of a branch along its first parents, newest first; empty when there is no such branch."""

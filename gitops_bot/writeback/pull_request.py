@@ -52,6 +52,34 @@ def open_or_update(head: Head, proposal: Proposal, github: Writing, clone: Clone
     return Landed(mode="pull-request", commit=commit, url=own.url, pull=own.number, notes=tuple(notes))
 
 
+def open_between(
+    source: str, base: str, *, topic: str, title: str, body: str, github: Writing, labels: Sequence[str] = ()
+) -> Landed:
+    """Have a pull request that merges one branch into another, both of people's: nothing is committed.
+
+    One that somebody opened by hand between the same branches is left as it is, and that is said: GitHub allows no
+    second one. ``nothing`` when ``base`` has every commit of ``source`` already.
+    """
+    text = marked(topic, title, fitted(body))
+    own = next((pull for pull in github.pulls.of_branch(source) if pull.base_ref == base), None)
+    if own is None and not github.commits.compare(base, source).total:
+        return Landed(mode="nothing")
+    notes: list[str] = []
+    wrote = own is None
+    if own is None:
+        own = github.pulls.create(source, base, title, text)
+    elif marker_of(own.body) is None:
+        notes.append(
+            f"#{own.number} merges {source} into {base} already and was opened by hand: its text is left alone"
+        )
+    elif _differs(own, text):
+        own, wrote = github.pulls.edit(own.number, title=title, body=text, base=base), True
+    notes += _labelled(own, labels, github)
+    if wrote and github.pulls.waits_for_approval:
+        notes.append(f"#{own.number} is {_APPROVAL}")
+    return Landed(mode="pull-request", commit=own.head_sha, url=own.url, pull=own.number, notes=tuple(notes))
+
+
 def retire(topic: str, base: str, github: Writing) -> list[str]:
     """Close what is open about a topic, and below it, into a branch that has the change itself; notes for people.
 

@@ -13,6 +13,7 @@ from gitops_bot.errors import GitHubError, UsageError
 from gitops_bot.model.writeback import FileChange, Proposal
 from gitops_bot.writeback.commit_message import topic_of, trailers_of
 from gitops_bot.writeback.landing import ATTEMPTS, land
+from gitops_bot.writeback.pull_request import open_between
 from gitops_bot.writeback.topics import branch_of, marker_of
 from tests.github import faults
 from tests.github.fake import FakeGitHub
@@ -473,6 +474,32 @@ def test_every_lost_answer_of_a_pull_request_leaves_one_pull_request(github, sho
         assert (list(shop.pulls), landed.pull, pull.title) == ([1], 1, f"chore: update s0 to {tag}")
         assert subjects(shop, "main", pull.head_ref) == [f"chore: update s0 to {tag}"]
         assert pull.labels[-1] == f"l{tag}"
+
+
+def test_one_branch_is_proposed_to_another_once(github, shop, doors):
+    def propose(body):
+        return open_between("develop", "main", topic="promote/staging", title="chore: promote", body=body,
+                            github=doors.github, labels=("promotion",))  # fmt: skip
+
+    shop.git.update("refs/heads/develop", shop.head())
+    assert (propose("first\n").mode, shop.pulls) == ("nothing", {})
+    tip = shop.commit({"x": "1\n"}, "develop")
+    landed = propose("first\n")
+    assert (landed.mode, landed.pull, landed.commit) == ("pull-request", 1, tip)
+    writes = len(github.writes())
+    assert propose("first\n").pull == 1
+    assert len(github.writes()) == writes
+    propose("second\n")
+    pull = shop.pulls[1]
+    assert (list(shop.pulls), pull.body.partition("\n")[2], pull.labels) == ([1], "second\n", ["promotion"])
+    assert (pull.head_ref, pull.base_ref) == ("develop", "main")
+
+
+def test_a_pull_request_that_somebody_opened_between_the_branches_keeps_its_words(github, shop, doors):
+    github.open_pull(shop, "develop", files={"x": "1\n"}, title="by hand", author="ada")
+    landed = open_between("develop", "main", topic="t", title="ours", body="", github=doors.github)
+    assert (landed.pull, shop.pulls[1].title) == (1, "by hand")
+    assert "opened by hand" in landed.notes[0]
 
 
 # -- by git push ------------------------------------------------------------------------------------------------------
