@@ -9,6 +9,7 @@ from gitops_bot.model.github import CommitInfo, Commits
 from gitops_bot.text.escape import md_cell_code, md_code, md_text
 from gitops_bot.text.shorten import clip
 from gitops_bot.writeback.gates import Gate, gates_table
+from gitops_bot.writeback.trailers import read_trailers
 
 MOST = 60_000
 """Characters of a body; GitHub takes 65,536, and a marker has to fit too."""
@@ -52,6 +53,12 @@ class Page:
             what = "1 section is" if left_out == 1 else f"{left_out} sections are"
             parts.append(f"_{what} left out here, because a pull request has no room for more._")
         return "\n\n".join(parts) + "\n"
+
+
+def builds_of(commits: Commits, environment: str) -> tuple[str, ...]:
+    """The runs that the bumps of an environment among these commits came from, newest first, each once."""
+    told = [read_trailers(commit.message) for commit in commits.commits]
+    return tuple(dict.fromkeys(each.run_url for each in told if each.run_url and each.environment in ("", environment)))
 
 
 def link(text: str, url: str) -> str:

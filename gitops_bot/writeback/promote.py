@@ -14,7 +14,7 @@ from typing import Literal, NamedTuple
 
 import msgspec
 
-from gitops_bot.errors import BotError, UsageError
+from gitops_bot.errors import UsageError
 from gitops_bot.model.github import Commits, Tag
 from gitops_bot.model.settings import Promotion as Policy
 from gitops_bot.model.settings import Settings
@@ -26,8 +26,10 @@ from gitops_bot.writeback.drift import drift, drift_table
 from gitops_bot.writeback.environments import branch_of, known, pairs, policy_of, source_of
 from gitops_bot.writeback.gates import Gate
 from gitops_bot.writeback.holds import read_holds
-from gitops_bot.writeback.pages import Page, commits_section, gates_section, notes_section
-from gitops_bot.writeback.subjects import Subject, held, subjects, summary_lines, table
+from gitops_bot.writeback.messages import visible_text
+from gitops_bot.writeback.pages import Page, builds_of, commits_section, gates_section, notes_section
+from gitops_bot.writeback.refused import Refused
+from gitops_bot.writeback.subjects import Subject, held, movable, subjects, summary_lines, table, trailers
 from gitops_bot.writeback.versions import Level, NextTag, next_tag, tagged
 
 PROMOTION, ROLLBACK, TAG, LEVEL, SOURCE = (
@@ -65,12 +67,6 @@ class Nothing(NamedTuple):
     reason: str
 
 
-class Held(BotError):
-    """A hold stands against what would be written."""
-
-    exit_code = 8
-
-
 class Scene(msgspec.Struct, frozen=True, kw_only=True):
     """What was read for one promotion, beside the branch it goes into."""
 
@@ -95,7 +91,7 @@ class Scene(msgspec.Struct, frozen=True, kw_only=True):
     code: Commits = Commits()
     """The commits of the application between its old and its new image, where they are known."""
     builds: tuple[str, ...] = ()
-    """URLs of the runs that built what is promoted."""
+    """URLs of the runs that built what is promoted; empty: those that the commits of bumps among ``commits`` name."""
     apps: Mapping[str, Sequence[str]] = {}
     """File of the target → names of the apps that read it."""
     diff: str = ""
@@ -159,9 +155,11 @@ def route(settings: Settings, target: str, source: str = "", level: Level | None
 def promote(settings: Settings, way: Route, base: Head, scene: Scene) -> Promotion | Nothing:
     """What a promotion does to one state of the branch it goes into, made anew for every other state.
 
-    Raises EditRefused for values that cannot be copied, Held where a hold stands against them, UsageError for settings
-    that do not fit.
+    Raises EditRefused for values that cannot be copied, Refused where a hold stands against them or a reference can
+    move, UsageError for settings that do not fit.
     """
+    if not scene.builds:
+        scene = msgspec.structs.replace(scene, builds=builds_of(scene.commits, way.source))
     if way.kind == "branch":
         return _by_branch(way, scene)
     if way.source_tag is None and way.head == way.base:
@@ -191,8 +189,8 @@ def _by_values(settings: Settings, way: Route, base: Head, scene: Scene) -> Prom
             hint="name the files in images[].write or models[].write, with {environment} in them",
         )
     copying = copy_values(files, way.policy.copy, scene.source, base.tree)
-    found = subjects(settings, way.target, [*copying.moved, *copying.same])
-    _refuse_held(found, way, base, scene)
+    found = subjects(settings, way.target, [*copying.moved, *copying.same], base.tree)
+    _refuse(settings, found, way, base, scene)
     tag = _next(way, scene) if way.target_tag else None
     if not copying.files:
         return _by_tag(way, base, scene, tag)
@@ -212,8 +210,8 @@ def _by_values(settings: Settings, way: Route, base: Head, scene: Scene) -> Prom
         files=copying.files,
         subject=title,
         body=page.text(),
-        message="\n".join([*summary_lines(found), *(f"build: {url}" for url in scene.builds)]),
-        trailers=_trailers(way, scene, tag),
+        message=visible_text("\n".join([*summary_lines(found), *(f"build: {url}" for url in scene.builds)])),
+        trailers=(*_trailers(way, scene, tag), *trailers(found, way.target, scene.builds[0] if scene.builds else "")),
         topic=f"promote/{way.target}",
     )
     return Promotion(
@@ -244,13 +242,14 @@ def _by_tag(way: Route, base: Head, scene: Scene, tag: NextTag | None) -> Promot
     )
 
 
-def _refuse_held(found: Sequence[Subject], way: Route, base: Head, scene: Scene) -> None:
-    holds = held(found, read_holds(base.tree), environment=way.target, now=scene.now)
-    if holds:
-        raise Held(
-            "\n".join([f"{way.target} is not promoted", *(f"  {hold.told}" for hold in holds)]),
-            hint="gitops-bot hold release lets it through",
-        )
+def _refuse(settings: Settings, found: Sequence[Subject], way: Route, base: Head, scene: Scene) -> None:
+    """Raise Refused for versions on hold, and for what can move into a protected environment."""
+    reasons = [hold.told for hold in held(found, read_holds(base.tree), environment=way.target, now=scene.now)]
+    hint = "`gitops-bot hold release` lets it be written again" if reasons else "name a version that stays what it is"
+    if settings.environments[way.target].protected and any(subject.changed for subject in found):
+        reasons += [f"{way.target} is protected, and {reason}" for reason in movable(found)]
+    if reasons:
+        raise Refused(reasons, hint=hint)
 
 
 def _next(way: Route, scene: Scene) -> NextTag:

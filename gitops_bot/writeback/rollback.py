@@ -22,11 +22,13 @@ from gitops_bot.writeback.environments import branch_of, known, own_files
 from gitops_bot.writeback.history import Belongs, Change, differ
 from gitops_bot.writeback.holds import FILE, Hold, add_hold, read_holds
 from gitops_bot.writeback.leaves import MASK, shown
+from gitops_bot.writeback.messages import visible_text
 from gitops_bot.writeback.pages import Page, commits_section, hold_rows, link, notes_section
 from gitops_bot.writeback.problems import EditRefused, Problem
-from gitops_bot.writeback.promote import LEVEL, ROLLBACK, TAG, Held, Nothing
+from gitops_bot.writeback.promote import LEVEL, ROLLBACK, TAG, Nothing
+from gitops_bot.writeback.refused import Refused
 from gitops_bot.writeback.revert import Merge, Reverted, renamed, revert
-from gitops_bot.writeback.subjects import Subject, held, subjects, summary_lines, table
+from gitops_bot.writeback.subjects import Subject, held, subjects, summary_lines, table, trailers
 from gitops_bot.writeback.versions import NextTag, next_tag
 
 _MOST_HELD = 10
@@ -124,7 +126,7 @@ def _everything(settings: Settings, environment: str, tree: Tree) -> tuple[Subje
             found += [Moved(path, at, None, leaf) for at, leaf in leaves(tree.read(path)).items()]
         except (EditRefused, FileNotFoundError, ValueError):
             continue
-    return subjects(settings, environment, found)
+    return subjects(settings, environment, found, tree)
 
 
 def rollback(
@@ -132,15 +134,15 @@ def rollback(
 ) -> Rollback | Nothing:
     """Undo a change in one state of the environment's branch, made anew for every other state.
 
-    Raises EditRefused that says what changed again since, Held where the old version is itself on hold, UsageError for
-    settings that do not fit.
+    Raises EditRefused that says what changed again since, Refused where the old version is itself on hold, UsageError
+    for settings that do not fit.
     """
     name = known(settings, ask.environment)
     belongs = scene.belongs or belongs_to(settings, name, base.tree, change.before, change.after)
     done = _undone(change, base.tree, belongs, scene.merge)
     if not done:
         return Nothing(f"{name} has nothing left of it: its files on {base.branch} say what {change.label} says")
-    found = subjects(settings, name, [moved for each in done for moved in each.moved])
+    found = subjects(settings, name, [moved for each in done for moved in each.moved], base.tree)
     _refuse_held(found, name, base, scene.now)
     holds = _holds(found, ask) if ask.hold else ()
     files = [each.change for each in done]
@@ -158,8 +160,12 @@ def rollback(
         files=tuple(sorted(files, key=lambda each: each.path)),
         subject=title,
         body=_body(ask, change, scene, found, holds, tag, _notes(done, change, belongs, tag)),
-        message="\n".join([change.story, "", *summary_lines(found), *_said(ask, holds)]),
-        trailers=((ROLLBACK, name), *(((TAG, tag.name), (LEVEL, tag.level)) if tag else ())),
+        message=visible_text("\n".join([change.story, "", *summary_lines(found), *_said(ask, holds)])),
+        trailers=(
+            (ROLLBACK, name),
+            *(((TAG, tag.name), (LEVEL, tag.level)) if tag else ()),
+            *trailers(found, name),
+        ),
         topic=f"rollback/{name}",
     )
     return Rollback(
@@ -191,9 +197,9 @@ def _undone(change: Change, now: Tree, belongs: Belongs, merge: Merge) -> list[R
 def _refuse_held(found: Sequence[Subject], name: str, base: Head, now: datetime) -> None:
     holds = held(found, read_holds(base.tree), environment=name, now=now)
     if holds:
-        raise Held(
-            "\n".join([f"{name} is not rolled back to what is on hold itself", *(f"  {hold.told}" for hold in holds)]),
-            hint="gitops-bot hold release lets it through, or name another revision with --to",
+        raise Refused(
+            [f"what {name} would be rolled back to is on hold itself: {hold.told}" for hold in holds],
+            hint="`gitops-bot hold release` lets it be written again, or name another revision with --to",
         )
 
 

@@ -6,12 +6,19 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Literal, NamedTuple
 
+from gitops_bot.model.moving import is_moving, is_moving_tag
 from gitops_bot.model.settings import Settings
+from gitops_bot.model.tree import Tree
 from gitops_bot.text.escape import md_cell_code
 from gitops_bot.writeback.address import Address, parse
 from gitops_bot.writeback.copying import Moved
+from gitops_bot.writeback.guess import image_at
 from gitops_bot.writeback.holds import Hold, holding
 from gitops_bot.writeback.leaves import Leaf, shown
+from gitops_bot.writeback.trailers import Bumped, Trailers, write_trailers
+
+_GUESSED = 1_000_000
+"""Behind all rules."""
 
 Role = Literal["tag", "digest", "version", "path", "data", "value"]
 """What a value is of its subject."""
@@ -41,25 +48,41 @@ class Subject(NamedTuple):
         """The names under which a hold could mean what was written, or with ``new`` what is: tag, digest, version."""
         wanted = {"image": ("tag", "digest"), "model": ("version",), "value": ("value",)}[self.kind]
         leaves = [part.change.new if new else part.change.old for part in self.parts if part.role in wanted]
-        return tuple(leaf.text for leaf in leaves if leaf is not None and leaf.text)
+        texts = [leaf.text for leaf in leaves if leaf is not None and leaf.text]
+        return tuple(name for text in texts for name in (_of_reference(text) if self.kind == "image" else (text,)))
 
 
-def subjects(settings: Settings, environment: str, changes: Iterable[Moved]) -> tuple[Subject, ...]:
-    """The changes by what they are about: images first, then models, in the order of the rules; then single values."""
+def _of_reference(text: str) -> tuple[str, ...]:
+    """Tag and digest of a whole image reference; of a tag or digest alone just that."""
+    whole, at, digest = text.partition("@")
+    tag = whole.rpartition("/")[2].partition(":")[2] if "/" in whole or at or ":" in whole else whole
+    if not at and ":" in text and "/" not in text and text.partition(":")[0] in ("sha256", "sha512"):
+        return (text,)
+    return tuple(each for each in (tag, digest) if each)
+
+
+def subjects(settings: Settings, environment: str, changes: Iterable[Moved], tree: Tree) -> tuple[Subject, ...]:
+    """The changes by what they are about: images first, then models, in the order of the rules; then single values.
+
+    ``tree`` has the files: where no rule names a tag or digest, what stands beside it there says which image it is of.
+    """
     known = _known(settings, environment)
-    grouped: dict[tuple[int, str], list[Part]] = {}
-    facts: dict[tuple[int, str], tuple[Literal["image", "model"], str]] = {}
+    grouped: dict[tuple[int, str, str], list[Part]] = {}
+    facts: dict[tuple[int, str, str], tuple[Literal["image", "model"], str]] = {}
     single: list[Subject] = []
     for change in changes:
         rule = known.get((change.file, change.address))
+        guessed = None if rule else image_at(tree, change.file, change.address)
+        if guessed is not None:
+            rule = (_GUESSED, "image", *guessed)
         if rule is None:
             what = f"{change.file}#{change.address}"
             single.append(Subject("value", what, change.file, (Part("value", change),)))
             continue
         order, kind, what, role = rule
-        grouped.setdefault((order, change.file), []).append(Part(role, change))
-        facts[order, change.file] = (kind, what)
-    ruled = [Subject(*facts[key], key[1], tuple(grouped[key])) for key in sorted(grouped)]
+        grouped.setdefault((order, what, change.file), []).append(Part(role, change))
+        facts[order, what, change.file] = (kind, what)
+    ruled = [Subject(*facts[key], key[2], tuple(grouped[key])) for key in sorted(grouped)]
     return (*ruled, *single)
 
 
@@ -141,3 +164,42 @@ def _cell(change: Moved, leaf: Leaf | None) -> str:
     if leaf is None:
         return "not set"
     return md_cell_code(shown(change.address, leaf)) or "empty"
+
+
+def movable(found: Sequence[Subject]) -> list[str]:
+    """What can mean something else tomorrow among the new values: a tag without a digest, a model's alias or path."""
+    reasons = []
+    for subject in found:
+        new = {part.role: part.change.new.text for part in subject.parts if part.change.new is not None}
+        if subject.kind == "image":
+            names = [_of_reference(text) for role in ("tag", "digest") if (text := new.get(role))]
+            flat = [name for each in names for name in each]
+            if not any(":" in name for name in flat):
+                reasons += [f"the tag {name} of {subject.what} can move" for name in flat if is_moving_tag(name)]
+        elif subject.kind == "model":
+            reasons += [
+                f"the {role} {text} of {subject.what} can move"
+                for role, text in new.items()
+                if text and is_moving(text, version=role != "path")
+            ]
+    return reasons
+
+
+def trailers(found: Sequence[Subject], environment: str, run_url: str = "") -> tuple[tuple[str, str], ...]:
+    """What is written, as the lines that a bump's commit has too: programs read the last version from them."""
+    bumps = []
+    for subject in found:
+        if not subject.changed or subject.kind == "value":
+            continue
+        old, new = subject.versions(new=False), subject.versions(new=True)
+        digest = next((name for name in new if ":" in name), "")
+        bumps.append(
+            Bumped(
+                kind=subject.kind,
+                what=subject.what,
+                old=old[0] if old else "",
+                new=new[0] if new else "",
+                digest=digest if subject.kind == "image" else "",
+            )
+        )
+    return write_trailers(Trailers(environment=environment, bumps=tuple(bumps), run_url=run_url))

@@ -21,7 +21,6 @@ from gitops_bot.writeback.gates import Gate
 from gitops_bot.writeback.holds import FILE, Hold, add_hold
 from gitops_bot.writeback.problems import EditRefused
 from gitops_bot.writeback.promote import (
-    Held,
     Nothing,
     Promotion,
     Scene,
@@ -30,6 +29,7 @@ from gitops_bot.writeback.promote import (
     route,
     tag_after_merge,
 )
+from gitops_bot.writeback.refused import Refused
 
 EXAMPLE = Path(__file__).parents[2] / "examples" / "churn-mlops"
 VALUES = "k8s/helm/churn-mlops/values-{}.yaml"
@@ -127,7 +127,13 @@ def test_production_gets_exactly_the_mapped_values_of_staging(churn: Stage) -> N
         "Gitops-Bot-Promoted-From": churn.git.commit("main"),
         "Gitops-Bot-Tag": "v1.0.1",
         "Gitops-Bot-Level": "patch",
+        "Gitops-Bot-Environment": "production",
+        "Gitops-Bot-Bump": "model churn-model old=v1.2.3 new=v1.3.0",
     }
+    assert (
+        "Gitops-Bot-Bump",
+        "image ghcr.io/acme/churn-api old=sha-5b1c8ae new=sha-4be81c0",
+    ) in found.proposal.trailers
 
 
 def test_the_body_says_what_why_and_what_stays_different(churn: Stage) -> None:
@@ -161,6 +167,28 @@ def test_the_body_says_what_why_and_what_stays_different(churn: Stage) -> None:
     assert "| `autoscaling.enabled` |  | `true` |" in body
     assert body.rstrip().endswith("```diff\n-old\n+new\n```")
     assert "Asked for by ada." in body
+
+
+def test_builds_are_read_from_the_bumps_that_are_promoted(churn: Stage) -> None:
+    settings = settings_of(churn)
+    text = "chore: update image tag\n\nGitops-Bot-Environment: {}\nGitops-Bot-Run: 7 https://ci.example/{}\n"
+    commits = tuple(
+        CommitInfo(sha=each[0] * 40, message=text.format(*each.split()))
+        for each in ("staging 1", "staging 1", "development 2")
+    )
+    found = promotion(
+        promote(
+            settings,
+            route(settings, "production"),
+            churn.head(),
+            churn.scene(commits=Commits(commits=commits, total=3)),
+        )
+    )
+    assert found.body.count("(<https://ci.example/1>)") == 1
+    assert "https://ci.example/2" not in found.body
+    assert found.proposal is not None
+    assert found.proposal.message.endswith("build: https://ci.example/1")
+    assert ("Gitops-Bot-Run", "0 https://ci.example/1") in found.proposal.trailers
 
 
 def test_a_body_that_is_too_long_loses_the_diff_and_says_so(churn: Stage) -> None:
@@ -224,9 +252,7 @@ def test_a_held_version_is_not_promoted_until_it_is_released(churn: Stage) -> No
     )
     churn.checkout.commit({FILE: add_hold(None, hold)})
     way = route(settings, "production")
-    with pytest.raises(
-        Held, match=r"production is not promoted\n  ghcr.io/acme/churn-api sha-4be81c0 is held in production until"
-    ):
+    with pytest.raises(Refused, match=r"ghcr.io/acme/churn-api sha-4be81c0 is held in production until"):
         promote(settings, way, churn.head(), churn.scene())
     later = msgspec.structs.replace(churn.scene(), now=datetime(2026, 8, 7, tzinfo=UTC))
     assert isinstance(promote(settings, way, churn.head(), later), Promotion)
@@ -415,3 +441,52 @@ def test_secrets_are_never_shown(stage: Callable[..., Stage]) -> None:
     assert "auth.password: <secret> → <secret>" in made.proposal.message
     assert not [word for word in ("hunter2", "staging-key", "production-key") if word in text]
     assert b"hunter2-new" in (made.proposal.files[0].content or b"")
+
+
+@pytest.mark.parametrize(
+    ("staging", "problem"),
+    [
+        ("image: {tag: latest}\n", "production is protected, and the tag latest of acme/api can move"),
+        ("image: {tag: latest, digest: 'sha256:abc1'}\n", ""),
+        ("image: {tag: v1.2.3}\n", ""),
+        ("image: {tag: v2}\nmodel: {version: champion}\n", "the version champion of churn can move"),
+        (
+            "image: {tag: v2}\nmodel: {path: 'models:/churn@champion'}\n",
+            "the path models:/churn@champion of churn can move",
+        ),
+        ("image: {tag: v2}\nmodel: {version: '3', path: 's3://m/3/'}\n", ""),
+    ],
+)
+def test_what_can_move_does_not_reach_a_protected_environment(
+    stage: Callable[..., Stage], staging: str, problem: str
+) -> None:
+    models = (
+        "models: [{name: churn, write: [{file: '{environment}.yaml', version: model.version, path: model.path}]}]\n"
+    )
+    settings = settings_from(
+        SIMPLE.replace("production: {branch: main}", "production: {branch: main, protected: true}") + models
+    )
+    found = stage({"staging.yaml": staging, "production.yaml": "image: {tag: v1}\n"})
+    way = route(settings, "production")
+    if problem:
+        with pytest.raises(Refused, match=problem):
+            promote(settings, way, found.head(), found.scene())
+    else:
+        assert isinstance(promote(settings, way, found.head(), found.scene()), Promotion)
+
+
+def test_without_rules_the_image_is_known_by_what_stands_beside_it(stage: Callable[..., Stage]) -> None:
+    settings = settings_from(
+        "environments: {staging: {branch: main}, production: {branch: main}}\n"
+        "promotion: {production: {from: staging, copy: [image.tag]}}\n"
+    )
+    found = stage(
+        {
+            "chart/values.yaml": "image: {registry: ghcr.io, repository: acme/api, tag: ''}\n",
+            "chart/values-staging.yaml": "image: {tag: v2}\n",
+            "chart/values-production.yaml": "image: {tag: v1}\n",
+            FILE: add_hold(None, Hold(what="ghcr.io/acme/api", version="v2", why="x", by="ada")),
+        }
+    )
+    with pytest.raises(Refused, match=r"ghcr\.io/acme/api v2 is held"):
+        promote(settings, route(settings, "production"), found.head(), found.scene())

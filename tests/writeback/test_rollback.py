@@ -22,7 +22,8 @@ from gitops_bot.model.writeback import Head
 from gitops_bot.writeback.history import Change, Point, last_healthy, previous, previous_release, to_revision
 from gitops_bot.writeback.holds import FILE, Hold, add_hold, read_holds
 from gitops_bot.writeback.problems import EditRefused
-from gitops_bot.writeback.promote import Held, Nothing, recorded
+from gitops_bot.writeback.promote import Nothing, recorded
+from gitops_bot.writeback.refused import Refused
 from gitops_bot.writeback.revert import revert
 from gitops_bot.writeback.rollback import (
     Rollback,
@@ -128,7 +129,11 @@ def test_the_last_change_is_undone_byte_for_byte_and_held(bumped: Stage) -> None
     assert read_holds(bumped.tree()) == made.holds == (hold,)
     short = bumped.checkout.git("rev-parse", "--short=7", "HEAD~1")
     assert made.proposal.subject == f"fix: roll back staging to the state before {short}"
-    assert made.proposal.trailers == (("Gitops-Bot-Rollback", "staging"),)
+    assert made.proposal.trailers == (
+        ("Gitops-Bot-Rollback", "staging"),
+        ("Gitops-Bot-Environment", "staging"),
+        ("Gitops-Bot-Bump", "image ghcr.io/acme/api old=sha-2 new=sha-1"),
+    )
     assert made.proposal.topic == "rollback/staging"
     assert made.proposal.message.splitlines() == [
         f"undoes {short} (chore: update image tag) by bob",
@@ -350,6 +355,48 @@ def test_a_file_that_the_change_added_goes_and_one_it_took_out_comes_back(stage:
     assert [(file.path, file.content) for file in made.proposal.files] == [(VALUES, None)]
 
 
+@pytest.mark.parametrize(
+    ("files", "old", "new", "held"),
+    [
+        ({VALUES: "image: {repository: acme/api, tag: v1}\n"}, "v1", "v2", ("acme/api", "v2")),
+        (
+            {"staging/kustomization.yaml": "images:\n- name: api\n  newName: acme/api\n  newTag: v1\n"},
+            "v1",
+            "v2",
+            ("acme/api", "v2"),
+        ),
+        ({"staging/kustomization.yaml": "images:\n- name: acme/api\n  newTag: v1\n"}, "v1", "v2", ("acme/api", "v2")),
+        (
+            {VALUES: "image: {tag: v1}\n", "values.yaml": "image: {repository: acme/api}\n"},
+            "v1",
+            "v2",
+            ("acme/api", "v2"),
+        ),
+        ({VALUES: "replicaCount: 2\n"}, "2", "0", (f"{VALUES}#replicaCount", "0")),
+        ({VALUES: "apiKey: abcdefgh1\n"}, "abcdefgh1", "abcdefgh2", None),
+    ],
+)
+def test_without_rules_holds_name_what_a_bump_would(
+    stage: Callable[..., Stage], files: dict[str, str], old: str, new: str, held: Any
+) -> None:
+    found = stage(files)
+    found.settings = settings_from("environments: {staging: {branch: main}}\n")
+    path = next(iter(files))
+    found.checkout.commit({path: files[path].replace(old, new)})
+    made = found.undo()
+    found.land(made)
+    assert found.read(path) == files[path]
+    assert [(hold.what, hold.version) for hold in made.holds] == ([held] if held else [])
+
+
+def test_a_whole_image_reference_is_held_by_its_tag(stage: Callable[..., Stage]) -> None:
+    found = stage({VALUES: f"image: ghcr.io:443/acme/api:v1@{DIGEST}\n"})
+    found.settings = settings_from(RULES.replace("path: image.tag, digest: image.digest", "path: image"))
+    found.checkout.commit({VALUES: f"image: ghcr.io:443/acme/api:v2@{DIGEST[:-2]}00\n"})
+    made = found.undo()
+    assert [(hold.what, hold.version) for hold in made.holds] == [("ghcr.io/acme/api", "v2")]
+
+
 # -- where to -----------------------------------------------------------------------------------------------------
 
 
@@ -406,7 +453,7 @@ def test_last_healthy_is_what_the_agent_saw_healthy(bumped: Stage) -> None:
 def test_what_is_on_hold_is_not_gone_back_to(bumped: Stage) -> None:
     hold = Hold(what="ghcr.io/acme/api", version="sha-1", why="leaks", by="bob", environment="staging")
     bumped.checkout.commit({FILE: add_hold(None, hold)})
-    with pytest.raises(Held, match=r"not rolled back to what is on hold itself\n  ghcr.io/acme/api sha-1 is held"):
+    with pytest.raises(Refused, match=r"is on hold itself: ghcr.io/acme/api sha-1 is held"):
         bumped.undo(to_revision("main~2", bumped.tree("main~2"), bumped.tree()))
 
 
