@@ -164,7 +164,7 @@ def _is_unaffected(one: Pair, workshop: Workshop) -> bool:
     if one.base is None or one.head is None or one.base.target.namespace != one.head.target.namespace:
         return False
     if one.base.error is not None or one.head.error is not None:
-        return one.base.error is one.head.error  # the same preparation, taken over because all it read is the same
+        return one.base.reads is one.head.reads  # the same preparation, taken over because all it read is the same
     if one.base.sources is one.head.sources:
         return True
     return workshop.key(one.base) == workshop.key(one.head)

@@ -500,3 +500,14 @@ def test_an_overlay_that_goes_is_told_though_a_new_application_shares_its_base(d
     change = {"dev/kustomization.yaml": None, "argocd/web.yaml": application(path="prod")}
     report = diff({**base, **overlays}, change).report
     assert "removed" in [one["status"] for one in report["targets"] if one["id"] == "kustomize:dev"]
+
+
+def test_an_application_whose_own_values_change_counts_though_neither_side_has_its_chart(diff):
+    def chart(replicas: int) -> str:
+        local = f"    repoURL: {URL}\n    path: chart\n"
+        remote = "    repoURL: https://charts.example.org/team\n    chart: pay\n    targetRevision: 1.2.3\n"
+        return application(name="pay").replace(local, f"{remote}    helm: {{valuesObject: {{replicas: {replicas}}}}}\n")
+
+    ran = diff({"apps/pay.yaml": chart(2)}, {"apps/pay.yaml": chart(3)}, "--offline")
+    assert ran.code == 3
+    assert ran.report["counts"]["failed"] == 1
