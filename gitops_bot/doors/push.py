@@ -231,8 +231,11 @@ class Clone:
             if pause is None or not (ended.stopped or _FAULT_SIGNS.search(said)) or kind_of(said) == "access":
                 break
             self._wait(pause)
-        access = kind_of(said) == "access"
-        hint = "give the token contents: read, and check the URL" if access else "check the URL and the network"
+        if "Host key verification failed" in said:
+            message = f"{doing} of {self._url}: the host's key is not the one of known_hosts"
+            raise GitError(message, hint="compare known_hosts with the keys that the host's owner publishes")
+        access = "give the token contents: read (or add the deploy key to the repository), and check the URL"
+        hint = access if kind_of(said) == "access" else "check the URL and the network"
         raise GitError(f"{doing} of {self._url} failed: {said[:300]}", hint=hint)
 
     def _pauses(self) -> Iterator[float | None]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
 import subprocess
 
@@ -422,43 +423,48 @@ def test_a_body_too_long_for_github_is_cut_where_nothing_is_left_open(github, sh
     assert body.endswith("no longer text._\n")
 
 
+class Killed(BaseException):
+    """The job ends here."""
+
+
+def dying(function, at, after):
+    """The function, whose ``at``-th call ends the job: before it does anything, or after all."""
+    calls = 0
+
+    def call(*arguments, **named):
+        nonlocal calls
+        calls += 1
+        if calls == at and after:
+            function(*arguments, **named)
+        if calls == at:
+            raise Killed
+        return function(*arguments, **named)
+
+    return call
+
+
 @pytest.mark.parametrize("at", range(1, 12))
 @pytest.mark.parametrize("after", [False, True], ids=["before", "after"])
-@pytest.mark.parametrize("mode", ["api", "pull-request"])
+@pytest.mark.parametrize("mode", ["api", "push", "pull-request"])
 def test_killed_at_any_request_git_is_before_or_after_and_the_next_run_completes(
     github, shop, tmp_path, mode, at, after
 ):
-    class Killed(BaseException):
-        """The job ends here."""
-
-    killed = False
     with landing_doors(github, shop, tmp_path / "one") as doors:
-        door = doors.github.commits._github
-        send, count = door._caller._send, 0
-
-        def dying(call):
-            nonlocal count, killed
-            count += 1
-            if count == at and after:
-                send(call)
-            if count == at:
-                killed = True
-                raise Killed
-            return send(call)
-
-        door._caller._send = dying
-        try:
+        if mode == "push":
+            doors.clone._history.run = dying(doors.clone._history.run, at + 4, after)
+        else:
+            caller = doors.github.commits._github._caller
+            caller._send = dying(caller._send, at, after)
+        with contextlib.suppress(Killed):
             land(bump("s0", 2, labels=("x",)), branch="main", mode=mode, doors=doors)
-        except Killed:
-            assert killed
     before = services(1)["apps/s0.yaml"].strip()
     states = (before, before.replace("tag: 1", "tag: 2"))
     assert all(content(shop, "s0", name.removeprefix("refs/heads/")) in states for name in shop.git.refs())
     with landing_doors(github, shop, tmp_path / "two") as doors:
         land(bump("s0", 2, labels=("x",)), branch="main", mode=mode, doors=doors)
-    done = "main" if mode == "api" else shop.pulls[1].head_ref
-    assert (len(shop.pulls), content(shop, "s0", done)) == (mode != "api", states[1])
-    assert mode == "api" or shop.pulls[1].labels == ["x"]
+    done = shop.pulls[1].head_ref if mode == "pull-request" else "main"
+    assert (len(shop.pulls), content(shop, "s0", done)) == (mode == "pull-request", states[1])
+    assert mode != "pull-request" or shop.pulls[1].labels == ["x"]
     assert shop.git.run("rev-list", "--count", f"refs/heads/{done}") == "2"
 
 
