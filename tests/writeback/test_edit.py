@@ -64,8 +64,7 @@ CASES = [
     *(
         Case(f"{text} is not quoted", "a", text, "a: v1\n", f"a: {text}\n", A)
         for text in ("1.2.3", "v1.10", "sha-680841e", "a680841", "680841a", "2024-06-27-abc", "1.2.3-rc.1+b5", "12-30", "_1a",
-                     "yesterday", "nullable", "main", "1.10.0", "0.1e", "latest")  # fmt: skip
-        if text != "0.1e"
+                     "yesterday", "nullable", "main", "1.10.0", "latest")
     ),
     # the bytes around it
     Case("a byte order mark", "a", "v2", "\ufeffa: v1\n", "\ufeffa: v2\n", A),
@@ -115,7 +114,7 @@ CASES = [
     Case("an empty value before carriage returns", "a", "v2", "a:\r\nb: 1\r\n", "a: v2\r\nb: 1\r\n", A),
     Case("an empty item", "a[0]", "v2", "a:\n-\n- x\n", "a:\n- v2\n- x\n", steps("a", 0)),
     Case("an empty value within braces", "a.b", "v2", "a: {b: , c: d}\n", "a: {b: v2, c: d}\n", steps("a", "b")),
-    Case("an empty value within braces, no blank", "a.b", "v2", "a: {c: d, b:}\n", "a: {c: d, b: v2}\n", steps("a", "b")),
+    Case("an empty value within braces, no blank", "a.b", "v2", "a: {c: d, \"b\":}\n", "a: {c: d, \"b\": v2}\n", steps("a", "b")),
     Case("null", "a", "v2", "a: null # c\n", "a: v2 # c\n", A),
     Case("a tilde", "a", "v2", "a: ~\n", "a: v2\n", A),
     Case("empty quotes", "a", "v2", 'a: ""\n', 'a: "v2"\n', A),
@@ -330,7 +329,7 @@ def test_lines_are_those_of_the_new_file():
 def test_one_value_gets_one_new_value():
     for first, second in (("a", "a"), ("l[0]", "l[name=x]")):
         below = "" if first == "a" else ".v"
-        with pytest.raises(EditRefused, match="different values|something else"):
+        with pytest.raises(EditRefused, match=r"different values|something else"):
             edit(
                 b"a: 1\nl:\n- {name: x, v: 1}\n",
                 [Edit(address=parse(first + below), value="2"), Edit(address=parse(second + below), value="3")],
