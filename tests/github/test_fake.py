@@ -272,3 +272,26 @@ def test_a_commit_by_graphql_needs_the_head_that_the_branch_has(github: FakeGitH
     with pytest.raises(GithubException, match="Pull and try again"):
         requester.graphql_query(_COMMIT, {"input": given})
     assert shop.git.between(before, shop.head()) == [made["oid"]]
+
+
+_REFS = "mutation($input: UpdateRefsInput!) { updateRefs(input: $input) { clientMutationId } }"
+
+
+def test_references_are_moved_by_graphql_all_or_none(github: FakeGitHub, shop: Repository, pull: Pull) -> None:
+    requester = client(github).requester
+    head, more = shop.head(), shop.head("more")
+
+    def update(*updates: dict[str, object]) -> None:
+        requester.graphql_query(_REFS, {"input": {"repositoryId": shop.node_id, "refUpdates": list(updates)}})
+
+    fresh = {"name": "refs/heads/fresh", "beforeOid": NOBODY, "afterOid": head}
+    stale = {"name": "refs/heads/more", "beforeOid": head, "afterOid": head, "force": True}
+    with pytest.raises(GithubException, match="but expected"):
+        update(fresh, stale)
+    assert sorted(shop.git.refs()) == ["refs/heads/main", "refs/heads/more"]
+    with pytest.raises(GithubException, match="fast forward"):
+        update({**stale, "beforeOid": more, "force": False})
+    update(fresh, {**stale, "beforeOid": more})
+    assert (shop.head("fresh"), shop.head("more")) == (head, head)
+    update({"name": "refs/heads/fresh", "beforeOid": head, "afterOid": NOBODY})
+    assert "refs/heads/fresh" not in shop.git.refs()

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.github import faults
 from tests.github.fake import FakeGitHub
 from tests.github.state import Pull, Repository
 
@@ -54,3 +55,25 @@ def test_git_asks_who_is_there(github: FakeGitHub, shop: Repository, tmp_path: P
     code, said = git("-C", here, "push", "origin", "HEAD:other", token=github.tokens.read_only.value)
     assert code != 0
     assert "403" in said
+
+
+def test_a_push_may_be_taken_and_its_answer_lost(github: FakeGitHub, shop: Repository, tmp_path: Path) -> None:
+    token, here = github.tokens.actions.value, str(tmp_path / "clone")
+    assert git("clone", "--quiet", shop.clone_url, here, token=token)[0] == 0
+    assert git("-C", here, "commit", "--quiet", "--allow-empty", "--message", "more")[0] == 0
+    made = git("-C", here, "rev-parse", "HEAD")[1].strip()
+    github.faults.add("POST", "*/git-receive-pack", faults.server_error(after_write=True))
+    assert git("-C", here, "push", "--quiet", "origin", "HEAD:main", token=token)[0] != 0
+    assert shop.head() == made
+    github.faults.add("POST", "*/git-receive-pack", faults.server_error())
+    assert git("-C", here, "push", "--quiet", "origin", "HEAD:other", token=token)[0] != 0
+    assert "refs/heads/other" not in shop.git.refs()
+
+
+def test_rules_refuse_pushes_in_githubs_words(github: FakeGitHub, shop: Repository, tmp_path: Path) -> None:
+    token, here = github.tokens.actions.value, str(tmp_path / "clone")
+    assert git("clone", "--quiet", shop.clone_url, here, token=token)[0] == 0
+    assert git("-C", here, "commit", "--quiet", "--allow-empty", "--message", "more")[0] == 0
+    shop.sign_only("main")
+    code, said = git("-C", here, "push", "--quiet", "origin", "HEAD:main", token=token)
+    assert (code != 0, "Commits must have verified signatures" in said) == (True, True)
