@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 from gitops_bot.errors import UsageError
 from gitops_bot.model.settings import Promotion, Settings
@@ -64,6 +64,15 @@ def branch_of(settings: Settings, name: str) -> str:
     return branch
 
 
+def tag_pattern(settings: Settings, name: str) -> str | None:
+    """The glob of the tags that this program makes for an environment.
+
+    None for one that follows a branch, and for one whose promotion does not say ``then: tag``.
+    """
+    policy = settings.promotion.get(name)
+    return settings.environments[name].tag if policy is None or policy.then == "tag" else None
+
+
 def templates(settings: Settings) -> list[str]:
     """The files that images and models are written to, with ``{environment}`` in them, each once, in order."""
     files = [write.file for image in settings.images for write in image.write]
@@ -90,7 +99,8 @@ def policy_of(settings: Settings, source: str, target: str) -> Promotion:
     """
     policy = settings.promotion.get(target)
     if policy is None:
-        return Promotion(source=source, copy=mapped_paths(settings))
+        then: Literal["tag"] | None = "tag" if settings.environments[target].tag else None
+        return Promotion(source=source, copy=mapped_paths(settings), then=then)
     if policy.source != source:
         raise UsageError(
             f"{target} is promoted from {policy.source}, not from {source}",

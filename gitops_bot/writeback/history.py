@@ -61,7 +61,8 @@ def differ(one: Tree, other: Tree, belongs: Belongs) -> tuple[str, ...]:
 
     Comments and layout of a YAML file make no difference, and neither does another name for the same content.
     """
-    paths = sorted(path for path in {*one.entries, *other.entries} if belongs(path))
+    everything = {*one.entries, *other.entries}
+    paths = sorted(path for path in everything if belongs(path) and one.entries.get(path) != other.entries.get(path))
     said = {path: (_says(one, path), _says(other, path)) for path in paths}
     found = [path for path in paths if said[path][0] != said[path][1]]
     new = [path for path in found if said[path][0] is None]

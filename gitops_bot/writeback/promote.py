@@ -23,7 +23,7 @@ from gitops_bot.model.writeback import Head, Proposal
 from gitops_bot.text.escape import md_code
 from gitops_bot.writeback.copying import copy_values
 from gitops_bot.writeback.drift import drift, drift_table
-from gitops_bot.writeback.environments import branch_of, known, pairs, policy_of, source_of
+from gitops_bot.writeback.environments import branch_of, known, pairs, policy_of, source_of, tag_pattern
 from gitops_bot.writeback.gates import Gate
 from gitops_bot.writeback.holds import read_holds
 from gitops_bot.writeback.messages import visible_text
@@ -56,7 +56,7 @@ class Route(msgspec.Struct, frozen=True, kw_only=True):
     source_tag: str | None = None
     """Glob of the tags that the source follows: its values are read from the newest release; None: from ``head``."""
     target_tag: str | None = None
-    """Glob of the tags that the target follows; None where it follows a branch."""
+    """Glob of the tags that are made for the target; None where it follows a branch, or is tagged by hand."""
     policy: Policy
     level: Level = "patch"
 
@@ -146,7 +146,7 @@ def route(settings: Settings, target: str, source: str = "", level: Level | None
         base=base,
         head=head,
         source_tag=here.tag,
-        target_tag=there.tag,
+        target_tag=tag_pattern(settings, target),
         policy=policy,
         level=level or policy.level,
     )
@@ -313,10 +313,11 @@ def tag_after_merge(
     ``level`` None is the setting's; ``announced`` is the tag that the title showed. A commit that has its tag already
     gets no second one. Raises UsageError as ``next_tag``.
     """
-    pattern = settings.environments[known(settings, target)].tag
-    policy = settings.promotion.get(target)
+    follows = settings.environments[known(settings, target)].tag
+    policy, pattern = settings.promotion.get(target), tag_pattern(settings, target)
     if pattern is None:
-        return Nothing(f"{target} follows a branch: the merge is all it needs")
+        by_hand = f"promotion.{target}.then does not ask for a tag"
+        return Nothing(by_hand if follows else f"{target} follows a branch: the merge is all it needs")
     there = tagged(tags, pattern, commit)
     if there is not None:
         return Nothing(f"{there.name} was made of this commit already")

@@ -18,7 +18,7 @@ from gitops_bot.model.settings import Settings
 from gitops_bot.model.tree import Tree
 from gitops_bot.model.writeback import FileChange, Head, Proposal
 from gitops_bot.text.escape import md_code, md_text
-from gitops_bot.writeback.environments import branch_of, known, own_files
+from gitops_bot.writeback.environments import branch_of, known, own_files, tag_pattern
 from gitops_bot.writeback.history import Belongs, Change, differ
 from gitops_bot.writeback.holds import FILE, Hold, add_hold, read_holds
 from gitops_bot.writeback.leaves import MASK, shown
@@ -83,7 +83,7 @@ class Rollback(msgspec.Struct, frozen=True, kw_only=True):
     holds: tuple[Hold, ...] = ()
     """Those that the proposal writes."""
     tag: NextTag | None = None
-    """What is tagged when it has landed; None where the environment follows a branch."""
+    """What is tagged when it has landed; None where the environment follows a branch, or is tagged by hand."""
     how: Mapping[str, Literal["values", "text"]] = {}
     """File → whether single values were put back, or its text was merged."""
 
@@ -148,7 +148,7 @@ def rollback(
     files = [each.change for each in done]
     held_file = _with_holds(base.tree, holds)
     files += [held_file] if held_file else []
-    pattern = settings.environments[name].tag
+    pattern = tag_pattern(settings, name)
     tag = (
         next_tag(scene.tags, pattern, "patch", deployed=scene.deployed, contained=scene.contained) if pattern else None
     )

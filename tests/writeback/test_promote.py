@@ -9,14 +9,20 @@ from typing import Any
 
 import msgspec
 import pytest
+from hypothesis import given
+from hypothesis import settings as settings_of_hypothesis
+from hypothesis import strategies as st
 
 from gitops_bot.doors.git import Repository
 from gitops_bot.errors import UsageError
 from gitops_bot.manifests import yaml
 from gitops_bot.model.github import CommitInfo, Commits, Tag
 from gitops_bot.model.settings import Settings
+from gitops_bot.model.tree import Entry, Tree
 from gitops_bot.model.writeback import Head
 from gitops_bot.render.settings import read_settings
+from gitops_bot.writeback.copying import copy_values
+from gitops_bot.writeback.environments import Pair
 from gitops_bot.writeback.gates import Gate
 from gitops_bot.writeback.holds import FILE, Hold, add_hold
 from gitops_bot.writeback.problems import EditRefused
@@ -320,6 +326,20 @@ def test_directories_on_one_branch_need_no_rules(stage: Callable[..., Stage]) ->
     assert made.tag is None
 
 
+def test_without_then_the_tag_is_left_to_people(churn: Stage) -> None:
+    settings = settings_of(churn)
+    by_hand = msgspec.structs.replace(settings.promotion["production"], then=None)
+    settings = msgspec.structs.replace(settings, promotion={"production": by_hand})
+    way = route(settings, "production")
+    found = promotion(promote(settings, way, churn.head(), churn.scene(tags=churn.tags())))
+    assert (found.tag, found.title) == (None, "chore: promote staging to production")
+    made = tag_after_merge(settings, "production", churn.git.commit("main"), level=None, tags=churn.tags())
+    assert made == Nothing("promotion.production.then does not ask for a tag")
+    nothing = msgspec.structs.replace(settings, promotion={})
+    assert route(nothing, "production").target_tag == "v*.*.*"
+    assert "model.version" in route(nothing, "production").policy.copy
+
+
 def test_branches_with_files_of_their_own_copy_across(stage: Callable[..., Stage]) -> None:
     settings = settings_from(
         "environments: {staging: {branch: staging}, production: {branch: production}}\n"
@@ -490,3 +510,48 @@ def test_without_rules_the_image_is_known_by_what_stands_beside_it(stage: Callab
     )
     with pytest.raises(Refused, match=r"ghcr\.io/acme/api v2 is held"):
         promote(settings, route(settings, "production"), found.head(), found.scene())
+
+
+keys = st.sampled_from(["tag", "digest", "replicas", "path", "flag", "note", "a.b"])
+scalars = st.one_of(
+    st.integers(-5, 99).map(str),
+    st.sampled_from(["true", "yes", "'1e3'", "sha-1f0c2ab", '"x: y"', "0.25", "'no'", "''"]),
+)
+parts = st.dictionaries(keys, scalars, min_size=1, max_size=5)
+
+
+def text_of(image: dict[str, str], rest: dict[str, str], comment: str) -> str:
+    def block(name: str, part: dict[str, str]) -> str:
+        return f"{name}:  {comment}\n" + "".join(f"    {key}: {value} {comment}\n" for key, value in part.items())
+
+    return f"{comment}\n{block('rest', rest)}{block('image', image)}"
+
+
+@settings_of_hypothesis(deadline=None, max_examples=150)
+@given(parts, parts, parts, parts)
+def test_the_mapped_values_are_the_sources_and_all_others_stay(
+    image: dict[str, str], rest: dict[str, str], there: dict[str, str], kept: dict[str, str]
+) -> None:
+    source, target = text_of(image, rest, "# source"), text_of(there, kept, "# target")
+    tree = memory({"staging.yaml": source, "production.yaml": target})
+    pair = [Pair("staging.yaml", "production.yaml")]
+    if there.keys() - image.keys():  # the only reason to refuse
+        with pytest.raises(EditRefused, match="does not set it"):
+            copy_values(pair, ["image.*"], tree, tree)
+        return
+    found = copy_values(pair, ["image.*"], tree, tree)
+    content = found.files[0].content if found.files else target.encode()
+    assert content is not None
+    after = yaml.load(content)
+    assert after["image"] == yaml.load(source.encode())["image"]
+    assert after["rest"] == yaml.load(target.encode())["rest"]
+    assert content.split(b"image:")[0] == target.encode().split(b"image:")[0]
+    again = copy_values(pair, ["image.*"], tree, memory({"production.yaml": content.decode()}))
+    assert again.files == ()
+
+
+def memory(files: dict[str, str]) -> Tree:
+    """A tree that is in no repository."""
+    blobs = {f"oid of {path}": text.encode() for path, text in files.items()}
+    entries = {path: Entry("100644", f"oid of {path}", len(text)) for path, text in files.items()}
+    return Tree("root", entries, lambda oids: {oid: blobs[oid] for oid in oids})
