@@ -174,7 +174,8 @@ def _from_wandb(document: Mapping[str, Any]) -> BumpRequest:
         if "${" in text
     ]
     reference = texts.get("artifact_version_string", "").removeprefix("wandb-artifact://")
-    collection, _, version = reference.rpartition(":")
+    collection, colon, version = reference.rpartition(":")
+    version = version if colon else ""
     name = texts.get("artifact_collection_name") or collection.rpartition("/")[2]
     version = _first(texts, "model_version", "version") or version
     if not version:

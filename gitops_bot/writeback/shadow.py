@@ -8,7 +8,7 @@ line (precedence of Argo CD: parameters, inline values, later value files, earli
 from __future__ import annotations
 
 import posixpath
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import partial
 from typing import NamedTuple
 
@@ -71,6 +71,16 @@ class Effect(NamedTuple):
     """What could not be checked, and targets that stay the same beside others that change."""
 
 
+class _Seen(NamedTuple):
+    """What became of the targets that an edit touches."""
+
+    changes: list[str]
+    silent: list[Preparation]
+    """Those that render as before."""
+    broken: list[str]
+    notes: list[str]
+
+
 class Shadows:
     """Checks the edits of one run on one tree; the tree itself is looked at and rendered once."""
 
@@ -83,33 +93,46 @@ class Shadows:
         """What the edits do. Raises Refused when all that they affect renders as before, or cannot be rendered."""
         if self._before is None:
             self._before = self.renderer.discover(self.tree)
+        carried = _carried(self._before, edited.files)
+        seen = self._compared(self._before, edited, carried)
+        if seen.broken:
+            raise Refused(seen.broken, hint="correct the value")
+        shadowed = [f"{old.target.name} renders as before: {self._why(old, edited)}" for old in seen.silent]
+        if shadowed and not seen.changes:
+            raise Refused([f"writing {edited.what} would change nothing: {each}" for each in shadowed], hint=_HINT)
+        notes = [*seen.notes, *shadowed]
+        if not seen.changes and not notes:
+            files = ", ".join(sorted(edited.files))
+            notes.append(
+                f"{files} changes an Application itself, and nothing that it renders"
+                if carried
+                else f"nothing that is deployed from this repository reads {files}, so the effect is not checked"
+            )
+        return Effect(tuple(sorted(set(seen.changes))), tuple(notes))
+
+    def _compared(self, before: Discovery, edited: Edited, left_out: frozenset[str]) -> _Seen:
+        """Every target that the edits touch, before and after."""
         after = self.renderer.discover(overlaid(self.tree, edited.files))
-        changes: list[str] = []
-        notes: list[str] = []
-        silent: list[Preparation] = []
-        broken: list[str] = []
+        seen = _Seen([], [], [], [])
         for identity, new in after.preparations.items():
-            old = self._before.preparations.get(identity)
-            if old is None or not self._touched(old, new):
+            old = before.preparations.get(identity)
+            if old is None or identity in left_out:
+                continue
+            name = new.target.name
+            if not self._touched(old, new):
+                if old.error is not None and _lies_in(old.target, edited.files):
+                    seen.notes.append(f"{name} could not be checked: {old.error.message}")
                 continue
             told = self._compare(old, new)
             if told == "changed":
-                changes.append(new.target.name)
+                seen.changes.append(name)
             elif told == "same":
-                silent.append(old)
-            elif told.startswith("broken"):
-                broken.append(f"{new.target.name} could not be rendered any more: {told.removeprefix('broken ')}")
+                seen.silent.append(old)
+            elif told.startswith("broken "):
+                seen.broken.append(f"{name} could not be rendered any more: {told.removeprefix('broken ')}")
             else:
-                notes.append(f"{new.target.name} could not be checked: {told}")
-        if broken:
-            raise Refused(broken, hint="correct the value")
-        shadowed = [f"{old.target.name} renders as before: {self._why(old, edited)}" for old in silent]
-        if shadowed and not changes:
-            raise Refused([f"writing {edited.what} would change nothing: {each}" for each in shadowed], hint=_HINT)
-        if not changes and not notes:
-            files = ", ".join(sorted(edited.files))
-            notes.append(f"nothing that is deployed from this repository reads {files}, so the effect is not checked")
-        return Effect(tuple(sorted(set(changes))), (*notes, *shadowed))
+                seen.notes.append(f"{name} could not be checked: {told}")
+        return seen
 
     def _touched(self, old: Preparation, new: Preparation) -> bool:
         if (old.error is None) != (new.error is None):
@@ -135,6 +158,25 @@ class Shadows:
             return "; ".join(dict.fromkeys(winner.told for winner in found))
         places = " and ".join(f"{address} of {file}" for file, address in edited.values)
         return f"nothing that it renders uses {places}"
+
+
+def _carried(discovery: Discovery, files: Iterable[str]) -> frozenset[str]:
+    """The plain directories that hold an edited Application as a manifest: that it changes there proves nothing."""
+    wanted = set(files)
+    defining = [one.target for one in discovery.preparations.values() if one.target.application is not None]
+    if not any(target.file in wanted for target in defining):
+        return frozenset()
+    return frozenset(
+        identity
+        for identity, one in discovery.preparations.items()
+        if one.target.kind == "Directory" and _lies_in(one.target, wanted)
+    )
+
+
+def _lies_in(target: Target, files: Iterable[str]) -> bool:
+    """Whether one of the files lies in a directory that a target is made from, or defines it."""
+    places = [source.path.strip("/") for source in target.sources if source.path]
+    return any(file == target.file or any(file.startswith(f"{place}/") for place in places) for file in files)
 
 
 # -- what wins --------------------------------------------------------------------------------------------------------
