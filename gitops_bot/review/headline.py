@@ -12,8 +12,8 @@ _CONSEQUENCES = {
     ("", "PersistentVolume"): "the data on it may be deleted",
     ("apiextensions.k8s.io", "CustomResourceDefinition"): "every object of this kind goes with it",
     ("apps", "StatefulSet"): "its pods stop",
-    ("argoproj.io", "Application"): "everything it deploys may go with it",
-    ("argoproj.io", "ApplicationSet"): "its Applications and what they deploy may go with it",
+    ("argoproj.io", "Application"): "what it deploys goes with it where it has a resources finalizer",
+    ("argoproj.io", "ApplicationSet"): "its Applications go with it, and what they deploy where they have a finalizer",
 }
 """What a removal takes along, by (group, kind). Kubernetes' garbage collection and Argo CD's cascading deletion."""
 
@@ -26,8 +26,10 @@ def consequence(action: Action, group: str, kind: str) -> str:
     return _CONSEQUENCES.get((group, kind), "") if action == "removed" else ""
 
 
-def headline(counts: Counts, found: Buckets, *, failures: int = 0) -> str:
+def headline(counts: Counts, found: Buckets, *, failures: int = 0, restarts: int = 0) -> str:
     """Say in one line what the merge does; ``found`` holds what happens at once, ``failures`` counts what is missing.
+
+    ``restarts`` counts the apps whose pods restart although nothing but folded fields of them differs.
 
     Never sounds green when something failed or nothing was looked at.
     """
@@ -37,6 +39,8 @@ def headline(counts: Counts, found: Buckets, *, failures: int = 0) -> str:
         return f"No changes in what could be rendered, but {failures} could not."
     if counts.targets == 0:
         return "No targets: nothing was found or selected, so nothing was compared."
+    if restarts:
+        return f"Nothing but checksums changes, and with them pods restart in {plural(restarts, 'app')}."
     if found["noise"] or found["ignored"]:
         return "No changes beyond what is folded or ignored."
     if counts.added + counts.changed + counts.removed:

@@ -25,12 +25,18 @@ def build_view(report: Report) -> View:
     """Arrange a report for its readers: what the merge does at once first, what arrives later apart."""
     labels = target_labels(report)
     at_once = buckets_of(report.changes, _ids(report, ""))
+    restarts = _restarts(report, "")
     missing = _missing(report)
     plan, plan_reason = plan_over_all(report)
     return View(
-        verdict=_verdict(report, missing, at_once),
-        headline=headline(report.counts, at_once, failures=sum(len(one.ids) for one in missing if one.failed)),
-        details=(*asides(at_once), *_later(report)),
+        verdict=_verdict(report, missing, at_once, restarts),
+        headline=headline(
+            report.counts,
+            at_once,
+            failures=sum(len(one.ids) for one in missing if one.failed),
+            restarts=len(restarts),
+        ),
+        details=(*asides(at_once), *_restarting(restarts), *_later(report)),
         compared=compared_sentence(report.compared),
         conflicts=tuple(sorted(report.compared.conflicts)),
         coverage=coverage(report.counts),
@@ -67,8 +73,41 @@ def _ids(report: Report, reaches: str) -> frozenset[str]:
 
 
 def _revisions(report: Report) -> list[str]:
-    """The revisions that targets follow, what the merge reaches at once first."""
-    return sorted({target.reaches for target in report.targets} | {""})
+    """The revisions that targets follow: what the merge reaches at once first, then where the worst signals are."""
+    return sorted(
+        {target.reaches for target in report.targets} | {""}, key=lambda one: (bool(one), *_loud(report, one))
+    )
+
+
+def _loud(report: Report, reaches: str) -> tuple[int, int, str]:
+    """Orders revisions: most errors first, then most warnings, then by name; silenced signals do not count."""
+    raised = _severities(report, reaches)
+    return -raised["error"], -raised["warning"], reaches
+
+
+def _severities(report: Report, reaches: str) -> Counter[Severity]:
+    """How many signals of each severity nobody silenced in the targets that follow a revision."""
+    ids = _ids(report, reaches)
+    return Counter(
+        one.signal.severity for one in report.signals if one.silenced is None and not ids.isdisjoint(one.targets)
+    )
+
+
+def _restarts(report: Report, reaches: str) -> frozenset[str]:
+    """Ids of the targets where folded fields of a pod template are all that differs: its pods restart."""
+    ids = _ids(report, reaches)
+    return frozenset(
+        target
+        for change in report.changes
+        if change.bucket == "noise" and any("template.metadata." in field.path for field in change.noise)
+        for target in change.targets
+        if target in ids
+    )
+
+
+def _restarting(targets: frozenset[str]) -> tuple[str, ...]:
+    """Say where pods restart without any other change."""
+    return (f"checksums alone restart pods in {len(targets)} app{'s' * (len(targets) > 1)}",) if targets else ()
 
 
 def _sections(report: Report, labels: Mapping[str, str]) -> tuple[Section, ...]:
@@ -90,6 +129,9 @@ def _later(report: Report) -> tuple[str, ...]:
     for reaches in _revisions(report)[1:]:
         found = buckets_of(report.changes, _ids(report, reaches))
         parts = ([phrase(found)] if visible(found) else []) + list(asides(found))
+        parts += _restarting(_restarts(report, reaches))
+        raised = _severities(report, reaches)
+        parts += [f"{raised[one]} {one}{'s' * (raised[one] > 1)}" for one in ("error", "warning") if raised[one]]
         if parts:
             lines.append(f"later, when {reaches} moves: {'; '.join(parts)}")
     return tuple(lines)
@@ -158,11 +200,11 @@ def plan_over_all(report: Report) -> tuple[str | None, str | None]:
     return f"sha256:{hashlib.sha256(repr(pairs).encode()).hexdigest()}", None
 
 
-def _verdict(report: Report, missing: tuple[Missing, ...], at_once: Buckets) -> Verdict:
+def _verdict(report: Report, missing: tuple[Missing, ...], at_once: Buckets, restarts: frozenset[str]) -> Verdict:
     """The worst that applies; a removal that only comes later does not sound the alarm now."""
     counts = report.counts
     if any(one.failed for one in missing) or report.compared.how == "conflict" or counts.targets == 0:
         return "failed"
     if at_once["removed"]:
         return "removals"
-    return "changes" if counts.added + counts.changed + counts.removed else "none"
+    return "changes" if counts.added + counts.changed + counts.removed or restarts else "none"

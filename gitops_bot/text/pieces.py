@@ -242,11 +242,11 @@ class Pieces:
 
 
 def verdict_icon(view: View) -> str:
-    """The worst that applies, at once."""
-    loud = {risk.severity for risk in view.risks if risk.silenced is None and not risk.reaches}
-    if view.verdict != "failed" and "error" in loud:
+    """The worst that applies: errors wherever they are, because they fail the check; all else at once."""
+    loud = [risk for risk in view.risks if risk.silenced is None]
+    if view.verdict != "failed" and any(risk.severity == "error" for risk in loud):
         return SEVERITY_ICONS["error"]
-    if view.verdict == "changes" and "warning" in loud:
+    if view.verdict == "changes" and any(risk.severity == "warning" and not risk.reaches for risk in loud):
         return SEVERITY_ICONS["warning"]
     return _ICONS[view.verdict]
 
