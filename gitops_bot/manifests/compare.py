@@ -179,8 +179,10 @@ class _Comparison:
         delete_jq: DeleteJq | None,
         text_diff: TextDiff | None,
         inspect: Inspect | None,
+        *,
+        respected: bool,
     ) -> None:
-        self.base, self.head, self.inspect = base, head, inspect
+        self.base, self.head, self.inspect, self.respected = base, head, inspect, respected
         self.rules, self.delete_jq, self.text_diff = tuple(rules), delete_jq, text_diff
         self.scope = (namespace, CLUSTER_SCOPED | base.definitions() | head.definitions())
         self.old, self.new = base.index(*self.scope), head.index(*self.scope)
@@ -229,7 +231,7 @@ class _Comparison:
         if old.identity == new.identity:
             return None
         rules = applicable(self.rules, key)
-        helpers = (self.delete_jq is None, self.text_diff is None, self.inspect)
+        helpers = (self.delete_jq is None, self.text_diff is None, self.inspect, self.respected)
         memo = (old.identity, new.identity, key, renamed_from, rules, helpers)
         remembered = _memo.get(memo)
         if remembered is None:
@@ -244,7 +246,8 @@ class _Comparison:
                 delete_jq=self.delete_jq,
                 text_diff=self.text_diff,
             )
-            if found is not None and found.bucket == "changed":
+            if found is not None and not (self.respected and found.bucket == "ignored"):
+                # With all that rules hide: a sync made for another reason writes it nevertheless.
                 found = self.inspected(found, before, after)
             duplicates = (side.duplicates.get(entry.document.offset, ()) for side, entry in self._sides(old, new))
             remembered = _Remembered(found, *duplicates)
@@ -277,20 +280,22 @@ def compare(
     delete_jq: DeleteJq | None = None,
     text_diff: TextDiff | None = None,
     inspect: Inspect | None = None,
+    respected: bool = False,
 ) -> TargetChanges:
     """Every object of two rendered streams, in exactly one bucket.
 
     ``namespace`` is where objects go that name none. ``delete_jq`` takes jq expressions and objects and returns the
     objects without what is selected; without it such expressions hide nothing, and a warning says so. ``text_diff``
     takes two texts and returns their unified diff; it is asked for texts that difflib would be slow on. ``inspect`` is
-    asked about every object that is added, changed or removed.
+    asked about every object that is added, changed or removed, also where rules hide or noise is all that differs; with
+    ``respected`` (what rules hide is not applied) not about those whose every difference is hidden.
     Raises YamlError (a ValueError) for a stream that cannot be read, and what ``delete_jq`` raises.
     """
     sides = Side(base), Side(head)
     masked = mask_names(sides[0].stream, sides[1].stream, *(side.objects() for side in sides))
     if masked is not None:
         sides = Side(masked[0]), Side(masked[1])
-    run = _Comparison(*sides, namespace, ignore, delete_jq, text_diff, inspect)
+    run = _Comparison(*sides, namespace, ignore, delete_jq, text_diff, inspect, respected=respected)
     changes: list[ResourceChange] = []
     unchanged = 0
     for found in run.changes():

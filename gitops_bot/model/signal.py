@@ -95,7 +95,7 @@ CATALOGUE: Mapping[str, Meaning] = {
         "warning",
         "privileged container",
         "The container gets rights over its node (privileged mode, added capabilities, host namespaces, escalation, "
-        "root), or its namespace stops forbidding them.",
+        "root, its ports), or its namespace stops forbidding them.",
     ),
     "host-path": Meaning(
         "warning",
@@ -111,7 +111,8 @@ CATALOGUE: Mapping[str, Meaning] = {
     "removed-api": Meaning(
         "error",
         "API version that is gone",
-        "The target cluster's Kubernetes no longer serves this API version: applying it will fail.",
+        "The target cluster's Kubernetes, or the kind's CustomResourceDefinition, no longer serves this API version: "
+        "applying it will fail.",
     ),
     "schema": Meaning(
         "error",
@@ -133,6 +134,12 @@ CATALOGUE: Mapping[str, Meaning] = {
         "error",
         "not allowed by its AppProject",
         "The AppProject does not allow this namespace, kind, source or destination: the sync will be refused.",
+    ),
+    "ignore-widened": Meaning(
+        "warning",
+        "more is ignored",
+        "`ignoreDifferences` hides more than before, from Argo CD's comparison and from reviews of later changes. Keep "
+        "rules to the fields that something else sets, of named kinds.",
     ),
     "mutable-model": Meaning(
         "error",

@@ -20,11 +20,13 @@ from gitops_bot.model.target import NotRendered, Target
 from gitops_bot.render.discover import Discovery
 from gitops_bot.render.select import is_selected
 from gitops_bot.render.workshop import Rendering, Workshop
+from gitops_bot.review.orphans import unread_manifests
 from gitops_bot.review.pairs import Pair, pair
 from gitops_bot.review.report import Outcome, build_report, outcome_of
 from gitops_bot.review.sides import compare_sides, definition, shared_rules
 from gitops_bot.review.signals.charts import only_patches
 from gitops_bot.review.signals.context import Context, Standards, Versions
+from gitops_bot.review.signals.ignoring import respects
 from gitops_bot.review.signals.inspector import inspector_of
 from gitops_bot.review.signals.pruning import cascades
 from gitops_bot.review.signals.targets import standing_signals, target_signals, weigh_deletions
@@ -127,20 +129,21 @@ def _kubernetes(pairs: Sequence[Pair]) -> list[str]:
 
 
 def _unread(base: Discovery, head: Discovery, changed: Sequence[str]) -> list[NotRendered]:
-    """A target that was not read to its end, when changed files that nothing rendered reads may be its own."""
+    """What changed and nothing rendered reads.
+
+    A target that was not read to its end fails, for they may be its own; else the manifests among them are named.
+    """
     found = [one for side in (base, head) for one in side.preparations.values()]
-    if all(one.error is None for one in found):
-        return []
     read = {path for one in found if one.error is None for path in one.reads.files()}
     unread = [path for path in changed if path.endswith(_MANIFESTS) and path[:1] != "." and path not in read]
-    if not unread:
-        return []
-    more = f" and {len(unread) - _NAMED} more" if len(unread) > _NAMED else ""
     cut_off = [
         key
         for key, one in sorted(head.preparations.items())
         if one.error is not None and not isinstance(one.error, NotRenderable)
     ]
+    if not cut_off or not unread:
+        return unread_manifests(base, head, [path for path in changed if path not in read])
+    more = f" and {len(unread) - _NAMED} more" if len(unread) > _NAMED else ""
     named = ", ".join(unread[:_NAMED]) + more
     reason = f"not read to its end; these changed files, which nothing rendered reads, may be its own: {named}"
     return [NotRendered(id=key, reason=reason) for key in cut_off[:1]]
@@ -208,6 +211,7 @@ def _compare(
             delete_jq=doors.delete_jq,
             text_diff=doors.text_diff,
             inspect=inspector_of(context),
+            respected=respects(context),
         )
         changes = weigh_deletions(changes, context)
         signals = target_signals(context, changes, named[1])

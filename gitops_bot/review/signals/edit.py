@@ -31,9 +31,15 @@ def name_of(body: dict[str, Any]) -> str:
 class Edit:
     """What a change does to one object."""
 
-    def __init__(self, key: ResourceKey, before: dict[str, Any] | None, after: dict[str, Any] | None) -> None:
-        """Take the identity (on the head side where there is one) and both sides, None where there is none."""
+    def __init__(
+        self, key: ResourceKey, before: dict[str, Any] | None, after: dict[str, Any] | None, *, replaces: bool = False
+    ) -> None:
+        """Take the identity (on the head side where there is one) and both sides, None where there is none.
+
+        ``replaces`` says that the Application replaces all of its objects (its sync option ``Replace=true``).
+        """
         self.key = key
+        self.replaces = replaces
         self.type = (key.group, key.kind)
         self.added = before is None
         self.removed = after is None

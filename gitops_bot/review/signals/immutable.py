@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 from gitops_bot.manifests.normalise import normalise
 from gitops_bot.manifests.yaml import Unchanged
 from gitops_bot.model.signal import Severity, Signal
-from gitops_bot.review.signals.deletion import replaced_data
+from gitops_bot.review.signals.deletion import recreation
 from gitops_bot.review.signals.edit import Edit
 from gitops_bot.review.signals.frozen import (
     CONTAINER_DEFAULTS,
@@ -46,17 +46,14 @@ def immutable_fields(edit: Edit, version: Version = None) -> Iterator[Signal]:
         return
     rules, special = RULES.get(edit.type, ()), _SPECIAL.get(edit.type)
     if not rules and special is None:
-        return
+        return  # nothing is refused, and what a replacement would take with it has rules
     found: list[Refused] = []
     for rule in rules:
         found += _field(edit, rule) if isinstance(rule, Field) else _rest(edit, rule, version)
     if special is not None:
         found += special(edit)
+    yield from recreation(edit, found[0].path if found else "")
     if edit.recreated:
-        lost = replaced_data(edit)
-        if found and lost and not edit.is_hook:
-            message = f"{lost}: `Force=true` deletes the object and creates it anew, because {found[0].path} changes"
-            yield edit.signal("data-deletion", message, path=found[0].path)
         return
     for each in found:
         remark = f"; {each.remark}" if each.remark else ""

@@ -11,6 +11,7 @@ from gitops_bot.model.signal import Signal
 from gitops_bot.review.signals import schema
 from gitops_bot.review.signals.context import Context
 from gitops_bot.review.signals.edit import SYNC_OPTIONS, options
+from gitops_bot.review.signals.ignoring import sync_options
 from gitops_bot.review.signals.models import object_references
 from gitops_bot.review.signals.objects import ObjectRules
 
@@ -47,7 +48,10 @@ class Inspector(msgspec.Struct, frozen=True, kw_only=True):
 def inspector_of(context: Context) -> Inspector:
     """The inspector for one target."""
     return Inspector(
-        rules=ObjectRules(kube_version=context.kube_version),
+        rules=ObjectRules(
+            kube_version=context.kube_version,
+            replaces=context.new is not None and "Replace=true" in sync_options(context.new),
+        ),
         kube_version=context.kube_version if schema.supported(context.kube_version) else "",
         protected=context.protected,
         cascade=context.head is None and context.old is not None,

@@ -11,9 +11,11 @@ import msgspec
 
 from gitops_bot.model.resource import ResourceKey
 from gitops_bot.model.signal import Signal
-from gitops_bot.review.signals.deletion import deletions
+from gitops_bot.review.signals.definitions import unserved_versions
+from gitops_bot.review.signals.deletion import deletions, reclaims
 from gitops_bot.review.signals.edit import Edit
 from gitops_bot.review.signals.host_paths import host_paths
+from gitops_bot.review.signals.ignoring import ignored_differences
 from gitops_bot.review.signals.images import floating_images
 from gitops_bot.review.signals.immutable import immutable_fields
 from gitops_bot.review.signals.lists import duplicate_keys
@@ -30,6 +32,7 @@ MOST = 20
 _VERSION = re.compile(r"v?(\d{1,3})\.(\d{1,4})(?!\d)", re.ASCII)
 
 _FAMILIES: tuple[Callable[[Edit], Iterator[Signal]], ...] = (
+    reclaims,
     selector_changes,
     volume_shrinks,
     scaled_to_zero,
@@ -39,6 +42,8 @@ _FAMILIES: tuple[Callable[[Edit], Iterator[Signal]], ...] = (
     host_paths,
     plaintext_secrets,
     duplicate_keys,
+    unserved_versions,
+    ignored_differences,
     major_versions,
 )
 """What looks at objects that stay or come, in the order of the catalogue."""
@@ -49,12 +54,14 @@ class ObjectRules(msgspec.Struct, frozen=True):
 
     kube_version: str = ""
     """Of the target's cluster: ``1.36``; ``""`` when unknown, which is taken for the newest."""
+    replaces: bool = False
+    """Whether the target's Application replaces its objects: ``syncOptions: [Replace=true]``."""
 
     def __call__(
         self, key: ResourceKey, before: dict[str, Any] | None, after: dict[str, Any] | None
     ) -> tuple[Signal, ...]:
         """What the change introduces; troubles that were there before raise nothing. At most ``MOST`` of one id."""
-        edit = Edit(key, before, after)
+        edit = Edit(key, before, after, replaces=self.replaces)
         found = chain(deletions(edit), immutable_fields(edit, self._version()))
         if after is not None:
             found = chain(found, *(family(edit) for family in _FAMILIES))

@@ -50,21 +50,30 @@ class Pod(NamedTuple):
     after: dict[str, Any]
     containers: tuple[Container, ...]
     """All of the head side, also those that stay as they are."""
+    notes: tuple[dict[str, Any], dict[str, Any]] = ({}, {})
+    """The pod's own annotations on both sides."""
 
 
 def pods(kind: tuple[str, str], before: dict[str, Any], after: dict[str, Any]) -> tuple[Pod, ...]:
     """The pods of an object of this group and kind that differ: of workloads, and of templates in custom resources.
 
     In a custom resource a template counts where it looks like nothing else: a key that ends in ``template``, under it
-    a ``spec`` with a list of ``containers``.
+    a ``spec`` with a list of ``containers``; or one of Argo's workflow templates.
     """
     keys = _PATHS.get(kind)
     if keys is not None:
         spec, old = at(after, *keys), at(before, *keys)
-        return (_pod(".".join(keys), old, spec),) if isinstance(spec, dict) and spec != old else ()
+        notes = _notes(at(before, *keys[:-1]), at(after, *keys[:-1]))
+        differs = isinstance(spec, dict) and (spec != old or notes[0] != notes[1])
+        return (_pod(".".join(keys), old, spec)._replace(notes=notes),) if differs else ()
     if is_custom(kind[0]):
-        return tuple(_pod(path, old, spec) for path, old, spec in _embedded(before, after))
+        return tuple(_embedded(before, after))
     return ()
+
+
+def _notes(before: Any, after: Any) -> tuple[dict[str, Any], dict[str, Any]]:
+    """The annotations of a pod template, or of a bare Pod, on both sides."""
+    return mapping(at(before, "metadata", "annotations")), mapping(at(after, "metadata", "annotations"))
 
 
 def is_custom(group: str) -> bool:
@@ -86,8 +95,8 @@ class _Place(NamedTuple):
         return before + self.key if self.key.startswith("[") else step(before, short(self.key))
 
 
-def _embedded(before: dict[str, Any], after: dict[str, Any]) -> Iterator[tuple[str, Any, dict[str, Any]]]:
-    """Path and both sides of each pod template's spec that differs, as far as ``_MOST_PARTS`` reaches.
+def _embedded(before: dict[str, Any], after: dict[str, Any]) -> Iterator[Pod]:
+    """Each pod template that differs, as far as ``_MOST_PARTS`` reaches.
 
     Only what differs is gone into, so that large resources cost what their change does.
     """
@@ -101,18 +110,23 @@ def _embedded(before: dict[str, Any], after: dict[str, Any]) -> Iterator[tuple[s
         if isinstance(new, dict):
             spec = new.get("spec")
             if place.key.endswith("emplate") and isinstance(spec, dict) and isinstance(spec.get("containers"), list):
-                yield place.path + ".spec", at(old, "spec"), spec
+                yield _pod(place.path + ".spec", at(old, "spec"), spec)._replace(notes=_notes(old, new))
                 continue
             left = mapping(old)
+            yield from _of_workflow(place, left, new)
             for key, item in new.items():
                 if isinstance(item, (dict, list)) and item != left.get(key):
                     parts.append((left.get(key), item, _Place(place, key, depth)))
         else:
             rest = items(old)
+            named = {text(at(item, "name")): item for item in rest} if place.key == "templates" else {}
             for index, item in enumerate(items(new)):
                 other = rest[index] if index < len(rest) else None
+                label, name = f"[{index}]", text(at(item, "name"))
+                if place.key == "templates" and name:
+                    label, other = f"[name={short(name)}]", named.get(name)
                 if isinstance(item, (dict, list)) and item != other:
-                    parts.append((other, item, _Place(place, f"[{index}]", depth)))
+                    parts.append((other, item, _Place(place, label, depth)))
         if depth < _DEEPEST:
             waiting += reversed(parts)
 
@@ -143,3 +157,63 @@ def _pod(path: str, before: Any, after: dict[str, Any]) -> Pod:
             place = f"{path}.{field}[{label}]"
             found.append(Container(place, short(name) or f"number {index}", known.get(name, renamed), item))
     return Pod(path, old, after, tuple(found))
+
+
+def _of_workflow(place: _Place, before: dict[str, Any], after: dict[str, Any]) -> Iterator[Pod]:
+    """The pods of one part of an Argo workflow: what all of its templates share, or the pod of one template.
+
+    Templates lie in ``templates`` of a Workflow, WorkflowTemplate or CronWorkflow, and ``inline`` in steps and tasks.
+    A template's pod has its container, script or container set, its init containers and sidecars.
+    """
+    if isinstance(after.get("templates"), list):
+        old, new = _shared(before), _shared(after)
+        if new != old:
+            yield Pod(place.path, old, new, ())
+    template = place.key == "inline" or (place.parent is not None and place.parent.key == "templates")
+    if template or place.key == "templateDefaults":
+        (old, _), (new, paths) = _of_template(before), _of_template(after)
+        if any(new.get(field) for field in (*LISTS, "volumes")):
+            pod = _pod(place.path, old, new)
+            found = [
+                each._replace(path=place.path + paths.get(text(each.after.get("name")), "")) for each in pod.containers
+            ]
+            yield pod._replace(containers=tuple(found), notes=_notes(before, after))
+
+
+_SHARED = ("hostNetwork", "hostPID", "hostIPC", "volumes", "securityContext")
+
+
+def _shared(spec: dict[str, Any]) -> dict[str, Any]:
+    """What a workflow gives to the pods of all its templates; their mounts say which volumes are written to."""
+    found = {field: spec[field] for field in _SHARED if field in spec}
+    mounts = [
+        item
+        for template in items(spec.get("templates"))
+        if isinstance(template, dict)
+        for item in items(_of_template(template)[0].get("containers"))
+    ]
+    return {**found, "ephemeralContainers": mounts} if found.get("volumes") else found
+
+
+def _of_template(template: dict[str, Any]) -> tuple[dict[str, Any], dict[str, str]]:
+    """A workflow template as a pod's spec, and where each container stands in it, by name."""
+    given: list[tuple[str, Any]] = [(f".{field}", template.get(field)) for field in ("container", "script")]
+    given += [
+        (f".{field}[{index}]", item)
+        for field, found in (
+            ("containerSet.containers", at(template, "containerSet", "containers")),
+            ("sidecars", template.get("sidecars")),
+        )
+        for index, item in enumerate(items(found))
+    ]
+    containers, paths = [], {}
+    for path, item in given:
+        if isinstance(item, dict):
+            name = text(item.get("name")) or "main"
+            paths[name] = path
+            containers.append({**item, "name": name})
+    for index, item in enumerate(items(template.get("initContainers"))):
+        paths.setdefault(text(at(item, "name")), f".initContainers[{index}]")
+    spec: dict[str, Any] = {"containers": containers} if containers else {}
+    spec |= {field: template[field] for field in ("initContainers", "volumes", "securityContext") if field in template}
+    return spec, paths

@@ -45,7 +45,10 @@ def spared(context: Context) -> str:
 
 
 def weigh(signals: Iterable[Signal], context: Context) -> tuple[Signal, ...]:
-    """The signals of an object that goes, as loud as the target's Application makes them."""
+    """The signals of an object that goes, as loud as the target's Application makes them.
+
+    What has a path is not pruned: a hook or a replacement deletes it, whatever the Application says.
+    """
     why = spared(context)
     return tuple(
         msgspec.structs.replace(signal, severity="info", message=f"{why}. If it is deleted: {signal.message}")

@@ -15,6 +15,8 @@ _IMMUTABLE = frozenset(
     (("apps", "DaemonSet"), ("apps", "Deployment"), ("apps", "ReplicaSet"), ("apps", "StatefulSet"), ("batch", "Job"))
 )
 """Kinds whose selector the API server refuses to change (ValidateDeploymentUpdate and its sisters, apps/v1)."""
+_MATCHED = _IMMUTABLE - {("batch", "Job")} | {("", "ReplicationController"), ("argoproj.io", "Rollout")}
+"""Kinds whose pods must have the labels that the selector demands; a Job adds its own."""
 
 
 def selector_changes(edit: Edit) -> Iterator[Signal]:
@@ -25,6 +27,7 @@ def selector_changes(edit: Edit) -> Iterator[Signal]:
     """
     if not edit.updated:
         return
+    yield from _strays(edit)
     before, after = at(edit.before, "spec", "selector"), at(edit.after, "spec", "selector")
     if before == after or isinstance(before, Unchanged) or isinstance(after, Unchanged):
         return
@@ -43,6 +46,40 @@ def selector_changes(edit: Edit) -> Iterator[Signal]:
         elif changed and old:
             message = f"The Service selects pods by other labels: {listed(changed)}"
             yield edit.signal("selector-change", message, severity="warning", path="spec.selector")
+
+
+def _strays(edit: Edit) -> Iterator[Signal]:
+    """A workload whose pods matched its selector and do not any more (ValidateDeployment and its sisters refuse it)."""
+    if edit.type not in _MATCHED:
+        return
+    plain = edit.key.kind == "ReplicationController"
+    old, new = (_unmatched(at(side, "spec"), plain) for side in (edit.before, edit.after))
+    if new and not old and at(edit.before, "spec", "selector") == at(edit.after, "spec", "selector"):
+        message = f"The pods' labels no longer match the selector: {listed(new)}; the object is refused"
+        yield edit.signal("selector-change", message, path="spec.template.metadata.labels")
+
+
+def _unmatched(spec: Any, plain: bool) -> list[str]:
+    """The labels in which a pod template is not what the workload's selector demands; empty where that is not known.
+
+    ``plain``: the selector is a map of labels.
+    """
+    selector, template = at(spec, "selector"), at(spec, "template")
+    labels = at(template, "metadata", "labels")
+    if isinstance(labels, Unchanged) or not isinstance(template, dict):
+        return []
+    labels = mapping(labels)
+    wanted = _labels(selector if plain else at(selector, "matchLabels"))
+    found = [key for key, value in wanted.items() if isinstance(value, str) and labels.get(key) != value]
+    for expression in items(at(selector, "matchExpressions")):
+        key, operator, values = (at(expression, field) for field in ("key", "operator", "values"))
+        if not isinstance(key, str):
+            continue
+        held, among = labels.get(key), items(values)
+        fails = {"In": held not in among, "NotIn": held is not None and held in among,
+                 "Exists": key not in labels, "DoesNotExist": key in labels}  # fmt: skip
+        found += [key] if isinstance(operator, str) and fails.get(operator, False) else []
+    return found
 
 
 def _labels(selector: Any) -> dict[str, Any]:

@@ -20,9 +20,7 @@ from gitops_bot.review.signals.pruning import weigh
 def weigh_deletions(changes: TargetChanges, context: Context) -> TargetChanges:
     """The changes with deletions as loud as the target's Application makes them."""
     weighed = tuple(
-        msgspec.structs.replace(change, signals=weigh(change.signals, context))
-        if change.signals and (change.action == "removed" or change.renamed_from is not None)
-        else change
+        msgspec.structs.replace(change, signals=weigh(change.signals, context)) if change.signals else change
         for change in changes.changes
     )
     return msgspec.structs.replace(changes, changes=weighed)

@@ -108,6 +108,138 @@ def service(text, metadata=""):
     return thing("v1", "Service", f"spec: {{{text}}}\n", metadata)
 
 
+def noted(key, value):
+    """Metadata with one annotation."""
+    return f"annotations: {{{key}: '{value}'}}"
+
+
+def argo_hook(phases):
+    return noted("argocd.argoproj.io/hook", phases)
+
+
+def argo_options(text):
+    return noted("argocd.argoproj.io/sync-options", text)
+
+
+BECOME_HOOKS = [
+    Case("data-deletion", f"{name} that becomes a hook: {why}", before, after, twin, says, severity)
+    for name, why, before, after, twin, says, severity in [
+        ("claim", "PreSync", claim(), claim(metadata=argo_hook("PreSync")), (claim(metadata=argo_hook("Sync")), claim(metadata=argo_hook("PreSync"))), "hook (PreSync)", "error"),
+        ("claim", "PostDelete", claim(), claim(metadata=argo_hook("PostDelete")), (claim(metadata=argo_hook("PostDelete")), claim(metadata=argo_hook("PostDelete, PreDelete"))), "hook (PostDelete)", "error"),
+        ("claim", "Helm's", claim(), claim(metadata=noted("helm.sh/hook", "pre-install")), (claim(), claim(metadata=noted("helm.sh/hook", "crd-install"))), "hook (pre-install)", "error"),
+        ("kept claim", "PreSync", claim(metadata=KEPT), claim(metadata=KEPT.replace("{", "{argocd.argoproj.io/hook: PreSync, ")), (claim(metadata=KEPT), claim(metadata=KEPT.replace("{", "{argocd.argoproj.io/hook: PostDelete, "))), "volume claim is deleted", "error"),
+        ("namespace", "Sync", NAMESPACE, thing("v1", "Namespace", metadata=argo_hook("Sync")), (NAMESPACE, thing("v1", "Namespace", metadata="annotations: {argocd.argoproj.io/hook: ''}")), "everything in it", "error"),
+        ("stateful set", "PostSync", stateful(), stateful(metadata=argo_hook("PostSync")), (pod(PLAIN, kind="StatefulSet"), pod(PLAIN, kind="StatefulSet", metadata=argo_hook("PostSync"))), "(data) stay behind", "error"),
+    ]
+] + [
+    Case("deletion", "job that becomes a hook", pod(PLAIN, kind="Job"), pod(PLAIN, kind="Job", metadata=HOOK), (pod(PLAIN, kind="Job", metadata=HOOK), pod(PLAIN, kind="Job")), "The Job is deleted: it becomes a hook", "info"),
+    Case("deletion", "service that becomes a hook", thing("v1", "Service"), thing("v1", "Service", metadata=argo_hook("PreSync")), (thing("v1", "Service"), thing("v1", "Service", metadata=noted("a", "b"))), "The Service is deleted: it becomes a hook", "warning"),
+]  # fmt: skip
+TAKES_CLAIMS = "persistentVolumeClaimRetentionPolicy: {whenDeleted: Delete}"
+CREATED_ANEW = [
+    Case("data-deletion", "claim that is created anew from now on", claim(), claim(metadata=FORCED), (claim(), claim(metadata=argo_options("Replace=true"))), "Replace=true,Force=true", "error"),
+    Case("data-deletion", "claim that is created anew with each change", claim(metadata=FORCED), claim("resources: {requests: {storage: 11Gi}}", FORCED), (claim(metadata=argo_options("Force=true")), claim("resources: {requests: {storage: 11Gi}}", argo_options("Force=true"))), "created anew", "error"),
+    Case("data-deletion", "claim that is created anew once more", claim(metadata=argo_options("Force=true, Replace=true")), claim(), (claim(metadata=argo_options("Replace=true")), claim()), "created anew", "error"),
+    Case("data-deletion", "stateful set that is created anew, with its claims", stateful(TAKES_CLAIMS, metadata=FORCED), stateful(TAKES_CLAIMS + "\nreplicas: 3", metadata=FORCED), (pod(PLAIN, kind="StatefulSet", metadata=FORCED), pod(PLAIN, kind="StatefulSet", metadata=FORCED, spec="replicas: 3")), "(data) with it", "error"),
+    Case("data-deletion", "stateful set that is created anew", stateful(), stateful(metadata=FORCED), (stateful(), stateful(metadata=argo_options("Force=true"))), "(data) stay", "warning"),
+    Case("data-deletion", "volume that will go with its claim", thing("v1", "PersistentVolume", "spec: {persistentVolumeReclaimPolicy: Retain}\n"), thing("v1", "PersistentVolume", "spec: {persistentVolumeReclaimPolicy: Delete}\n"), (thing("v1", "PersistentVolume", "spec: {persistentVolumeReclaimPolicy: Delete}\n"), thing("v1", "PersistentVolume", "spec: {persistentVolumeReclaimPolicy: Retain}\n")), "Retain → Delete", "warning"),
+    Case("data-deletion", "volume whose policy was the default", thing("v1", "PersistentVolume", "spec: {storageClassName: a}\n"), thing("v1", "PersistentVolume", "spec: {storageClassName: a, persistentVolumeReclaimPolicy: Delete}\n"), (thing("v1", "PersistentVolume", "spec: {storageClassName: a}\n"), thing("v1", "PersistentVolume", "spec: {storageClassName: a, persistentVolumeReclaimPolicy: Retain}\n")), "Retain → Delete", "warning"),
+    Case("data-deletion", "stateful set that will take its claims along", stateful(), stateful(TAKES_CLAIMS), (stateful(TAKES_CLAIMS), stateful("persistentVolumeClaimRetentionPolicy: {whenDeleted: Retain}")), "whenDeleted: Delete", "warning"),
+    Case("data-deletion", "stateful set that drops claims as it shrinks", stateful(), stateful("persistentVolumeClaimRetentionPolicy: {whenScaled: Delete}"), (pod(PLAIN, kind="StatefulSet"), pod(PLAIN, kind="StatefulSet", spec="persistentVolumeClaimRetentionPolicy: {whenScaled: Delete}")), "whenScaled: Delete", "warning"),
+]  # fmt: skip
+
+
+def definition(versions):
+    names = "names: {kind: A, plural: as}"
+    return thing("apiextensions.k8s.io/v1", "CustomResourceDefinition", f"spec: {{group: a.org, scope: Namespaced, {names}, versions: [{versions}]}}\n")  # fmt: skip
+
+
+V1 = "{name: v1, served: true, storage: true}"
+BETA = "{name: v1beta1, served: true, storage: false}"
+CLOSED = BETA.replace("served: true", "served: false")
+SERVED = [
+    Case("removed-api", "a definition's version is served no more", definition(f"{V1}, {BETA}"), definition(f"{V1}, {CLOSED}"), (definition(f"{V1}, {BETA}"), definition(f"{BETA}, {V1}")), "v1beta1", "warning"),
+    Case("removed-api", "a definition's version is gone", definition(f"{V1}, {BETA}"), definition(V1), (definition(f"{V1}, {CLOSED}"), definition(V1)), "v1beta1", "warning"),
+    Case("removed-api", "a definition serves nothing any more", definition(V1), definition(V1.replace("served: true", "served: false")), (definition(V1), definition(f"{V1}, {BETA}")), "no version", "error"),
+]  # fmt: skip
+
+
+def labelled(labels, selector="{matchLabels: {app: web}}", kind="Deployment"):
+    return thing("apps/v1", kind, f"spec: {{selector: {selector}, template: {{metadata: {{labels: {labels}}}, spec: {{containers: [{PLAIN[2:]}]}}}}}}\n")  # fmt: skip
+
+
+AMONG = "{matchExpressions: [{key: app, operator: In, values: [web, api]}, {key: old, operator: DoesNotExist}]}"
+LABELS = [
+    Case("selector-change", "pods leave an unchanged selector", labelled("{app: web}"), labelled("{app: web2}"), (labelled("{app: web}"), labelled("{app: web, tier: front}")), "no longer match the selector: app", "error"),
+    Case("selector-change", "pods lose their labels", labelled("{app: web}", kind="StatefulSet"), labelled("null", kind="StatefulSet"), (labelled("{app: web2}"), labelled("{app: web3}")), "no longer match the selector: app", "error"),
+    Case("selector-change", "pods leave an expression", labelled("{app: api}", AMONG), labelled("{app: db}", AMONG), (labelled("{app: api}", AMONG), labelled("{app: web}", AMONG)), "no longer match the selector: app", "error"),
+    Case("selector-change", "pods get a label that the selector excludes", labelled("{app: api}", AMONG), labelled("{app: api, old: ''}", AMONG), (labelled("{app: api}", AMONG), labelled("{app: api, new: ''}", AMONG)), "no longer match the selector: old", "error"),
+]  # fmt: skip
+
+
+def ports(text, host=""):
+    return pod(f"- {{name: web, image: 'a:1', ports: [{text}]}}", host)
+
+
+def podded(key, value):
+    """A Deployment whose pods have one annotation."""
+    return pod(PLAIN).replace("labels: {app: web}}", f"labels: {{app: web}}, annotations: {{{key}: {value}}}}}")
+
+
+ARMOR = "container.apparmor.security.beta.kubernetes.io/web"
+SECCOMP = "seccomp.security.alpha.kubernetes.io/pod"
+RIGHTS = [
+    Case("privileged", "port of the node", ports("{containerPort: 80}"), ports("{containerPort: 80, hostPort: 8080}"), (ports("{containerPort: 80, hostPort: 80}"), ports("{name: http, containerPort: 80, hostPort: 80, protocol: TCP}")), "the port 8080 of its node", "warning"),
+    Case("privileged", "UDP port of the node", ports("{containerPort: 53, hostPort: 53}"), ports("{containerPort: 53, hostPort: 53}, {containerPort: 53, hostPort: 53, protocol: UDP}"), (ports("{containerPort: 53}", "hostNetwork: true"), ports("{containerPort: 53, hostPort: 53}", "hostNetwork: true")), "53/UDP", "warning"),
+    Case("privileged", "no AppArmor, by annotation", pod(PLAIN), podded(ARMOR, "unconfined"), (podded(ARMOR, "unconfined"), podded(ARMOR, "unconfined").replace("v1.4.0", "v1.4.1")), "AppArmor", "warning"),
+    Case("privileged", "no AppArmor for one more container", podded(ARMOR, "runtime/default"), podded(ARMOR, "unconfined"), (podded(ARMOR, "unconfined"), podded(ARMOR, "runtime/default")), "AppArmor", "warning"),
+    Case("privileged", "no AppArmor", context("privileged: false"), context("appArmorProfile: {type: Unconfined}"), (context("privileged: false"), context("appArmorProfile: {type: RuntimeDefault}")), "AppArmor", "warning"),
+    Case("privileged", "no seccomp, by annotation", pod(PLAIN), podded(SECCOMP, "unconfined"), (pod(PLAIN), podded(SECCOMP, "runtime/default")), "seccomp", "warning"),
+]  # fmt: skip
+
+
+def workflow(text, kind="WorkflowTemplate", spec=""):
+    inner = f"templates: [{{name: t, {text}}}]{spec}"
+    return thing("argoproj.io/v1alpha1", kind, f"spec: {{{f'workflowSpec: {{{inner}}}' if kind == 'CronWorkflow' else inner}}}\n")  # fmt: skip
+
+
+MAIN = "container: {image: 'a:1'}"
+FREE = "container: {image: 'a:1', securityContext: {privileged: true}}"
+WORKFLOWS = [
+    Case("privileged", "workflow template's container", workflow(MAIN), workflow(FREE), (workflow(FREE), workflow(f"metadata: {{labels: {{a: b}}}}, {FREE}")), "container main becomes privileged", "warning"),
+    Case("privileged", "new cron workflow", "", workflow(FREE, "CronWorkflow"), ("", workflow(MAIN, "CronWorkflow")), "container main becomes privileged", "warning"),
+    Case("privileged", "workflow's script", workflow("script: {image: 'a:1', source: x}", "Workflow"), workflow("script: {image: 'a:1', source: x, securityContext: {privileged: true}}", "Workflow"), (workflow("script: {image: 'a:1', source: x}", "Workflow"), workflow("script: {image: 'a:1', source: y}", "Workflow")), "becomes privileged", "warning"),
+    Case("privileged", "workflow's sidecar", workflow(MAIN), workflow(MAIN + ", sidecars: [{name: s, image: 'a:1', securityContext: {privileged: true}}]"), (workflow(MAIN), workflow(MAIN + ", sidecars: [{name: s, image: 'a:1'}]")), "container s becomes privileged", "warning"),
+    Case("privileged", "workflow in the node's network", workflow(MAIN), workflow(MAIN, spec=", hostNetwork: true"), (workflow(MAIN, spec=", hostNetwork: true"), workflow(MAIN, spec=", hostNetwork: true, parallelism: 2")), "hostNetwork", "warning"),
+    Case("privileged", "template inside a step", workflow("steps: []"), workflow(f"steps: [[{{name: s, inline: {{{FREE}}}}}]]"), (workflow("steps: []"), workflow(f"steps: [[{{name: s, inline: {{{MAIN}}}}}]]")), "becomes privileged", "warning"),
+    Case("host-path", "workflow's volume", workflow(MAIN), workflow(MAIN, spec=", volumes: [{name: v, hostPath: {path: /var/run}}]"), (workflow(MAIN), workflow(MAIN, spec=", volumes: [{name: v, emptyDir: {}}]")), "/var/run", "warning"),
+    Case("image-latest", "workflow's image", workflow(MAIN), workflow("container: {image: a}"), (workflow(MAIN), workflow("container: {image: 'a:2'}")), "a has no tag", "warning"),
+]  # fmt: skip
+
+
+def app(rules="", more="", kind="Application"):
+    spec = f"spec: {{project: default, ignoreDifferences: [{rules}]{more}}}\n"
+    if kind == "ApplicationSet":
+        spec = f"spec: {{template: {{{spec.strip()}}}}}\n"
+    return thing("argoproj.io/v1alpha1", kind, spec)
+
+
+SCALE = "{group: apps, kind: Deployment, jsonPointers: [/spec/replicas]}"
+BODY = "{group: apps, kind: Deployment, jsonPointers: [/spec]}"
+ONE = "{group: apps, kind: Deployment, name: web, jsonPointers: [/spec/replicas]}"
+CONTEXT = "{group: apps, kind: Deployment, jqPathExpressions: ['.spec.template.spec.containers[].securityContext']}"
+RESPECT = ", syncPolicy: {syncOptions: [RespectIgnoreDifferences=true]}"
+IGNORED = [
+    Case("ignore-widened", "a rule for replicas", app(), app(SCALE), (app(SCALE), app(SCALE, ", revisionHistoryLimit: 3")), "/spec/replicas of Deployment.apps", "info"),
+    Case("ignore-widened", "a rule for everything", app(SCALE), app(BODY), (app(BODY), app(SCALE)), "/spec of Deployment.apps", "warning"),
+    Case("ignore-widened", "a rule for what a pod may do", app(), app(CONTEXT), (app(f"{CONTEXT}, {SCALE}"), app(f"{SCALE}, {CONTEXT}")), "securityContext of Deployment.apps", "warning"),
+    Case("ignore-widened", "a rule for more objects", app(ONE), app(SCALE), (app(SCALE), app(ONE)), "/spec/replicas of Deployment.apps", "info"),
+    Case("ignore-widened", "a rule for all kinds", app(SCALE), app(SCALE.replace("apps", "'*'").replace("Deployment", "'*'")), (app(SCALE.replace("apps", "'*'").replace("Deployment", "'*'")), app(SCALE)), "/spec/replicas of *.*", "warning"),
+    Case("ignore-widened", "a rule for a field manager", app(), app("{kind: ConfigMap, managedFieldsManagers: [kube-controller-manager]}"), (app("{kind: ConfigMap, managedFieldsManagers: [kube-controller-manager]}"), app("{kind: ConfigMap, name: a, managedFieldsManagers: [kube-controller-manager]}")), "kube-controller-manager", "info"),
+    Case("ignore-widened", "in an ApplicationSet", app(kind="ApplicationSet"), app(BODY, kind="ApplicationSet"), (app(BODY, kind="ApplicationSet"), app(kind="ApplicationSet")), "/spec of Deployment.apps", "warning"),
+    Case("ignore-widened", "in a new Application", "", app(CONTEXT), ("", app()), "securityContext", "warning"),
+    Case("ignore-widened", "what is ignored is not applied any more", app(SCALE), app(SCALE, RESPECT), (app("", ""), app("", RESPECT)), "RespectIgnoreDifferences", "info"),
+]  # fmt: skip
 READ_PODS = "- {apiGroups: [''], resources: [pods, services], verbs: [get, list]}\n"
 CASES = [
     # -- data-deletion and deletion
@@ -194,6 +326,8 @@ CASES = [
         "spec.storageClassName changes",
         "error",
     ),
+    *BECOME_HOOKS,
+    *CREATED_ANEW,
     Case(
         "deletion",
         "config map",
@@ -1239,4 +1373,9 @@ CASES = [
         "chart loki: 5.1.0 → 6.0.0",
         "warning",
     ),
+    *SERVED,
+    *LABELS,
+    *RIGHTS,
+    *WORKFLOWS,
+    *IGNORED,
 ]

@@ -8,14 +8,14 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from gitops_bot.manifests.compare import compare
-from gitops_bot.manifests.yaml import Unchanged
+from gitops_bot.manifests.yaml import Unchanged, dump
 from gitops_bot.model.resource import ResourceKey
 from gitops_bot.model.signal import CATALOGUE, SEVERITIES
 from gitops_bot.review.signals.frozen import RULES
 from gitops_bot.review.signals.objects import MOST, ObjectRules
 from tests.review.signals.cases import CASES, HOOK, PLAIN, claim, key_of, pod, read, role, secret, stateful, thing
 
-OTHERS = frozenset(("removed-api", "schema", "duplicate-resource", "project-forbids", "mutable-model"))
+OTHERS = frozenset(("schema", "duplicate-resource", "project-forbids", "mutable-model"))
 """Signals that need the target: not raised from objects alone."""
 NAMES = [f"{case.id}: {case.name}" for case in CASES]
 
@@ -126,6 +126,26 @@ def test_compare_carries_them():
     assert [signal.id for signal in change.signals] == ["image-latest"]
 
 
+def test_a_large_definition_that_stops_serving_a_version_is_told():
+    body = read(
+        "apiVersion: apiextensions.k8s.io/v1\nkind: CustomResourceDefinition\nmetadata: {name: as.a.org}\n"
+        "spec: {group: a.org, scope: Namespaced, names: {kind: A, plural: as}}\n"
+    )
+    schema = {
+        "type": "object",
+        "properties": {f"p{n}": {"type": "string", "description": "words " * 9} for n in range(2_000)},
+    }
+    versions = [
+        {"name": name, "served": True, "storage": name == "v1", "schema": {"openAPIV3Schema": schema}}
+        for name in ("v1", "v1beta1")
+    ]
+    before = {**body, "spec": {**body["spec"], "versions": versions}}
+    for after in ([versions[0]], [versions[0], {**versions[1], "served": False}]):
+        sides = before, {**body, "spec": {**body["spec"], "versions": after}}
+        (change,) = compare(*(dump(side).encode() for side in sides), inspect=ObjectRules()).changes
+        assert [signal.id for signal in change.signals] == ["removed-api"]
+
+
 # -- hostile objects -----------------------------------------------------------------------------------------------
 
 _WORDS = sorted(
@@ -136,7 +156,10 @@ _WORDS = sorted(
        "immutable", "labels", "annotations", "volumeClaimTemplates", "replicas", "suspend", "aggregationRule", "versions",
        "clusterRoleSelectors", "apiGroups", "nonResourceURLs", "resourceNames", "clusterIP", "type", "completions",
        "argocd.argoproj.io/sync-options", "Force=true", "pod-security.kubernetes.io/enforce", "restricted", "privileged",
-       "persistentVolumeClaimRetentionPolicy", "storageClassName", "sources", "chart", "targetRevision", "protocol"}
+       "persistentVolumeClaimRetentionPolicy", "storageClassName", "sources", "chart", "targetRevision", "protocol",
+       "templates", "container", "script", "sidecars", "containerSet", "inline", "steps", "hostPort", "served", "syncPolicy",
+       "ignoreDifferences", "jsonPointers", "jqPathExpressions", "syncOptions", "argocd.argoproj.io/hook", "PreSync",
+       "key", "operator", "In", "values"}
 )  # fmt: skip
 _leaves = st.one_of(
     st.none(), st.booleans(), st.integers(), st.floats(allow_nan=False), st.text(max_size=20), st.sampled_from(_WORDS),

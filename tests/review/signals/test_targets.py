@@ -453,3 +453,89 @@ def test_a_plan_over_all_moves_with_each_target_and_says_why_there_is_none(revie
 def test_no_plan_over_all_without_changes(review: Review) -> None:
     view = build_view(review(base(), {"README.md": "x\n"}))
     assert (view.plan, view.plan_reason) == (None, "no target changes")
+
+
+# -- what ignoreDifferences hides --------------------------------------------------------------------------------------
+
+HIDDEN = (
+    "  ignoreDifferences: [{group: apps, kind: Deployment, jqPathExpressions: "
+    "['.spec.template.spec.containers[].securityContext', .spec.template.spec.hostPID]}]\n"
+)
+RESPECTED = HIDDEN + "  syncPolicy: {syncOptions: [RespectIgnoreDifferences=true]}\n"
+
+
+def worker(rights: bool, labels: str = "") -> str:
+    flag = str(rights).lower()
+    pod = f"hostPID: {flag}, containers: [{{name: c, image: 'x:1', securityContext: {{privileged: {flag}}}}}]"
+    spec = f"selector: {{matchLabels: {{a: b}}}}, template: {{metadata: {{labels: {{a: b}}}}, spec: {{{pod}}}}}"
+    return f"apiVersion: apps/v1\nkind: Deployment\nmetadata: {{name: web, labels: {{{labels}}}}}\nspec: {{{spec}}}\n"
+
+
+def test_rights_behind_a_rule_of_both_sides_are_told(review: Review) -> None:
+    app = {"apps/shop.yaml": application(sync=HIDDEN)}
+    report = review({**app, "shop/web.yaml": worker(False)}, {"shop/web.yaml": worker(True)})
+    assert [change.bucket for change in report.changes] == ["ignored"]
+    assert sorted(messages(report, "privileged")) == [
+        "The pod shares its node's PID: hostPID",
+        "container c becomes privileged",
+    ]
+
+
+def test_what_is_hidden_and_not_applied_is_not_told(review: Review) -> None:
+    app = {"apps/shop.yaml": application(sync=RESPECTED)}
+    report = review({**app, "shop/web.yaml": worker(False)}, {"shop/web.yaml": worker(True)})
+    assert [change.bucket for change in report.changes] == ["ignored"]
+    assert messages(report, "privileged") == []
+
+
+@pytest.mark.parametrize(("before", "after"), [(HIDDEN, RESPECTED), (RESPECTED, HIDDEN)])
+def test_rights_are_told_while_only_one_side_does_not_apply_them(review: Review, before: str, after: str) -> None:
+    old = {"apps/shop.yaml": application(sync=before), "shop/web.yaml": worker(False)}
+    new = {"apps/shop.yaml": application(sync=after), "shop/web.yaml": worker(True)}
+    assert len(messages(review(old, new), "privileged")) == 2
+
+
+def test_the_rule_itself_is_told(review: Review) -> None:
+    files = {"apps/shop.yaml": application(), "shop/web.yaml": worker(False)}
+    report = review(files, {"apps/shop.yaml": application(sync=HIDDEN)})
+    (one,) = raised(report, "ignore-widened")
+    assert (one.signal.severity, one.signal.kind, one.signal.name) == ("warning", "Application", "shop")
+
+
+def test_a_rule_that_was_there_is_not_told(review: Review) -> None:
+    files = {"apps/shop.yaml": application(sync=HIDDEN), "shop/web.yaml": worker(False)}
+    report = review(files, {"apps/shop.yaml": application(sync=RESPECTED), "shop/web.yaml": worker(False, "x: y")})
+    assert messages(report, "ignore-widened") == [
+        "what ignoreDifferences hides is not applied any more: RespectIgnoreDifferences=true"
+    ]
+
+
+def test_an_object_whose_differences_are_folded_is_looked_at(review: Review) -> None:
+    claim = CLAIM.replace("{name: data}", "{name: data, labels: {helm.sh/chart: a-1.0.0}, annotations: {%s}}")
+    forced = "argocd.argoproj.io/sync-options: 'Replace=true,Force=true'"
+    report = review(
+        base(("shop/claim.yaml", claim % forced)),
+        {"shop/claim.yaml": (claim % forced).replace("1.0.0", "1.0.1")},
+    )
+    assert [change.bucket for change in report.changes] == ["noise"]
+    assert len(messages(report, "data-deletion")) == 1
+
+
+@pytest.mark.parametrize(
+    ("phase", "sync", "severity"),
+    [("PreSync", "", "error"), ("PreSync", PRUNE, "error"), ("PostDelete", "", "info"), ("PostDelete", PRUNE, "error")],
+)
+def test_an_object_that_becomes_a_hook_goes_whether_or_not_the_application_prunes(
+    review: Review, phase: str, sync: str, severity: str
+) -> None:
+    hooked = CLAIM.replace("{name: data}", f"{{name: data, annotations: {{argocd.argoproj.io/hook: {phase}}}}}")
+    report = review(base(("shop/claim.yaml", CLAIM), app=application(sync=sync)), {"shop/claim.yaml": hooked})
+    assert [one.signal.severity for one in raised(report, "data-deletion")] == [severity]
+
+
+@pytest.mark.parametrize(("sync", "count"), [("", 0), ("  syncPolicy: {syncOptions: [Replace=true]}\n", 1)])
+def test_an_application_that_replaces_everything_recreates_forced_claims(review: Review, sync: str, count: int) -> None:
+    forced = CLAIM.replace("{name: data}", "{name: data, annotations: {argocd.argoproj.io/sync-options: Force=true}}")
+    grown = forced.replace("1Gi", "2Gi")
+    report = review(base(("shop/claim.yaml", forced), app=application(sync=sync)), {"shop/claim.yaml": grown})
+    assert len(messages(report, "data-deletion")) == count
