@@ -100,7 +100,8 @@ def group(*, debug: bool) -> None:
 def main(args: Sequence[str] | None = None) -> NoReturn:
     """Run the program with ``args`` (None: the process's own) and exit with the code that ``errors`` documents."""
     for number in _ENDING:
-        signal.signal(number, _stop)
+        if signal.getsignal(number) != signal.SIG_IGN:  # who ran us under nohup wants that to hold
+            signal.signal(number, _stop)
     reader, writer = os.pipe()
     os.set_blocking(writer, False)
     signal.set_wakeup_fd(writer, warn_on_full_buffer=False)
@@ -176,13 +177,20 @@ def _traceback(error: BaseException) -> None:
     traceback.print_exception(error)
 
 
-def _stop(number: int, _: FrameType | None) -> NoReturn:
+def _stop(number: int, _: FrameType | None) -> None:
     """End as a signal asks, through every ``finally``: scratch directories go, and so do the programs we started.
 
     The programs go first: a pool's ``finally`` waits for its threads, and they wait for the programs.
     """
+
+    def stop() -> NoReturn:
+        raise KeyboardInterrupt if number == signal.SIGINT else SystemExit(128 + number)
+
+    process = sys.modules.get("gitops_bot.doors.process")
+    if process is not None and process.put_off(stop):
+        return
     _end_children()
-    raise KeyboardInterrupt if number == signal.SIGINT else SystemExit(128 + number)
+    stop()
 
 
 def _end_children_when_told(reader: int) -> None:

@@ -11,9 +11,9 @@ import signal
 import subprocess
 import threading
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import cache
-from typing import NamedTuple, Self
+from typing import NamedTuple, NoReturn, Self
 
 _CHUNK = 1 << 16
 _STDERR_KEPT = 64 * 1024
@@ -35,6 +35,39 @@ DEFAULT_LIMITS = Limits()
 
 _live: set[subprocess.Popen[bytes]] = set()
 _ending = threading.Event()
+
+
+class _Starting:
+    """The moment in which a program runs that nobody knows of yet: a signal must not end us in it.
+
+    Python runs signal handlers in the main thread only, so only that one's starts count.
+    """
+
+    def __init__(self) -> None:
+        self._busy = False
+        self._stop: Callable[[], NoReturn] | None = None
+
+    def __enter__(self) -> None:
+        if threading.current_thread() is threading.main_thread():
+            self._busy = True
+
+    def __exit__(self, *_: object) -> None:
+        if threading.current_thread() is threading.main_thread():
+            self._busy = False
+            if self._stop is not None:
+                end_all()
+                self._stop()
+
+    def put_off(self, stop: Callable[[], NoReturn]) -> bool:
+        """Whether a program is being started: then ``stop`` is called as soon as it is known, and not now."""
+        if self._busy:
+            self._stop = stop
+        return self._busy
+
+
+_starting = _Starting()
+put_off = _starting.put_off
+"""For signal handlers that raise; see ``_Starting.put_off``."""
 
 
 class Finished(NamedTuple):
@@ -67,16 +100,17 @@ def run(
     if _ending.is_set():
         raise InterruptedError("this program is ending; it starts no other")
     command = list(argv) if network else [*network_guard(), *argv]
-    process = subprocess.Popen(
-        command,
-        cwd=cwd,
-        env=dict(env),
-        stdin=subprocess.PIPE if stdin else subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        start_new_session=True,
-    )
-    _live.add(process)
+    with _starting:
+        process = subprocess.Popen(
+            command,
+            cwd=cwd,
+            env=dict(env),
+            stdin=subprocess.PIPE if stdin else subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            start_new_session=True,
+        )
+        _live.add(process)
     try:
         if _ending.is_set():  # end_all may have looked at _live a moment too early
             raise InterruptedError("this program is ending")

@@ -155,7 +155,8 @@ def test_a_signal_ends_the_children_and_runs_every_finally(tmp_path, sent, code,
         "sys.modules['trial'] = made; main.COMMANDS['try'] = ('trial', '')\nmain.main(['try'])"
     )
     wanted = 1 if where == "main" else 2
-    with subprocess.Popen([sys.executable, "-c", starter], stderr=subprocess.PIPE, text=True) as program:
+    heard = {"preexec_fn": lambda: signal.signal(sent, signal.SIG_DFL)}  # also where the tests run under nohup
+    with subprocess.Popen([sys.executable, "-c", starter], stderr=subprocess.PIPE, text=True, **heard) as program:
         try:
             deadline = time.monotonic() + 20
             while not (pids.exists() and len(pids.read_text().split()) >= wanted):
@@ -171,6 +172,33 @@ def test_a_signal_ends_the_children_and_runs_every_finally(tmp_path, sent, code,
     assert survivors == []
     assert cleaned.exists()
     assert "Traceback" not in stderr
+
+
+def test_a_signal_that_whoever_started_us_ignores_is_ignored():
+    code = "import os, signal; from gitops_bot.cli import main\nmain.run = lambda args: os.kill(os.getpid(), signal.SIGHUP) or 0\nmain.main([])"
+    ignoring = {"preexec_fn": lambda: signal.signal(signal.SIGHUP, signal.SIG_IGN)}
+    assert subprocess.run([sys.executable, "-c", code], check=False, **ignoring).returncode == 0
+    heard = {"preexec_fn": lambda: signal.signal(signal.SIGHUP, signal.SIG_DFL)}
+    assert subprocess.run([sys.executable, "-c", code], check=False, **heard).returncode == 129
+
+
+def test_a_signal_while_a_program_is_started_leaves_none_behind(tmp_path):
+    """It comes when the program runs and nobody knows of it yet."""
+    pids = tmp_path / "pids"
+    code = (
+        "import os, signal, subprocess, time; from gitops_bot.cli import main; from gitops_bot.doors import process\n"
+        "real = subprocess.Popen.__init__\n"
+        "def started(self, *given, **named):\n"
+        "    real(self, *given, **named)\n"
+        f"    while not os.path.exists({str(pids)!r}): time.sleep(0.01)\n"
+        "    os.kill(os.getpid(), signal.SIGTERM)\n"
+        "subprocess.Popen.__init__ = started\n"
+        f"argv = ['sh', '-c', 'echo $$ > {pids}.new; mv {pids}.new {pids}; exec sleep 3600']\n"
+        "main.run = lambda args: process.run(argv, cwd='/', env=dict(os.environ), network=True).code\nmain.main([])"
+    )
+    ended = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=False)
+    assert ended.returncode == 143, ended.stderr
+    assert not _kill(int(pids.read_text()))
 
 
 def _kill(pid: int) -> bool:
