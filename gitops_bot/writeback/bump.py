@@ -168,9 +168,9 @@ def _past(planned: Planned, request: BumpRequest, doors: BumpDoors) -> Trailers 
         for message in doors.past(write.file):
             found = read_trailers(message)
             bumped = found.of(planned.kind, planned.what)
-            if bumped is None or (found.environment and found.environment != (request.environment or "")):
-                continue
-            return found if bumped.new == write.old else None
+            elsewhere = request.environment and found.environment and found.environment != request.environment
+            if bumped is not None and bumped.new == write.old and not elsewhere:
+                return found
     return None
 
 
@@ -211,11 +211,8 @@ def _standing(
 
 
 def _evidence(standing: Standing) -> str:
-    return (
-        f"not known: {standing.evidence}"
-        if standing.relation == "unknown"
-        else f"{standing.relation}, {standing.evidence}"
-    )
+    relation = messages.UNKNOWN if standing.relation == "unknown" else standing.relation
+    return f"{relation}: {standing.evidence}"
 
 
 def _metrics(planned: Planned, past: Trailers | None) -> tuple[Metric, ...]:
