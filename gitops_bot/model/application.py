@@ -104,6 +104,10 @@ class DirectoryOptions(_Wire, frozen=True, kw_only=True, rename="camel", omit_de
     jsonnet: dict[str, Any] | None = None
 
 
+class FoundDirectory(DirectoryOptions, frozen=True, kw_only=True, rename="camel", omit_defaults=True):
+    """Options of a directory that no Application names: configurations of tools that lie in it are not deployed."""
+
+
 class Source(_Wire, frozen=True, kw_only=True, rename="camel", omit_defaults=True):
     """One source of an Application."""
 

@@ -8,25 +8,15 @@ from collections.abc import Collection, Iterator
 from fnmatch import fnmatch
 from typing import Any
 
+from gitops_bot.manifests.documents import decode
+from gitops_bot.manifests.recognise import is_manifest
 from gitops_bot.manifests.yaml import YamlError, load
-from gitops_bot.model.application import DirectoryOptions, HelmOptions, KustomizeOptions, Source
+from gitops_bot.model.application import FoundDirectory, HelmOptions, KustomizeOptions, Source
 from gitops_bot.model.target import Target
 from gitops_bot.model.tree import Tree
+from gitops_bot.render.engines.directory import SKIP
 
 KUSTOMIZATIONS = ("kustomization.yaml", "kustomization.yml", "Kustomization")
-_KEY = rb"""%s(?:(?<=^%s)|(?<=^["']%s))["']?:[ \t]*"""
-"""A key in the first column. Written from its fixed text on, so that megabytes without it are passed over at once."""
-
-_API_VERSION = re.compile(_KEY % ((b"apiVersion",) * 3) + rb"\S", re.M)
-_KIND = re.compile(_KEY % ((b"kind",) * 3) + rb"\S", re.M)
-_TEMPLATE = re.compile(rb"^[ \t]*(?:- )?\{\{", re.M)
-_CONFIGURATION = re.compile(
-    _KEY % ((b"apiVersion",) * 3)
-    + rb"""["']?(?:kustomize\.config\.k8s\.io|kind\.x-k8s\.io|skaffold|k3d\.io|ctlptl\.dev|config\.gitops-bot)""",
-    re.M,
-)
-"""Files of tools that look like manifests and are read by the tools only."""
-
 _LIBRARY = re.compile(rb"""^type:\s*["']?library\b""", re.M)
 _FILE_DEPENDENCY = re.compile(rb"""repository:\s*["']?file://([^\s"'#]+)""")
 
@@ -115,7 +105,7 @@ def directories(tree: Tree, claimed: Collection[str]) -> Iterator[Target]:
             candidates.setdefault(home, []).append(path)
     contents = _contents(tree, [path for paths in candidates.values() for path in paths])
     for home, paths in candidates.items():
-        manifests = [path for path in paths if is_manifest(contents[path])]
+        manifests = [path for path in paths if _is_deployed(path, contents[path])]
         if manifests:
             names = sorted(posixpath.basename(path) for path in manifests)
             yield Target(
@@ -124,17 +114,13 @@ def directories(tree: Tree, claimed: Collection[str]) -> Iterator[Target]:
                 file=home,
                 kind="Directory",
                 path=home,
-                sources=(Source(path=home, directory=DirectoryOptions(include=_either(names))),),
+                sources=(Source(path=home, directory=FoundDirectory(include=_either(names))),),
             )
 
 
-def is_manifest(content: bytes) -> bool:
-    """True when a file looks like Kubernetes manifests: ``apiVersion`` and ``kind`` at the top level, no template."""
-    if b"{{" in content and _TEMPLATE.search(content):
-        return False
-    if content.lstrip()[:1] == b"{":
-        return b'"apiVersion"' in content and b'"kind"' in content
-    return bool(_API_VERSION.search(content) and _KIND.search(content)) and not _CONFIGURATION.search(content)
+def _is_deployed(path: str, content: bytes) -> bool:
+    """Whether a directory's reader takes objects from a file: it holds manifests and does not ask to be passed over."""
+    return is_manifest(content, is_json=path.endswith(".json")) and SKIP not in decode(content)
 
 
 def _either(names: list[str]) -> str:

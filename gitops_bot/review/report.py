@@ -17,6 +17,8 @@ from gitops_bot.review.group import merge_changes
 from gitops_bot.review.signals.raised import gather
 from gitops_bot.review.signals.routine import is_quiet, only_patch_moves
 
+UNREAD = "it changed and looks like manifests, but no target reads it: what it deploys, if anything, is not shown here"
+"""The reason of a file in ``not_rendered``: nobody has looked at it, so what has one is no routine."""
 NO_REASON = "it failed, and no reason was recorded: please report this as a defect of gitops-bot"
 
 
@@ -133,7 +135,7 @@ def _is_routine(
     return (
         all(one.status in ("unchanged", "changed", "skipped") for one in outcomes)
         and all(one.only_patches and one.moved_from is None for one in outcomes)
-        and not any(entry.failed for entry in not_rendered)
+        and not any(entry.failed or entry.reason.startswith(UNREAD) for entry in not_rendered)
         and is_quiet(signals)
         and only_patch_moves(changes)
     )

@@ -511,3 +511,76 @@ def test_an_application_whose_own_values_change_counts_though_neither_side_has_i
     ran = diff({"apps/pay.yaml": chart(2)}, {"apps/pay.yaml": chart(3)}, "--offline")
     assert ran.code == 3
     assert ran.report["counts"]["failed"] == 1
+
+
+POD = "apiVersion: v1\nkind: Pod\nmetadata:\n  name: evil\nspec:\n  hostPID: true\n"
+KEPT = "apiVersion: v1\nkind: ConfigMap\nmetadata:\n  name: keep\n"
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        POD.replace("spec:", "  annotations:\n    a: |\n      {{ x }}\nspec:"),
+        "apiVersion: skaffold/v4beta6\nkind: Config\n---\n" + POD,
+        "\ufeff" + POD,
+        POD.encode("utf-16"),
+        "".join(f" {line}\n" for line in POD.splitlines()),
+        POD.replace("apiVersion:", '"api\\x56ersion":'),
+        POD.replace("apiVersion:", "!!str apiVersion:"),
+        "--- {apiVersion: v1, kind: Pod, metadata: {name: evil}}\n",
+        "---\n\ufeff" + POD,
+    ],
+)
+def test_no_notation_hides_an_object_of_a_plain_directory(diff: Diff, content: str | bytes) -> None:
+    ran = diff({"p/keep.yaml": KEPT}, {"p/e.yaml": content})  # type: ignore[dict-item]  # files may be bytes
+    assert [(one["action"], one["kind"], one["name"]) for one in ran.report["changes"]] == [("added", "Pod", "evil")]
+    assert ran.report["not_rendered"] == []
+
+
+def test_a_byte_order_mark_removes_nothing(diff: Diff) -> None:
+    ran = diff({"p/keep.yaml": KEPT, "p/a.yaml": POD}, {"p/a.yaml": "\ufeff" + POD})
+    assert ran.report["changes"] == []
+
+
+@pytest.mark.parametrize(
+    ("path", "content"),
+    [
+        ("p/e.yaml", "{{ if .x }}\n" + POD + "{{ end }}\n"),
+        ("p/e.YAML", POD),
+        ("k/unused.yaml", POD),
+        ("p/e.yaml", "# +argocd:skip-file-rendering\n" + POD),
+        ("p/e.json", '{"apiVersion": "v1", "kind": "Pod",\n'),
+    ],
+)
+def test_a_changed_manifest_that_no_target_reads_is_named(diff: Diff, path: str, content: str) -> None:
+    ran = diff({"p/keep.yaml": KEPT, "k/kustomization.yaml": "resources: []\n"}, {path: content})
+    assert list(reasons(ran)) == [path]
+    assert "no target reads it" in reasons(ran)[path]
+    assert not ran.report["not_rendered"][0]["failed"]
+    assert not ran.report["routine"]
+    assert ran.code == 0
+
+
+def test_what_is_no_manifest_is_not_named(diff: Diff) -> None:
+    others = {
+        ".github/workflows/ci.yaml": "on: push\n", "package.json": '{"kind": "x"}', "docs/openapi.json":
+        '{"openapi": "3.0.0", "x": {"apiVersion": "v1", "kind": "Pod"}}', "mkdocs.yml": "site_name: x\n",
+        "values/prod.yaml": "image: {tag: a}\n", "skaffold.yaml": "apiVersion: skaffold/v4\nkind: Config\n",
+        ".hidden/pod.yaml": POD, "chart/ci/test.yaml": POD, "chart/templates/_x.yaml": '{{ define "x" }}' + POD + "{{ end }}",
+        "docs/example.md": POD, "play.yml": "- hosts: all\n  tasks: [{k8s: {apiVersion: v1, kind: Pod}}]\n",
+        "tpl.yaml": "{{ x }}\n",
+    }  # fmt: skip
+    ran = diff({**CHART, "p/keep.yaml": KEPT}, others)
+    assert ran.report["not_rendered"] == []
+
+
+def test_the_definition_of_a_target_is_not_named_as_unread(diff: Diff) -> None:
+    ran = diff({**CHART, "k/kustomization.yaml": "resources: []\n"}, {"k/app.yaml": application()})
+    assert statuses(ran)["k/app.yaml#web"] == "added"
+    assert ran.report["not_rendered"] == []
+
+
+def test_many_unread_manifests_are_named_and_counted(diff: Diff) -> None:
+    ran = diff({"k/kustomization.yaml": "resources: []\n"}, {f"k/{at:03}.yaml": POD for at in range(120)})
+    assert len(reasons(ran)) == 100
+    assert "20 more files" in reasons(ran)["k/099.yaml"]

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import pytest
-
 from gitops_bot.model.target import Target
 from gitops_bot.render import plain
 from tests.render.trees import tree_of
@@ -100,22 +98,8 @@ def test_files_that_something_else_reads_are_not_listed_again() -> None:
     assert target.sources[0].directory.include == "b.yaml"
 
 
-@pytest.mark.parametrize(
-    ("content", "expected"),
-    [
-        (b"kind: A\napiVersion: v1\n", True),
-        (b"'apiVersion': v1\n\"kind\": A\n", True),
-        (b"---\n# c\napiVersion: v1\nkind: List\n", True),
-        (b"apiVersion: v1\n", False),
-        (b"spec:\n  apiVersion: v1\n  kind: A\n", False),
-        (b"apiVersion:\nkind:\n", False),
-        (b"[1, 2]", False),
-        (b"myapiVersion: v1\nkind: A\n", False),
-        (b"a: 'apiVersion: v1\n  kind: A\n  '\n", False),
-        (b"apiVersion: v1\nkind: A\na:\n  - {{ x }}\n", False),
-        (b"apiVersion: v1\nkind: A\na: '{{ x }}'\n", True),
-        (b"a: 1\n'apiVersion': \"k3d.io/v1\"\nkind: Simple\n", False),
-    ],
-)
-def test_a_manifest_is_told_by_its_top_level(content: bytes, expected: bool) -> None:
-    assert plain.is_manifest(content) is expected
+def test_what_asks_to_be_passed_over_is_no_part_of_a_directory() -> None:
+    tree = tree_of({"deploy/a.yaml": MANIFEST, "deploy/b.yaml": "# +argocd:skip-file-rendering\n" + MANIFEST})
+    (target,) = plain.directories(tree, ())
+    assert target.sources[0].directory is not None
+    assert target.sources[0].directory.include == "a.yaml"

@@ -11,14 +11,18 @@ import msgspec
 
 from gitops_bot.errors import NotRenderable, RenderError
 from gitops_bot.manifests.documents import decode, split
+from gitops_bot.manifests.recognise import is_configuration, may_hold_configuration
 from gitops_bot.manifests.yaml import YamlError, dump, load
-from gitops_bot.model.application import DirectoryOptions, Source
+from gitops_bot.model.application import DirectoryOptions, FoundDirectory, Source
 from gitops_bot.render.engines.inputs import Inputs, Mount, follow
 from gitops_bot.render.engines.values import glob_expression
 from gitops_bot.render.prepared import Prepared
 
 _SUFFIXES = (".yaml", ".yml", ".json", ".jsonnet")
-_SKIP = b"+argocd:skip-file-rendering"
+SKIP = b"+argocd:skip-file-rendering"
+"""A file with these bytes is passed over, as Argo CD does."""
+_FOUND = "without configurations"
+"""An argument of ours: the directory has no Application, so what only tools read is left out of it."""
 _WORDS = (b"apiVersion", b"kind", b"metadata")
 _PLAIN = tuple(re.compile(rb"^%s:[ \t]*%s" % (word, more), re.M) for word, more in zip(
     _WORDS, (rb"[A-Za-z]", rb"[A-Za-z]", rb""), strict=True))  # fmt: skip
@@ -49,7 +53,8 @@ def prepare(source: Source, mount: Mount, directory: str) -> Prepared:
         if path.endswith(".jsonnet"):
             raise NotRenderable(f"{path} is Jsonnet, which is not rendered here")
         inputs.file(mount, path, place=mount.at(path))
-    return Prepared(renderer="directory", files=inputs.files(), directory=mount.at(directory))
+    arguments = (_FOUND,) if isinstance(options, FoundDirectory) else ()
+    return Prepared(renderer="directory", files=inputs.files(), directory=mount.at(directory), arguments=arguments)
 
 
 def _counts(path: str, options: DirectoryOptions) -> bool:
@@ -67,39 +72,44 @@ def _glob(pattern: str) -> re.Pattern[str]:
 def render(prepared: Prepared, contents: Mapping[int, bytes]) -> bytes:
     """The manifests of every file, in path order, as one stream; ``contents`` by position in ``prepared.files``.
 
-    Files without any manifest are left out; a file that mixes manifests and other things, or that cannot be read
-    though it looks like manifests, raises RenderError.
+    Files without any manifest are left out, and documents that configure a tool where no Application names the
+    directory; a file that mixes manifests and other things, or that cannot be read though it looks like manifests,
+    raises RenderError.
     """
     found: list[bytes] = []
+    drop = _FOUND in prepared.arguments
     for position, file in enumerate(prepared.files):
         path = file.path.partition("/")[2]
         try:
             data = decode(contents[position])
         except YamlError as error:
             raise RenderError(f"{path}: {error}") from error
-        if _SKIP not in data:
-            found += _json(path, data) if path.endswith(".json") else _yaml(path, data)
+        if SKIP not in data:
+            found += _json(path, data, drop) if path.endswith(".json") else _yaml(path, data, drop)
     return b"".join(b"---\n" + text.rstrip(b"\n") + b"\n" for text in found)
 
 
-def _json(path: str, data: bytes) -> list[bytes]:
+def _json(path: str, data: bytes, drop: bool) -> list[bytes]:
     try:
         value = msgspec.json.decode(data)
     except (msgspec.DecodeError, RecursionError) as error:
         raise RenderError(f"{path} is not JSON: {error}", hint="correct it, or exclude it") from error
     values = value if isinstance(value, list) else [value]
+    if drop:
+        values = [item for item in values if not is_configuration(item)]
     if not all(_is_manifest(item) for item in values):
         raise RenderError(f"{path} holds JSON that is no manifest", hint="exclude it in spec.source.directory")
     return [text for item in values for text in _written(item)]
 
 
-def _yaml(path: str, data: bytes) -> list[bytes]:
+def _yaml(path: str, data: bytes, drop: bool) -> list[bytes]:
+    drop = drop and may_hold_configuration(data)
     good: list[bytes] = []
     problem = ""
     for document in split(data):
         text = document.text
         plain = not text.startswith((b"---", b"%")) and all(word.search(text) for word in _PLAIN)
-        if plain and not _LIST.search(text):
+        if plain and not _LIST.search(text) and not (drop and may_hold_configuration(text)):
             good.append(text)
             continue
         try:
@@ -107,7 +117,7 @@ def _yaml(path: str, data: bytes) -> list[bytes]:
         except YamlError as error:
             problem = problem or f"cannot be read: {error.problem}"
             continue
-        if value is None:
+        if value is None or (drop and is_configuration(value)):
             continue
         if _is_manifest(value):
             good += _written(value)

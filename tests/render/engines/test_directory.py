@@ -9,7 +9,7 @@ import pytest
 
 from gitops_bot.errors import NotRenderable, RenderError
 from gitops_bot.manifests.yaml import load_all
-from gitops_bot.model.application import DirectoryOptions, Source
+from gitops_bot.model.application import DirectoryOptions, FoundDirectory, Source
 
 ONE = "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: %s}\n"
 
@@ -118,3 +118,21 @@ def test_jsonnet_is_not_renderable_unless_it_is_excluded(workplace: Callable[...
     with pytest.raises(NotRenderable, match=r"a\.jsonnet is Jsonnet"):
         place.prepare(Source(path="."))
     assert names(place.render(Source(path=".", directory=DirectoryOptions(exclude="*.jsonnet")))) == ["b"]
+
+
+def test_configurations_of_tools_are_left_out_where_no_application_names_the_directory(
+    workplace: Callable[..., Any],
+) -> None:
+    skaffold = "apiVersion: skaffold/v4beta6\nkind: Config\n"
+    named = skaffold + "metadata: {name: s}\n"
+    hidden = '"api\\x56ersion": skaffold/v4beta6\nkind: Config\n'
+    own = "apiVersion: skaffold.acme.io/v1\nkind: Own\nmetadata: {name: own}\n"
+    twice = "apiVersion: skaffold/v1\n" + ONE % "twice"  # the last one counts
+    files = {"a.yaml": "---\n".join([skaffold, ONE % "a", named, twice, own]),
+             "k.json": '[{"apiVersion": "k3d.io/v1", "kind": "Simple"}]'}  # fmt: skip
+    place = workplace(files)
+    assert names(place.render(Source(path=".", directory=FoundDirectory()))) == ["a", "twice", "own"]
+    with pytest.raises(RenderError, match="without apiVersion, kind and metadata"):
+        workplace({"a.yaml": files["a.yaml"]}, name="argo").render(Source(path="."))
+    escaped = workplace({"a.yaml": f"{hidden}---\n{skaffold}---\n{ONE % 'a'}"}, name="escaped")
+    assert names(escaped.render(Source(path=".", directory=FoundDirectory()))) == ["a"]
