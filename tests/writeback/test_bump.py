@@ -7,6 +7,7 @@ import random
 import msgspec
 import pytest
 from hypothesis import given as property_of
+from hypothesis import settings
 from hypothesis import strategies as st
 
 from gitops_bot.errors import UsageError
@@ -318,6 +319,7 @@ TEXT = st.text(st.characters(exclude_categories=("Cs",)), max_size=40) | st.samp
 )
 
 
+@settings(deadline=None)
 @property_of(TEXT, TEXT, TEXT, st.dictionaries(TEXT, st.floats(-9, 9), max_size=3))
 def test_whatever_is_said_stays_text(actor, where, value, metrics):
     tree = tree_of({"v.yaml": "a: 1\nversion: v1\n"})

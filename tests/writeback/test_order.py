@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gitops_bot.writeback.order import Versions, commit_in, stand
@@ -85,6 +85,7 @@ def test_runs_of_different_repositories_say_nothing():
 VERSION = st.builds(lambda a, b, c: f"v{a}.{b}.{c}", *[st.integers(0, 30)] * 3)
 
 
+@settings(deadline=None)
 @given(VERSION, VERSION)
 def test_the_order_of_versions_is_total(one, other):
     opposite = {"newer": "older", "older": "newer", "same": "same"}
@@ -97,6 +98,7 @@ WORD = st.text(st.characters(exclude_categories=("Cs",)), min_size=1, max_size=2
 MAYBE = st.text(st.characters(exclude_categories=("Cs",)), max_size=20)
 
 
+@settings(deadline=None)
 @given(
     st.builds(
         Trailers,
@@ -114,6 +116,7 @@ def test_trailers_are_read_as_they_were_written(trailers):
     assert read_trailers(message) == trailers
 
 
+@settings(deadline=None)
 @given(st.text())
 def test_any_message_says_something_or_nothing(message):
     read_trailers(message)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gitops_bot.errors import UsageError
@@ -101,6 +101,7 @@ def test_one_file_serves_several_values():
         request_from_options(images=["a:1", "a:2"])
 
 
+@settings(deadline=None)
 @given(st.text(max_size=40))
 def test_any_text_is_an_image_or_a_refusal(text):
     try:
