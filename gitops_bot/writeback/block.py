@@ -35,8 +35,11 @@ class Block(NamedTuple):
         return "+" in self.marks
 
 
-def read_block(stream: Stream, node: int, start: int) -> Block:
-    """Take apart the block scalar whose ``|`` or ``>`` stands at ``start``. Raises Refusal where it cannot be sure."""
+def read_block(stream: Stream, node: int, start: int, *, only_ends: bool = False) -> Block:
+    """Take apart the block scalar whose ``|`` or ``>`` stands at ``start``. Raises Refusal where it cannot be sure.
+
+    With ``only_ends`` it need not be sure of the indentation, which is then wrong where it cannot be told.
+    """
     text = stream.text
     header = _HEADER.match(text, start)
     if header is None:
@@ -53,7 +56,12 @@ def read_block(stream: Stream, node: int, start: int) -> Block:
         at = row.end()
         if row.end() == row.start():
             break
-    indent = _indent(stream, node, header, rows)
+    try:
+        indent = _indent(stream, node, header, rows)
+    except Refusal:
+        if not only_ends:
+            raise
+        indent = len(stream.text)
     filled = [index for index, (_at, row) in enumerate(rows) if row.strip(" ") or len(row) > indent]
     last = filled[-1] if filled else -1
     ends = [at + len(row) for at, row in rows]

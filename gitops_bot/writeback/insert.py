@@ -206,7 +206,7 @@ def last_character(stream: Stream, node: int) -> int:
     while stream.kind(node) in ("map", "seq") and not stream.flow(node):
         *_others, node = stream.items(node)
     if stream.kind(node) == "scalar" and stream.style(node) in ("|", ">"):
-        block = read_block(stream, node, content(stream, node)[0])
+        block = read_block(stream, node, content(stream, node)[0], only_ends=True)
         return block.end if block.keeps else block.content_end
     return stream.end(node)
 

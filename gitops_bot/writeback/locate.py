@@ -10,7 +10,7 @@ from gitops_bot.writeback.address import Document, Index, Key, Match, Step, writ
 from gitops_bot.writeback.nodes import Stream
 from gitops_bot.writeback.problems import Refusal
 
-_NAMED = 2000
+_NAMED = 500
 """How many keys are compared for a nearest name."""
 
 
@@ -39,7 +39,12 @@ def locate(stream: Stream, document: Document | None, path: Sequence[Step]) -> P
     roots = _roots(stream, document)
     if len(roots) == 1:
         return _walk(stream, roots[0], path)
-    places = [_walk_or_refuse(stream, root, path) for root in roots]
+    first = path[0]
+    places = [
+        _walk_or_refuse(stream, root, path)
+        for root in roots
+        if not isinstance(first, Key) or stream.kind(root) != "map" or stream.entry(root, first.name)
+    ]
     found = [place for place in places if isinstance(place, Place) and not place.rest]
     if len(found) == 1:
         return found[0]
@@ -228,8 +233,8 @@ def _shown(name: str) -> str:
 
 def _nearest(name: str, names: Sequence[str]) -> str:
     """The end of a sentence that names what was perhaps meant; empty without anything alike."""
-    short = [each for each in names[:_NAMED] if 0 < len(each) <= 200]
-    near = get_close_matches(name[:200], short, n=3, cutoff=0.6)
+    short = [each for each in names[:_NAMED] if 0 < len(each) <= 80]
+    near = get_close_matches(name[:80], short, n=3, cutoff=0.6)
     if not near and 0 < len(short) <= 5:
         return f"; there {'is' if len(short) == 1 else 'are'} {', '.join(short)}"
     return f"; did you mean {' or '.join(near)}?" if near else ""

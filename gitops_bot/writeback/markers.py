@@ -17,8 +17,9 @@ from typing import Literal, NamedTuple
 from gitops_bot.manifests.yaml import YamlError
 from gitops_bot.writeback.address import Address
 from gitops_bot.writeback.nodes import Stream, decode
-from gitops_bot.writeback.problems import Problem
+from gitops_bot.writeback.problems import Problem, Refusal
 from gitops_bot.writeback.read import nodes_of
+from gitops_bot.writeback.values import content
 
 What = Literal["policy", "image", "model"]
 _MARKER = re.compile(
@@ -70,7 +71,7 @@ def find_markers(data: bytes) -> Markers:
     problems: list[Problem] = []
     beside = [(node, address) for node, address in nodes_of(stream) if not _is_block(stream, node)]
     ends = sorted((stream.end(node), node, address) for node, address in beside)
-    spans = sorted((stream.start(node), stream.end(node)) for node in _scalars(stream))
+    spans = sorted((_begin(stream, node), stream.end(node)) for node in _scalars(stream))
     line, counted = 1, 0
     for match in _MARKER.finditer(stream.text):
         at = match.start()
@@ -93,6 +94,18 @@ def find_markers(data: bytes) -> Markers:
 
 def _is_block(stream: Stream, node: int) -> bool:
     return stream.kind(node) == "scalar" and stream.style(node) in ("|", ">")
+
+
+def _begin(stream: Stream, node: int) -> int:
+    """Offset from which on a scalar is text: comments stand behind anchors, tags and the heads of block texts too."""
+    try:
+        start, end = content(stream, node)
+    except Refusal:
+        return stream.start(node)
+    if not _is_block(stream, node):
+        return start
+    line_end = stream.text.find("\n", start, end)
+    return line_end if line_end >= 0 else end
 
 
 def _scalars(stream: Stream) -> list[int]:

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import os
 from random import Random
 from typing import NamedTuple
 
+EXAMPLES = int(os.environ.get("GITOPS_BOT_EXAMPLES", "300"))
+"""How many files each property takes: some hundred in the ordinary run, GITOPS_BOT_EXAMPLES=10000 in the long one."""
 KEYS = [
     "image",
     "tag",

@@ -1,0 +1,62 @@
+"""A long file is edited in time, and no input makes the time grow faster than the file."""
+
+from __future__ import annotations
+
+import time
+
+import pytest
+
+from gitops_bot.writeback.address import parse
+from gitops_bot.writeback.edit import Edit, edit
+from gitops_bot.writeback.problems import EditRefused
+
+
+def values(services: int) -> bytes:
+    return "".join(
+        f"svc{number}:\n  image:\n    repository: ghcr.io/acme/svc{number}\n    tag: \"1.2.{number}\" # c\n"
+        "  env:\n    - name: A\n      value: b\n  replicas: 3\n"
+        for number in range(services)
+    ).encode()  # fmt: skip
+
+
+def seconds(data: bytes, edits: list[Edit], *, create: bool = False) -> float:
+    """Processor time of one run, the best of some, so that other work on the machine does not count."""
+    best = float("inf")
+    for _each in range(2):
+        begin = time.process_time()
+        edit(data, edits, create=create)
+        best = min(best, time.process_time() - begin)
+    return best
+
+
+def test_sixteen_thousand_lines():
+    data = values(2000)
+    assert data.count(b"\n") == 16_000
+    assert seconds(data, [Edit(address=parse("svc1990.image.tag"), value="v2")]) < 0.3
+    assert seconds(data, [Edit(address=parse("svc1990.image.digest"), value="v2")], create=True) < 0.3
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda size: (values(size // 8), [Edit(address=parse(f"svc{number}.image.tag"), value="v2") for number in range(size // 8)]),
+        lambda size: (b"a: v1\n" + b"k: {" + b"x: 1, ".join(b"" for _ in range(2)) + b"}\n" * 1 + b"# c\n" * size, [Edit(address=parse("a"), value="v2")]),
+        lambda size: (b"a: v1\nl: [" + b"1, " * size + b"2]\n", [Edit(address=parse("a"), value="v2")]),
+        lambda size: (b"a: v1\n" + b"---\nb: 1\n" * size, [Edit(address=parse("a"), value="v2")]),
+        lambda size: (b"a: v1\nb: &x 1\nl:\n" + b"- *x\n" * size, [Edit(address=parse("a"), value="v2")]),
+        lambda size: (b"a: |\n" + b"  t: v1\n\n" * 1 + b"  # c\n" * size, [Edit(address=parse("a | t"), value="v2")]),
+        lambda size: (b"a: '" + b"1" * 20 * size + b"'\n", [Edit(address=parse("a"), value="1" * 20 * size + "2")]),
+    ],
+    ids=["many edits", "comments", "a long list", "documents", "aliases", "inside a text", "a long number"],
+)  # fmt: skip
+def test_time_grows_no_faster_than_the_file(make):
+    small, large = make(2_000), make(16_000)
+    assert seconds(*large) < max(0.05, 8 * 3 * seconds(*small))
+
+
+def test_a_missing_name_among_many_is_refused_in_time():
+    data = b"".join(b"%s%d: 1\n" % (b"k" * 150, number) for number in range(20_000))
+    begin = time.process_time()
+    with pytest.raises(EditRefused):
+        edit(data, [Edit(address=parse("k" * 149 + "x"), value="1")])
+    assert time.process_time() - begin < 5
