@@ -19,7 +19,7 @@ from gitops_bot.errors import UsageError
 from gitops_bot.model.writeback import Head, Landed, Mode, Proposal
 from gitops_bot.writeback.changes import is_plain, reduced
 from gitops_bot.writeback.commit_message import message_of, rest_of, subject_of
-from gitops_bot.writeback.pull_request import open_or_update, retire
+from gitops_bot.writeback.pull_request import Make, open_or_update, retire
 
 if TYPE_CHECKING:
     from gitops_bot.doors.github.writing import Writing
@@ -30,9 +30,6 @@ ATTEMPTS = 40
 times at worst when each round has one winner; twice that leaves room for people who push meanwhile."""
 _FIRST_PAUSE = 0.5
 _LONGEST_PAUSE = 8.0
-
-Make = Callable[[Head], Proposal | None]
-"""Makes the proposal from a state of the branch; None when that state says it already. Called once an attempt."""
 
 
 class LandingDoors(NamedTuple):
@@ -58,6 +55,8 @@ def land(
 ) -> Landed:
     """Land what ``make`` makes of a branch's tip, and say how.
 
+    ``make`` is called once an attempt, and once more for an open pull request that says something else.
+
     ``auto`` commits through GitHub and opens a pull request where the branch refuses that; without a door to GitHub it
     pushes. ``topic``, where it is known before anything is made, lets a pull request be closed whose change the branch
     already has. Raises Rejected when the branch does not take it or moved in every attempt, and what ``make`` raises.
@@ -70,7 +69,7 @@ def land(
         if proposal is None:
             return _nothing(branch, way, topic, doors, notes)
         try:
-            landed = _landed(way, head, proposal, doors)
+            landed = _landed(way, head, proposal, make, doors)
         except Rejected as error:
             if error.kind == "protected" and mode == "auto" and way == "api":
                 way = "pull-request"
@@ -97,7 +96,7 @@ def _way(mode: Literal["auto"] | Mode, doors: LandingDoors) -> Mode:
     return mode
 
 
-def _landed(way: Mode, head: Head, proposal: Proposal, doors: LandingDoors) -> Landed:
+def _landed(way: Mode, head: Head, proposal: Proposal, make: Make, doors: LandingDoors) -> Landed:
     """One attempt. Raises Rejected."""
     if way == "push":
         oid = doors.clone.commit(head.commit, message_of(proposal), proposal.files)
@@ -105,7 +104,7 @@ def _landed(way: Mode, head: Head, proposal: Proposal, doors: LandingDoors) -> L
         return Landed(mode="push", commit=oid)
     assert doors.github is not None
     if way == "pull-request":
-        return open_or_update(head, proposal, doors.github, doors.clone)
+        return open_or_update(head, proposal, make, doors.github, doors.clone)
     landed = _committed(head, proposal, doors.github)
     notes = [*landed.notes, *_token_notes(doors.github), *retire(proposal.topic, head.branch, doors.github)]
     return msgspec.structs.replace(landed, notes=tuple(notes))

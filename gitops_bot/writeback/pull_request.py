@@ -2,21 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import TYPE_CHECKING
+import re
+from collections.abc import Callable, Iterable, Sequence
+from typing import TYPE_CHECKING, NamedTuple
 
 from gitops_bot.doors.rejection import Rejected
-from gitops_bot.errors import GitHubError
+from gitops_bot.errors import BotError, GitHubError, UsageError
 from gitops_bot.model.github import PullRequest
 from gitops_bot.model.writeback import Head, Landed, Proposal
 from gitops_bot.text.balance import open_end
 from gitops_bot.writeback.changes import says
-from gitops_bot.writeback.commit_message import message_of, subject_of, topic_of
-from gitops_bot.writeback.topics import PREFIX, below, branch_of, marked, marker_of
+from gitops_bot.writeback.commit_message import message_of, subject_of, topic_of, trailers_of
+from gitops_bot.writeback.topics import PREFIX, TRAILER, below, branch_of, marked, marker_of
 
 if TYPE_CHECKING:
     from gitops_bot.doors.github.writing import Writing
     from gitops_bot.doors.push import Clone, Logged
+
+Make = Callable[[Head], Proposal | None]
+"""Makes the proposal from a state of a branch; None when that state says it already, or something newer."""
 
 LONGEST = 65_000
 """Characters of a body: GitHub takes 65,536, and the marker needs some."""
@@ -27,8 +31,11 @@ _APPROVAL = (
 )
 
 
-def open_or_update(head: Head, proposal: Proposal, github: Writing, clone: Clone) -> Landed:
+def open_or_update(head: Head, proposal: Proposal, make: Make, github: Writing, clone: Clone) -> Landed:
     """Have a pull request of the proposal into the branch of ``head``; nothing is written where it is so already.
+
+    ``make`` made the proposal; asked about the open pull request's own branch, it tells whether that has something
+    newer, which is left alone: an older build that comes late must not take it back.
 
     Raises Rejected: ``moved`` when another run was faster, ``other`` when somebody else committed on our branch.
     """
@@ -39,11 +46,20 @@ def open_or_update(head: Head, proposal: Proposal, github: Writing, clone: Clone
     if own is None and (declined := _declined(name, body, github)) is not None:
         note = f"#{declined.number} proposed exactly this and was closed; reopen it if it is wanted after all"
         return Landed(mode="nothing", url=declined.url, pull=declined.number, notes=(note,))
-    commit, wrote = _branched(name, head, proposal, github, clone)
-    if own is None:
-        own, wrote = github.pulls.create(name, head.branch, title, body), True
-    elif _differs(own, body) or own.base_ref != head.branch:
-        own, wrote = github.pulls.edit(own.number, title=title, body=body, base=head.branch), True
+    state = _state(name, clone)
+    if own is not None and state is not None and _has_newer(state, head, proposal, make):
+        note = f"#{own.number} proposes something newer already"
+        return Landed(mode="pull-request", commit=state.head.commit, url=own.url, pull=own.number, notes=(note,))
+    commit, wrote = _branched(name, head, proposal, state, github)
+    if own is None or _differs(own, body) or own.base_ref != head.branch:
+        if wrote and github.refs.get(f"refs/heads/{name}") != commit:
+            # Another run has replaced it already, and its words are the ones that count.
+            raise Rejected(f"{name} was replaced meanwhile", "moved")
+        wrote = True
+        own = own or github.pulls.create(name, head.branch, title, body)
+        # What was there already when it should be made is another run's.
+        if _differs(own, body) or own.base_ref != head.branch:
+            own = github.pulls.edit(own.number, title=title, body=body, base=head.branch)
     notes = _labelled(own, proposal.labels, github)
     if wrote:
         notes += _retired(github.pulls.opened(head.branch), proposal.topic, own, github)
@@ -110,31 +126,69 @@ def fitted(body: str) -> str:
     return _CUT.lstrip()
 
 
-def _branched(name: str, head: Head, proposal: Proposal, github: Writing, clone: Clone) -> tuple[str, bool]:
+class _State(NamedTuple):
+    """Our branch of a topic as it is."""
+
+    head: Head
+    log: tuple[Logged, ...]
+    """Newest first."""
+
+
+def _state(name: str, clone: Clone) -> _State | None:
+    """What is on a branch of ours, None when it is not there. Raises Rejected, ``moved``, when it goes meanwhile."""
+    if not clone.tip(name):
+        return None
+    try:
+        there = clone.head(name)
+    except UsageError as error:
+        raise Rejected(f"{name} was deleted meanwhile", "moved") from error
+    return _State(there, clone.log(name))
+
+
+def _has_newer(state: _State, base: Head, proposal: Proposal, make: Make) -> bool:
+    """Whether our branch says something else that its maker would not replace: a newer version."""
+    if _proposes(state, proposal) or _told(state.log) == _identity(proposal.trailers):
+        return False
+    try:
+        return make(Head(branch=base.branch, commit=state.head.commit, tree=state.head.tree)) is None
+    except BotError:
+        # What cannot be judged there (it does not render, say) is no reason to keep it.
+        return False
+
+
+def _told(log: Sequence[Logged]) -> tuple[tuple[str, str], ...]:
+    """The trailers of our newest commit, by which the same change made from another state of the base is known."""
+    message = next((one.message for one in log if topic_of(one.message)), "")
+    return _identity(trailer for trailer in trailers_of(message) if trailer[0] != TRAILER)
+
+
+def _identity(trailers: Iterable[tuple[str, str]]) -> tuple[tuple[str, str], ...]:
+    """Trailers without what they say of the state before."""
+    return tuple((name, re.sub(r" old=\S*", "", value)) for name, value in trailers)
+
+
+def _branched(name: str, head: Head, proposal: Proposal, state: _State | None, github: Writing) -> tuple[str, bool]:
     """Have the proposal on its own branch as one commit; that commit, and whether anything was written."""
     ref, message = f"refs/heads/{name}", message_of(proposal)
-    tip = clone.tip(name)
-    if not tip:
-        made = github.commits.of_objects(head.commit, message, proposal.files)
-        github.refs.create(ref, made.oid)
-        return made.oid, True
-    there, log = clone.head(name), clone.log(name)
     # Rebuilt only when it says something else: a rebase for its own sake would dismiss approvals.
-    if _proposes(there, proposal, log):
-        return there.commit, False
-    if not _all_ours(log):
+    if state is not None and _proposes(state, proposal):
+        return state.head.commit, False
+    if state is not None and not _all_ours(state.log):
         raise Rejected(
             f"{name}: somebody else committed on our branch, so it is left as it is", "other",
             hint="merge or close its pull request and delete the branch, then run again",
         )  # fmt: skip
     made = github.commits.of_objects(head.commit, message, proposal.files)
-    github.refs.replace(ref, there.commit, made.oid)
+    if state is None:
+        github.refs.create(ref, made.oid)
+    else:
+        github.refs.replace(ref, state.head.commit, made.oid)
     return made.oid, True
 
 
-def _proposes(there: Head, proposal: Proposal, log: Sequence[Logged]) -> bool:
-    """Whether a branch has what a proposal would write."""
-    return all(says(there, one) for one in proposal.files) and any(topic_of(one.message) for one in log[:2])
+def _proposes(state: _State, proposal: Proposal) -> bool:
+    """Whether our branch has what a proposal would write."""
+    return all(says(state.head, one) for one in proposal.files) and any(topic_of(one.message) for one in state.log[:2])
 
 
 def _all_ours(log: Sequence[Logged]) -> bool:

@@ -182,7 +182,7 @@ def test_the_connection_lost_for_good_is_an_error_that_says_what_to_do(github, s
     assert "not done twice" in caught.value.hint
 
 
-def test_a_push_stopped_by_a_full_disk_changes_nothing(github, shop, clone, monkeypatch):
+def test_a_push_that_the_other_side_has_no_room_for_changes_nothing(github, shop, clone):
     """The other side refuses the pack; the branch is where it was, and the same push lands later."""
     head = clone.head("main")
     oid = clone.commit(head.commit, "x", [change("file", b"x" * 5000)])
@@ -252,7 +252,7 @@ def ssh(tmp_path, monkeypatch) -> Path:
     (folder / "ssh").write_text(_STAND_IN.format(noted=noted))
     (folder / "ssh").chmod(0o755)
     monkeypatch.setenv("PATH", f"{folder}{os.pathsep}{os.environ['PATH']}")
-    monkeypatch.setenv("SSH_AUTH_SOCK", "/tmp/agent")
+    monkeypatch.setenv("SSH_AUTH_SOCK", "/run/agent")
     return noted
 
 

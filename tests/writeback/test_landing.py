@@ -340,6 +340,26 @@ def test_the_base_moving_elsewhere_is_no_reason_to_write(github, shop, doors):
     assert (len(github.writes()), shop.pulls[1].head_sha) == (writes, head)
 
 
+def test_an_older_build_that_comes_late_does_not_take_a_pull_request_back(github, shop, doors):
+    land(bump("s0", 5), branch="main", mode="pull-request", doors=doors)
+    writes, head = len(github.writes()), shop.pulls[1].head_sha
+    late = land(bump("s0", 4), branch="main", mode="pull-request", doors=doors)
+    assert (late.mode, late.pull, late.notes) == ("pull-request", 1, ("#1 proposes something newer already",))
+    assert (len(github.writes()), shop.pulls[1].head_sha) == (writes, head)
+    shop.pulls[1].state = "closed"
+    assert land(bump("s0", 4), branch="main", mode="pull-request", doors=doors).pull == 2
+    assert content(shop, "s0", shop.pulls[2].head_ref).splitlines()[2] == "  tag: 4   # keep"
+
+
+def test_the_same_change_is_made_anew_where_the_base_changed_the_same_file(github, shop, doors):
+    land(bump("s0", 5), branch="main", mode="pull-request", doors=doors)
+    shop.commit({"apps/s0.yaml": content(shop, "s0").replace("replicas: 2", "replicas: 9") + "\n"})
+    land(bump("s0", 5), branch="main", mode="pull-request", doors=doors)
+    pull = shop.pulls[1]
+    assert content(shop, "s0", pull.head_ref) == "# service 0\nimage:\n  tag: 5   # keep\nreplicas: 9"
+    assert pull.mergeable
+
+
 def test_somebody_elses_commit_on_our_branch_is_not_overwritten(github, shop, doors):
     land(bump("s0", 2), branch="main", mode="pull-request", doors=doors)
     name = shop.pulls[1].head_ref

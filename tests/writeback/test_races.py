@@ -97,6 +97,16 @@ def test_one_bump_in_ten_jobs_at_once_is_one_commit(github, shop, tmp_path):
     assert sorted(one.mode for one in landed) == ["api", *["nothing"] * 9]
 
 
+def test_pull_requests_raced_for_one_key_end_as_one_with_the_newest(github, shop, tmp_path):
+    tags = [4, 7, 2, 6, 3, 5]
+    landed = race(github, shop, tmp_path, "pull-request", [bump("s0", tag) for tag in tags])
+    assert {one.pull for one in landed} == {1}
+    pull = shop.pulls[1]
+    assert (list(shop.pulls), pull.state, pull.title) == ([1], "open", "chore: update s0 to 7")
+    assert subjects(shop, "main", pull.head_ref) == ["chore: update s0 to 7"]
+    assert "tag: 7 " in content(shop, "s0", pull.head_ref)
+
+
 def test_one_pull_request_in_six_jobs_at_once_is_one_pull_request(github, shop, tmp_path):
     landed = race(github, shop, tmp_path, "pull-request", [bump("s0", 2)] * 6)
     assert {one.pull for one in landed} == {1}
