@@ -15,7 +15,8 @@ from typing import Literal, NamedTuple, TypeVar, cast, get_args
 
 import msgspec
 
-from gitops_bot.actions import names
+from gitops_bot.actions import fetch_credentials, names
+from gitops_bot.doors.credentials import Credentials
 from gitops_bot.errors import UsageError
 from gitops_bot.model.signal import SEVERITIES, Severity
 
@@ -75,6 +76,13 @@ INPUTS = (
         "the job.",
     ),
     Input("offline", "false", "`true`: charts and sources from elsewhere come from `cache` only."),
+    Input(
+        "fetch_credentials",
+        "",
+        "Logins for private charts, registries and repositories: JSON or YAML, each bound to one URL. "
+        "Empty where a run has no secrets.",
+        secret=True,
+    ),
     Input("report_directory", "gitops-bot-report", "Where the HTML and JSON reports are written, to be uploaded."),
     Input("report_file", "", "The JSON report of an earlier job, for `post`."),
     Input(
@@ -117,6 +125,8 @@ class Inputs(msgspec.Struct, frozen=True, kw_only=True):
     """As given: ``actions.environment.place`` says where it is."""
     cache: str = ""
     offline: bool = False
+    fetch_credentials: Credentials | None = None
+    """None: those that the environment names, as on the command line."""
     report_directory: str = "gitops-bot-report"
     report_file: str = ""
     allow_untrusted_head: bool = False
@@ -132,8 +142,10 @@ class Inputs(msgspec.Struct, frozen=True, kw_only=True):
 
 def secret_values(environ: Mapping[str, str]) -> tuple[str, ...]:
     """The secrets among the inputs as they came, to be masked before anything else is done or said."""
-    found = (environ.get(each.variable, "") for each in INPUTS if each.secret)
-    return tuple(dict.fromkeys(form for value in found if value.strip() for form in (value, _key_of(value))))
+    found = {each.name: environ.get(each.variable, "") for each in INPUTS if each.secret}
+    logins = fetch_credentials.secrets_in(found.pop("fetch_credentials"))
+    whole = (form for value in found.values() if value.strip() for form in (value, _key_of(value)))
+    return tuple(dict.fromkeys((*whole, *logins)))
 
 
 def read_inputs(environ: Mapping[str, str]) -> Inputs:
@@ -159,6 +171,7 @@ def read_inputs(environ: Mapping[str, str]) -> Inputs:
         working_directory=reader.path("working_directory"),
         cache=reader.path("cache"),
         offline=reader.flag("offline"),
+        fetch_credentials=reader.logins("fetch_credentials"),
         report_directory=reader.path("report_directory"),
         report_file=reader.path("report_file"),
         allow_untrusted_head=reader.flag("allow_untrusted_head"),
@@ -217,6 +230,12 @@ class _Reader:
         if value and not _PEM.fullmatch(value):
             self.wrong(name, "is no private key in PEM form")
         return value
+
+    def logins(self, name: str) -> Credentials | None:
+        found, problems = fetch_credentials.read(self.text(name))
+        for each in problems:
+            self.wrong(name, each)
+        return found
 
     def lines(self, name: str) -> tuple[str, ...]:
         found = tuple(line.strip() for line in self.text(name).splitlines() if line.strip())

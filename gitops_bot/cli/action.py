@@ -59,6 +59,10 @@ def _run(console: Console, environ: Mapping[str, str]) -> None:
         console.mask(*forms(secret))
     runner, inputs = read_runner(environ), read_inputs(environ)
     log.attach(ConsoleHandler(console), debug=runner.debug)
+    for empty in inputs.fetch_credentials.unset if inputs.fetch_credentials else ():
+        console.say(
+            f"fetch_credentials has an empty secret for {empty}: nothing is sent there (forks and Dependabot get none)"
+        )
     found = activity(runner.event_name, read_event(runner.event_path, runner.event_name), runner.ref, {})
     checkout = place(runner.workspace, inputs.working_directory, name="working_directory")
     with tempfile.TemporaryDirectory(prefix="gitops-bot-action-") as scratch:
@@ -138,7 +142,7 @@ class _Outside:
             scratch=self._scratch,
             offline=inputs.offline,
         )
-        wanted = Wanted(cache_dir=cache, offline=inputs.offline)
+        wanted = Wanted(cache_dir=cache, offline=inputs.offline, credentials=inputs.fetch_credentials)
         revisions = Revisions(
             repo=directory, base=sides.base, head=sides.head, branch=sides.branch, direct=sides.direct
         )

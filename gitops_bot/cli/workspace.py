@@ -13,6 +13,7 @@ from pathlib import Path
 import msgspec
 
 from gitops_bot.doors import tools as tool_door
+from gitops_bot.doors.credentials import Credentials
 from gitops_bot.doors.git import Repository
 from gitops_bot.doors.process import Limits
 from gitops_bot.errors import ToolError, UsageError
@@ -46,6 +47,8 @@ class Wanted(msgspec.Struct, frozen=True, kw_only=True):
     cache_dir: str | None = None
     no_cache: bool = False
     offline: bool = False
+    credentials: Credentials | None = None
+    """For sources from elsewhere; None: those that the environment names."""
 
 
 class Workspace:
@@ -129,7 +132,7 @@ def open_workspace(repository: Repository, tree: Tree, wanted: Wanted) -> Iterat
 
             allow = settings.fetch.allow
             policy = Policy.from_named(named_sources(tree, own)) if allow is None else Policy.from_settings(allow)
-            return RemoteSources(home / "fetch", policy, offline=wanted.offline)
+            return RemoteSources(home / "fetch", policy, offline=wanted.offline, credentials=wanted.credentials)
 
         sources = stack.enter_context(DeferredFetcher(remote))
         renders = Cache(None if wanted.no_cache else home)

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import base64
 import os
-from collections.abc import Mapping
+import re
+from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import msgspec
 
@@ -22,13 +23,11 @@ _DOCKER_HUB = "https://index.docker.io/v1/"
 _DOCKER_HUB_PLACES = ("https://registry-1.docker.io", "https://auth.docker.io/token")
 
 
-class _FileEntry(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """One entry of the credentials file."""
-
-    url: str
-    username: str = ""
-    password: str = ""
-    token: str = ""
+_KEYS = ("url", "username", "password", "token")
+_HIDDEN = re.compile(r"[\x00-\x1f\x7f\ud800-\udfff]")
+_TOKEN = re.compile(r"[!-~]+")
+_PLAIN_SCHEMES = {"oci": "https", "oci+http": "http"}
+"""What a registry is spoken to by, whatever people write before its name."""
 
 
 class _DockerEntry(msgspec.Struct, frozen=True):
@@ -59,6 +58,8 @@ class Credentials(NamedTuple):
 
     entries: tuple[Credential, ...] = ()
     """Longest path first, so that the most specific place wins."""
+    unset: tuple[str, ...] = ()
+    """Places that were named with an empty password or token, as a secret is that a fork's run does not get."""
 
     def header(self, url: str) -> str:
         """The ``Authorization`` header for a URL, ``""`` when none is bound to its place."""
@@ -79,38 +80,98 @@ class Credentials(NamedTuple):
 def load(environment: Mapping[str, str]) -> Credentials:
     """The credentials of the file that GITOPS_BOT_FETCH_CREDENTIALS names, then those of Docker's ``config.json``.
 
-    The file is JSON: a list of ``{"url": …, "username": …, "password": …}`` or ``{"url": …, "token": …}``. Of Docker's
-    file only ``auths`` is read; no credential helper is run. Raises UsageError, without any content of the file, when
-    the named file cannot be read.
+    The file is JSON in the form that ``bind`` reads. Of Docker's file only ``auths`` is read; no credential helper is
+    run. Raises UsageError, without any content of the file, when the named file cannot be read.
     """
-    entries = [*_from_file(environment.get(VARIABLE, "")), *_from_docker(environment)]
-    return Credentials(tuple(sorted(entries, key=lambda entry: -len(entry.place.path))))
+    named = _from_file(environment.get(VARIABLE, ""))
+    return Credentials(_most_specific_first([*named.entries, *_from_docker(environment)]), named.unset)
 
 
-def _from_file(path: str) -> list[Credential]:
+def bind(value: object) -> tuple[Credentials, tuple[str, ...]]:
+    """The credentials in a plain value, and every problem of it; no problem quotes anything but our own words.
+
+    ``value`` is a list of ``{"url": …, "username": …, "password": …}`` or ``{"url": …, "token": …}``. An entry whose
+    secret is empty or null is no problem: its place is told as ``unset``. Where there are problems, what is returned
+    is not to be used.
+    """
+    if not isinstance(value, list):
+        return Credentials(), ("is no list of entries with a url and a password or token",)
+    entries: list[Credential] = []
+    unset: list[str] = []
+    found: list[str] = []
+    for number, entry in enumerate(value, 1):
+        wrong = [f"entry {number} {each}" for each in _problems(entry)]
+        found += wrong
+        if not wrong:
+            place, header = _place(entry["url"]), _header(entry)
+            if header:
+                entries.append(Credential(place, header))
+            else:
+                unset.append(str(place))
+    return Credentials(_most_specific_first(entries), tuple(unset)), tuple(found)
+
+
+def _most_specific_first(entries: list[Credential]) -> tuple[Credential, ...]:
+    return tuple(sorted(entries, key=lambda entry: -len(entry.place.path)))
+
+
+def _from_file(path: str) -> Credentials:
     if not path:
-        return []
+        return Credentials()
     hint = 'write a JSON list of {"url": "https://host/path", "username": "…", "password": "…"}'
     try:
-        read = msgspec.json.decode(Path(path).read_bytes(), type=list[_FileEntry])
+        read = msgspec.json.decode(Path(path).read_bytes())
     except OSError as error:
         raise UsageError(f"{VARIABLE}: {path}: {error.strerror}", hint="name a file that can be read") from None
-    except msgspec.DecodeError:
-        raise UsageError(f"{VARIABLE}: {path} is not in the expected form", hint=hint) from None
-    entries = []
-    for number, entry in enumerate(read):
-        try:
-            place = urls.parse(entry.url)
-        except ValueError as error:
-            raise UsageError(f"{VARIABLE}: {path}: entry {number}: {error}", hint=hint) from None
-        entries.append(Credential(place._replace(user="", query=""), _header(entry)))
-    return entries
+    except (msgspec.DecodeError, ValueError, RecursionError):
+        raise UsageError(f"{VARIABLE}: {path} is no JSON", hint=hint) from None
+    credentials, found = bind(read)
+    if found:
+        raise UsageError("\n".join(f"{VARIABLE}: {path}: {each}" for each in found), hint=hint)
+    return credentials
 
 
-def _header(entry: _FileEntry) -> str:
-    if entry.token:
-        return f"Bearer {entry.token}"
-    return "Basic " + base64.b64encode(f"{entry.username}:{entry.password}".encode()).decode()
+def _problems(entry: Any) -> Iterator[str]:
+    """What is wrong with one entry; a key that is not ours is not quoted, for it may be a password in a wrong place."""
+    if not isinstance(entry, dict):
+        yield "is no mapping with a url and a password or token"
+        return
+    if not set(entry) <= set(_KEYS):
+        yield f"has an unknown key (there are {', '.join(_KEYS)})"
+    texts = {key: "" if entry.get(key) is None else entry[key] for key in _KEYS}
+    for key, text in texts.items():
+        if not isinstance(text, str):
+            yield f"has a {key} that is no text: write it in quotes"
+        elif _HIDDEN.search(text.strip("\r\n")):
+            yield f"has a {key} with a line break or another control character in it"
+    texts = {key: text.strip("\r\n") if isinstance(text, str) else "" for key, text in texts.items()}
+    if texts["password"] and texts["token"]:
+        yield "has both a password and a token"
+    if texts["token"] and not _TOKEN.fullmatch(texts["token"]):
+        yield "has a token that is no token: it may have printable ASCII characters only"
+    if ":" in texts["username"]:
+        yield "has a username with a colon, which basic authentication cannot send"
+    try:
+        _place(texts["url"])
+    except ValueError as error:
+        yield f"has a url that cannot be used: {error}" if texts["url"] else "has no url"
+
+
+def _place(text: str) -> Url:
+    """Where a credential is sent. Raises ValueError, without what the URL may hold of a password."""
+    url = urls.parse(text.strip("\r\n"))
+    scheme = _PLAIN_SCHEMES.get(url.scheme, url.scheme)
+    if scheme not in ("https", "http"):
+        raise ValueError("it is neither https nor a registry's (ssh uses an agent's keys)")
+    return url._replace(scheme=scheme, user="", query="")
+
+
+def _header(entry: Mapping[str, str | None]) -> str:
+    """The value of the ``Authorization`` header, ``""`` where the entry's secret is empty."""
+    username, password, token = ((entry.get(key) or "").strip("\r\n") for key in ("username", "password", "token"))
+    if token:
+        return f"Bearer {token}"
+    return "Basic " + base64.b64encode(f"{username}:{password}".encode()).decode() if password else ""
 
 
 def _from_docker(environment: Mapping[str, str]) -> list[Credential]:

@@ -11,13 +11,16 @@ from hypothesis import strategies as st
 from gitops_bot.actions import inputs as module
 from gitops_bot.actions.inputs import INPUTS, Inputs, read_inputs, secret_values
 from gitops_bot.actions.outputs import OUTPUTS
+from gitops_bot.doors.credentials import bind
 from gitops_bot.errors import UsageError
 from tests.actions.tables import input_table, marked, output_table
 
 ROOT = Path(__file__).parents[2]
-SECRETS = {"INPUT_TOKEN", "INPUT_APP_PRIVATE_KEY"}
+SECRETS = {"INPUT_TOKEN", "INPUT_APP_PRIVATE_KEY", "INPUT_FETCH_CREDENTIALS"}
 BODY = "MIIEowIBAAKCAQEAcanary\nsecond-line-of-the-key"
 KEY = f"-----BEGIN RSA PRIVATE KEY-----\n{BODY}\n-----END RSA PRIVATE KEY-----"
+PASSWORD = "canary-of-the-charts"
+LOGINS = f"- url: https://charts.example.org/team\n  username: ci\n  password: {PASSWORD}\n"
 TOKEN = "ghs_16C7e42F292c6912E7710c838347Ae178B4a"
 
 
@@ -133,6 +136,7 @@ def test_all_inputs():
         working_directory="config",
         cache="/github/home/cache",
         offline="True",
+        fetch_credentials=LOGINS,
         report_directory="out/report",
         report_file="in/report.json",
         allow_untrusted_head="TRUE",
@@ -151,6 +155,7 @@ def test_all_inputs():
         working_directory="config",
         cache="/github/home/cache",
         offline=True,
+        fetch_credentials=bind([{"url": "https://charts.example.org/team", "username": "ci", "password": PASSWORD}])[0],
         report_directory="out/report",
         report_file="in/report.json",
         allow_untrusted_head=True,
@@ -234,6 +239,9 @@ def test_variables_that_only_begin_alike_are_somebody_elses():
         {"app_id": "1", "app_private_key": f"{BODY}\n{TOKEN}"},
         {"app_private_key": KEY.replace("MII", f"{TOKEN}")},
         {"token": TOKEN, "app_private_key": KEY, "offline": "x"},
+        {"fetch_credentials": f"canary: {TOKEN}"},
+        {"fetch_credentials": f'[{{"url": "https://x.example", "canary": "{TOKEN}"}}'},
+        {"fetch_credentials": f"- {{url: 'https://canary:{TOKEN}@x.example', password: {TOKEN}}}"},
     ],
 )
 def test_no_message_shows_a_secret(given):
@@ -245,7 +253,7 @@ def test_no_message_shows_a_secret(given):
 
 
 def test_inputs_can_be_printed_without_their_secrets():
-    shown = f"{read(token=TOKEN, app_id='1', app_private_key=KEY)!r}"
+    shown = f"{read(token=TOKEN, app_id='1', app_private_key=KEY, fetch_credentials=LOGINS)!r}"
     assert TOKEN not in shown
     assert "canary" not in shown
     assert "token=…" in shown

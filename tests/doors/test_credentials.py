@@ -75,6 +75,29 @@ def test_a_file_of_another_form_is_an_error_that_quotes_nothing(tmp_path: Path, 
     assert "s3cret" not in caught.value.message + caught.value.hint
 
 
+def test_every_problem_of_a_file_is_told_at_once(tmp_path: Path) -> None:
+    with pytest.raises(UsageError) as caught:
+        from_file(tmp_path, [{"url": "https://x.example", "password": "a", "token": "b"}, {"token": "c"}])
+    assert [line.partition(": ")[2].partition(": ")[2] for line in caught.value.message.splitlines()] == [
+        "entry 1 has both a password and a token", "entry 2 has no url",
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize(("written", "asked"), [
+    ("oci://ghcr.io/acme", "https://ghcr.io/acme/charts/app"), ("oci+http://127.0.0.1:5000", "http://127.0.0.1:5000/v2/"),
+    ("https://ada@github.com/acme", "https://github.com/acme/x.git"),
+])  # fmt: skip
+def test_a_registry_may_be_written_as_in_an_application(tmp_path: Path, written: str, asked: str) -> None:
+    assert from_file(tmp_path, [{"url": written, "token": "two"}]).header(asked) == "Bearer two"
+
+
+def test_an_empty_secret_is_told_and_sends_nothing(tmp_path: Path) -> None:
+    found = from_file(tmp_path, [{"url": "https://x.example", "username": "ci", "password": ""},
+                                 {"url": "https://y.example", "token": None}])  # fmt: skip
+    assert found.unset == ("https://x.example", "https://y.example")
+    assert found.header("https://x.example/index.yaml") == found.header("https://y.example") == ""
+
+
 def test_a_file_that_is_not_there_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="No such file"):
         load({VARIABLE: str(tmp_path / "nothing")})
