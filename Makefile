@@ -78,6 +78,8 @@ lock: setup
 		pyproject.toml --extra schemas --constraint requirements/runtime.txt -o requirements/image.txt
 	$(BIN)/uv pip compile -q --generate-hashes --no-emit-index-url --no-header --universal --python-version 3.11 \
 		--group build -o requirements/build.txt
+	echo "mlflow>=3.1" | $(BIN)/uv pip compile -q --generate-hashes --no-emit-index-url --no-header --universal \
+		--python-version 3.11 - -o requirements/mlflow.txt
 
 schemas: setup
 	$(BIN)/python -m tests.schemas

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import os
-import tempfile
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from gitops_bot.actions.environment import place
+from gitops_bot.doors.files import write_whole
 from gitops_bot.errors import UsageError
 from gitops_bot.model.report import Report
 
@@ -29,7 +29,7 @@ def write_reports(workspace: str, directory: str, report: Report, view: View) ->
     try:
         os.makedirs(folder, exist_ok=True)
         for name, content in ((HTML, html_report(view)), (JSON, encode_report(report))):
-            _replace(os.path.join(folder, name), content)
+            write_whole(os.path.join(folder, name), content)
         hand_over(workspace, folder)
     except OSError as error:
         raise UsageError(
@@ -70,11 +70,3 @@ def take_over(path: str) -> None:
 def _below(path: str) -> Iterator[str]:
     for directory, folders, files in os.walk(path):
         yield from (os.path.join(directory, name) for name in (*folders, *files))
-
-
-def _replace(path: str, content: bytes) -> None:
-    handle, temporary = tempfile.mkstemp(dir=os.path.dirname(path), prefix=".report-")
-    with os.fdopen(handle, "wb") as file:
-        file.write(content)
-    os.chmod(temporary, 0o644)
-    os.replace(temporary, path)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Literal
 
@@ -23,6 +24,7 @@ Format = Literal["text", "markdown", "json"]
 @options.selection
 @click.option("--format", "format_", type=click.Choice(["text", "markdown", "json"]), default="text", show_default=True)
 @click.option("--output", metavar="FILE", help="Write there instead of to standard output.")
+@click.option("--templates", metavar="DIR", help="Templates of --format markdown.  [default: the base revision's]")
 @click.option("--exit-code", is_flag=True, help="Exit with 1 when something changes.")
 @click.option("--fail-on", "fail_on", multiple=True, type=click.Choice(SEVERITIES),
               help="Exit with 7 when a signal of this severity is raised; may be repeated.")  # fmt: skip
@@ -37,6 +39,7 @@ def command(
     apps: tuple[str, ...],
     format_: Format,
     output: str | None,
+    templates: str | None,
     exit_code: bool,
     fail_on: tuple[Severity, ...],
     cache_dir: str | None,
@@ -56,8 +59,10 @@ def command(
     wanted = Wanted(repo_urls=repo_urls, cache_dir=cache_dir, no_cache=no_cache, offline=offline)
     clock = Clock(wanted=timings)
     revisions = Revisions(repo=repo, base=base, head=head)
-    report = run_review(revisions, wanted, apps=apps, plans=format_ != "text", clock=clock).report
-    _write(report, format_, output)
+    given = None if templates is None else _templates(templates)
+    reviewed = run_review(revisions, wanted, apps=apps, plans=format_ != "text", clock=clock)
+    report = reviewed.report
+    _write(report, format_, output, reviewed.templates if given is None else given)
     clock.mark("write")
     if any(entry.failed for entry in report.not_rendered):
         return RenderError.exit_code
@@ -71,7 +76,7 @@ def command(
     return 1 if exit_code and counts.added + counts.changed + counts.removed else 0
 
 
-def _write(report: Report, format_: Format, output: str | None) -> None:
+def _write(report: Report, format_: Format, output: str | None, templates: Mapping[str, str]) -> None:
     """Show the report on standard output, or put it into a file, whole or not at all."""
     if output is None and format_ == "text":
         from gitops_bot.review.view import build_view
@@ -79,16 +84,16 @@ def _write(report: Report, format_: Format, output: str | None) -> None:
 
         terminal.write(build_view(report), sys.stdout)
         return
-    content = _content(report, format_)
+    content = _content(report, format_, templates)
     if output is not None:
-        _replace(Path(output), content)
+        _replace(output, content)
     else:
         out = sys.stdout.buffer
         out.write(content)
         out.flush()
 
 
-def _content(report: Report, format_: Format) -> bytes:
+def _content(report: Report, format_: Format, templates: Mapping[str, str]) -> bytes:
     if format_ == "json":
         from gitops_bot.text.diff_json import encode_report
 
@@ -99,32 +104,29 @@ def _content(report: Report, format_: Format) -> bytes:
     if format_ == "markdown":
         from gitops_bot.text.markdown import build_comment
 
-        return build_comment(view).text.encode()
+        return build_comment(view, templates).text.encode()
     from gitops_bot.text.terminal import plain_text
 
     return plain_text(view).encode()
 
 
-def _replace(path: Path, text: bytes) -> None:
-    """Write a file whole or not at all."""
-    import os
-    import tempfile
-
+def _replace(path: str, content: bytes) -> None:
+    from gitops_bot.doors.files import write_whole
     from gitops_bot.errors import UsageError
 
     try:
-        handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}-")
-        with os.fdopen(handle, "wb") as file:
-            file.write(text)
-        os.chmod(temporary, 0o666 & ~_umask())
-        os.replace(temporary, path)
+        write_whole(path, content)
     except OSError as error:
         raise UsageError(f"cannot write {path}: {error.strerror}", hint="name another file with --output") from error
 
 
-def _umask() -> int:
-    import os
+def _templates(directory: str) -> dict[str, str]:
+    """The templates in a directory, by file name. Raises UsageError."""
+    from gitops_bot.errors import UsageError
 
-    mask = os.umask(0)
-    os.umask(mask)
-    return mask
+    try:
+        files = sorted(file for file in Path(directory).iterdir() if file.suffix == ".j2")
+        return {file.name: file.read_text("utf-8") for file in files}
+    except (OSError, UnicodeDecodeError) as error:
+        hint = "name a directory with files such as header.md.j2"
+        raise UsageError(f"--templates {directory} cannot be read", hint=hint) from error

@@ -584,3 +584,24 @@ def test_many_unread_manifests_are_named_and_counted(diff: Diff) -> None:
     ran = diff({"k/kustomization.yaml": "resources: []\n"}, {f"k/{at:03}.yaml": POD for at in range(120)})
     assert len(reasons(ran)) == 100
     assert "20 more files" in reasons(ran)["k/099.yaml"]
+
+
+def test_templates_are_those_of_the_base(diff):
+    base = {**PLAIN, ".gitops-bot/templates/footer.md.j2": "of the base\n"}
+    change = {"web/one.yaml": PLAIN["web/one.yaml"] + "data: {a: b}\n", ".gitops-bot/templates/footer.md.j2": "mine\n"}
+    assert diff(base, change, "--format", "markdown").out.endswith("of the base\n")
+
+
+def test_templates_that_are_tried_are_told_when_wrong(diff, tmp_path):
+    change = {"web/one.yaml": PLAIN["web/one.yaml"] + "data: {a: b}\n"}
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine" / "footer.md.j2").write_text("{% if %}")
+    ran = diff(PLAIN, change, "--format", "markdown", "--templates", str(tmp_path / "mine"))
+    assert ran.code == 2
+    assert "footer.md.j2:1" in ran.err
+
+
+def test_a_directory_of_templates_that_is_none_is_told(diff):
+    ran = diff(PLAIN, {"web/one.yaml": PLAIN["web/one.yaml"] + "data: {a: b}\n"}, "--templates", "nowhere")
+    assert ran.code == 2
+    assert "--templates nowhere" in ran.err

@@ -86,15 +86,18 @@ class Standards:
         rises = bool(before) and (minor_version(after) or 0) > (minor_version(before) or 0)
         side = one.head or one.base
         assert side is not None
-        read = set(one.head.reads.files()) if self._references and one.head is not None else set()
+        protected = any(is_protected(target, self._policy.environments) for target in one.targets)
+        # A chart brings every environment's value file along: only the protected ones' apps are meant.
+        asked = self._references if protected and one.head is not None else ()
+        read = set(one.head.reads.files()) if asked and one.head is not None else set()
         return Context(
             base=one.base,
             head=one.head,
             kube_version=higher,
             risen_from=before if rises else "",
-            protected=any(is_protected(target, self._policy.environments) for target in one.targets),
+            protected=protected,
             limits=self._limits(one.head.target.application if one.head is not None else None),
-            references=tuple(each for each in self._references if each.file in read),
+            references=tuple(each for each in asked if each.file in read),
             parent=self._parent(side.target),
         )
 

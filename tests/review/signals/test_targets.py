@@ -315,6 +315,16 @@ def test_a_model_that_can_move_in_a_protected_environment(review: Review, helm: 
     assert all(one.targets == ("apps/shop.yaml#shop",) for one in found)
 
 
+def test_other_environments_of_the_same_chart_are_not_meant(review: Review, helm: str) -> None:
+    staging = (
+        CHART["apps/shop.yaml"].replace("values-production", "values-staging").replace("name: shop", "name: other")
+    )
+    files = {**CHART, "staging/shop.yaml": staging, "shop/values-staging.yaml": CHART["shop/values-production.yaml"]}
+    head = {"shop/values-production.yaml": "model: {version: champion, path: x}\n"}
+    report = review({**files, ".gitops-bot.yaml": MODELS}, head)
+    assert [one.targets for one in raised(report, "mutable-model")] == [("apps/shop.yaml#shop",)]
+
+
 def test_a_model_that_could_move_before_raises_nothing(review: Review, helm: str) -> None:
     moving = {"shop/values-production.yaml": "model: {version: champion, path: x}\n"}
     more = {"shop/values-production.yaml": "model: {version: champion, path: y}\nother: 1\n"}
