@@ -47,7 +47,10 @@ def script(path, name):
 
 def test_there_is_one_of_each():
     assert {path.name for path in OURS} == {"ci.yml", "dogfood.yml", "release.yml"}
-    assert {path.name for path in EXAMPLES} >= {"diff.yml", "diff-fork-stage-1.yml", "diff-fork-stage-2.yml"}
+    assert {path.name for path in EXAMPLES} >= {
+        "diff.yml", "diff-push.yml", "diff-merge-queue.yml", "diff-private-sources.yml", "diff-enterprise.yml",
+        "diff-fork-stage-1.yml", "diff-fork-stage-2.yml",
+    }  # fmt: skip
 
 
 @named
@@ -78,12 +81,14 @@ def test_every_action_is_named_by_commit_with_its_version_beside_it(path):
         found = re.search(r"\buses: (\S+)(.*)", line)
         if found and not found[1].startswith(("./", "gitops-bot/gitops-bot@v")):
             assert re.fullmatch(r"[\w-]+/[\w./-]+@[0-9a-f]{40}", found[1]), line
-            assert re.fullmatch(r" # v\d+\.\d+\.\d+", found[2]), line
+            assert re.fullmatch(r" # v\d+\.\d+\.\d+(-node20)?", found[2]), line
 
 
 def test_one_action_has_one_commit_everywhere():
     seen: dict[str, set[str]] = {}
     for path in EVERY:
+        if path.name == "diff-enterprise.yml":  # its upload-artifact is an older one, see below
+            continue
         for name, commit in re.findall(r"uses: ([\w./-]+)@([0-9a-f]{40})", path.read_text()):
             seen.setdefault(name, set()).add(commit)
     several = {name for name, commits in seen.items() if len(commits) > 1}
@@ -123,19 +128,88 @@ def test_the_action_is_asked_for_what_it_can(path):
                 assert set(given) <= known, step
 
 
-def test_a_fork_keeps_its_cache_to_itself():
-    cached = [
+def cached():
+    """Every step of the examples that keeps our cache, with the workflow it is in."""
+    return [
         (path, step)
         for path in EXAMPLES
         for step in steps(path)
-        if step.get("uses", "").startswith("actions/cache@") and "gitops-bot" in step["with"]["key"]
+        if step.get("uses", "").startswith("actions/cache") and "gitops-bot" in step["with"]["key"]
     ]
-    assert len(cached) == 2
-    for path, step in cached:
+
+
+def test_a_fork_keeps_its_cache_to_itself():
+    of_pulls = [(path, step) for path, step in cached() if "pull_request" in read(path)["on"]]
+    assert len(of_pulls) == 3
+    for path, step in of_pulls:
         for key in (step["with"]["key"], step["with"]["restore-keys"]):
             assert "head.repo.fork && format('fork-{0}', github.event.pull_request.number) || 'own'" in key, path
     for stage in ("diff-fork-stage-1.yml", "diff-fork-stage-2.yml"):
         assert "actions/cache" not in (ROOT / "examples" / "workflows" / stage).read_text()
+
+
+def test_what_a_push_keeps_is_what_pull_requests_look_for():
+    """The same prefix, once the expression of a pull request of our own is what it is."""
+    found = {path.name: step["with"] for path, step in cached()}
+    shared = re.sub(r"\$\{\{ github\.event\.pull_request.*?\}\}", "own", found["diff.yml"]["restore-keys"])
+    for name in ("diff-push.yml", "diff-merge-queue.yml"):
+        assert found[name]["restore-keys"] == shared == "gitops-bot-own-"
+        assert found[name]["key"].startswith(shared)
+        assert found[name]["path"] == found["diff.yml"]["path"]
+
+
+def test_a_changed_base_is_looked_at_again():
+    """`edited` beside what is the default; a run for any of them judges, so that none is green without having looked."""
+    for path in sorted((ROOT / "examples" / "workflows").glob("*.yml")):
+        events = read(path)["on"]
+        if "pull_request" in events:
+            assert events["pull_request"]["types"] == ["opened", "synchronize", "reopened", "edited"], path
+
+
+def test_the_stages_and_the_plain_workflow_can_share_the_pull_requests():
+    """The `if:` that stands in diff.yml as a comment takes exactly what stage 1 does not."""
+    text = (ROOT / "examples" / "workflows" / "diff.yml").read_text()
+    (plain,) = re.findall(r"^ +# if: (.+)$", text, re.MULTILINE)
+    stage = read(ROOT / "examples" / "workflows" / "diff-fork-stage-1.yml")["jobs"]["render"]["if"]
+    turned = {"==": "!=", "!=": "==", "&&": "||"}
+    assert re.sub(r"==|!=|&&", lambda found: turned[found[0]], plain) == " ".join(stage.split())
+
+
+def test_a_queue_reports_the_check_of_pull_requests():
+    queue, plain = (
+        read(ROOT / "examples" / "workflows" / name)["jobs"] for name in ("diff-merge-queue.yml", "diff.yml")
+    )
+    assert set(queue) == set(plain)
+
+
+def test_private_sources_read_as_the_workflow_writes_them():
+    """With secrets of any kind in place of the expressions, and without any, as in a fork's run."""
+    from gitops_bot.actions.fetch_credentials import read as logins
+
+    (step,) = [
+        step for step in steps(ROOT / "examples" / "workflows" / "diff-private-sources.yml") if step.get("id") == "diff"
+    ]
+    written = step["with"]["fetch_credentials"]
+    expression = r"\$\{\{ toJSON\(secrets\.\w+\) \}\}"
+    assert len(re.findall(expression, written)) == 3
+    secret = 'it\'s: "#1" - {x} \\'
+    found, problems = logins(re.sub(expression, lambda _: json.dumps(secret), written))
+    assert (problems, found.unset) == ((), ())
+    assert len(found.entries) == 3
+    assert found.header("https://registry.example.org/platform/charts/x")
+    nothing, problems = logins(re.sub(expression, "null", written))
+    assert (problems, nothing.entries, len(nothing.unset)) == ((), (), 3)
+
+
+def test_an_enterprise_server_s_step_finds_the_bundle_where_it_was_put():
+    path = ROOT / "examples" / "workflows" / "diff-enterprise.yml"
+    (step,) = [step for step in steps(path) if step.get("id") == "diff"]
+    place = step["env"]["SSL_CERT_FILE"]
+    assert place.replace("/github/home", "$RUNNER_TEMP/_github_home") in script(
+        path, "Let the container trust what this machine trusts"
+    )
+    (upload,) = re.findall(r"actions/upload-artifact@\S+ # v(\d+)", path.read_text())
+    assert upload == "3"
 
 
 def test_the_stages_know_each_other():

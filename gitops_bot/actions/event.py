@@ -35,8 +35,12 @@ LARGEST_EVENT = 32 << 20
 
 Environments = Mapping[str, Environment]
 
-_REVIEWED = ("opened", "reopened", "synchronize", "ready_for_review", "labeled")
-"""What a pull request is reviewed at. ``labeled`` arrives only where a workflow asks for it: a label as a button."""
+_REVIEWED = ("opened", "reopened", "synchronize", "ready_for_review", "labeled", "edited")
+"""What a pull request is reviewed at. ``labeled`` arrives only where a workflow asks for it: a label as a button.
+
+``edited`` is a new base, but also a new title. Both are reviewed: of two runs for one commit the later one's check
+counts, so a run that looked at nothing would turn an earlier failure green.
+"""
 
 _PRERELEASE = re.compile(r"\d+\.\d+\.\d+-")
 _BRANCHES, _TAGS = "refs/heads/", "refs/tags/"
@@ -80,9 +84,7 @@ def _pull_request(event: Payload, _: str, __: Environments) -> Activity:
     action, number, pull = event.word("action"), event.number("number"), event.part("pull_request")
     if action == "closed" or pull.text("state", default="open") == "closed":
         return Ignored(reason=f"pull request {number} is closed")
-    if action == "edited" and not (event.has("changes") and event.part("changes").has("base")):
-        return Ignored(reason=f"an edited title or text of pull request {number} changes nothing that is rendered")
-    if action not in (*_REVIEWED, "edited"):
+    if action not in _REVIEWED:
         return Ignored(reason=f"{action} changes nothing that is rendered of pull request {number}")
     base, head = pull.part("base"), pull.part("head")
     home = base.part("repo").repository("full_name")
