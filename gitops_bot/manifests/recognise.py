@@ -26,13 +26,14 @@ _CONFIGURATION = re.compile(
 )
 
 _ODD = re.compile(
-    rb"""^(?![ \t\r\n\#]|\Z|---[ \t]*(?:\#.*)?\r?$|\.\.\.[ \t]*\r?$|-(?:[ \t\r]|$)"""
+    rb"""\n(?![ \t\r\n\#]|\Z|---[ \t]*(?:\#.*)?\r?$|\.\.\.[ \t]*\r?$|-(?:[ \t\r]|$)"""
     rb"""|(?:[A-Za-z_][\w./$-]*|"[^"\\\n]*"|'[^'\n]*'):(?:[ \t\r]|$))""",
     re.M,
 )
-"""A line in the first column that is no plain key, no list item, no marker and no comment."""
-_INDENTED = re.compile(rb"(?:\A|^(?:---|\.\.\.)[^\n]*\n)(?:[ \t]*(?:#[^\n]*)?\r?\n)*[ \t]+[^\s#]", re.M)
-"""A document that does not begin in the first column."""
+"""The end of a line before one whose first column holds no plain key, list item, marker or comment."""
+_INDENTED = re.compile(rb"(?:[ \t]*(?:#[^\n]*)?\r?\n)*[ \t]+[^\s#]")
+"""The begin of a document that is not in the first column."""
+_MARK = re.compile(rb"\n(?:---|\.\.\.)[^\n]*\n")
 _OTHER_BREAKS = re.compile(rb"\r(?!\n)|\xc2\x85|\xe2\x80[\xa8\xa9]|\xef\xbb\xbf")
 """What YAML takes for the end of a line (and a mark that it passes over) where a search sees none."""
 _TOP = re.compile(rb"""^(["']?)(apiVersion|kind|items)\1:(?=[ \t\r\n]|\Z)[ \t]*([^\r\n]*)""", re.M)
@@ -114,7 +115,15 @@ def may_hold_configuration(data: bytes) -> bool:
 
 
 def _plain_notation(data: bytes) -> bool:
-    return not (_OTHER_BREAKS.search(data) or _ODD.search(data) or _INDENTED.search(data))
+    if _ODD.match(b"\n" + data.partition(b"\n")[0]) or _ODD.search(data) or _INDENTED.match(data):
+        return False
+    if data.startswith((b"---", b"...")) and _INDENTED.match(data, data.find(b"\n") + 1):
+        return False
+    if (b"\n---" in data or b"\n..." in data) and any(
+        _INDENTED.match(data, mark.end()) for mark in _MARK.finditer(data)
+    ):
+        return False
+    return not ((b"\r" in data or not data.isascii()) and _OTHER_BREAKS.search(data))
 
 
 def _is_none(data: bytes) -> bool:

@@ -1,6 +1,7 @@
 """Argo CD's definitions in a tree: every Application, ApplicationSet and AppProject, wherever it lies.
 
-Files are searched as bytes first; only documents that name Argo CD's API group and one of the three kinds are parsed.
+Files are searched as bytes first; only documents that name Argo CD's API group and one of the three kinds are parsed,
+and those in whose notation bytes cannot tell.
 """
 
 from __future__ import annotations
@@ -14,6 +15,8 @@ from typing import Any, Literal, NamedTuple, TypeVar, cast
 import msgspec
 
 from gitops_bot.manifests import yaml
+from gitops_bot.manifests.documents import decode
+from gitops_bot.manifests.recognise import header
 from gitops_bot.model.application import Application
 from gitops_bot.model.applicationset import ApplicationSet
 from gitops_bot.model.target import NotRendered
@@ -29,11 +32,20 @@ MAX_FILE = 5 * 1024 * 1024
 
 _GROUP = "argoproj.io/"
 _KINDS = ("Application", "ApplicationSet", "AppProject")
-_API_VERSION = re.compile(rb"""apiVersion["']?\s*:\s*["']?argoproj\.io/""")
-_KIND = re.compile(rb"""kind["']?\s*:\s*["']?(?:Application|ApplicationSet|AppProject)\b""")
-_DOCUMENT = re.compile(rb"^---(?=[ \t\r\n]|\Z)", re.MULTILINE)
+_LISTS = tuple(f"{kind}List" for kind in _KINDS)
+_VALUE = rb"""["']?\s*:\s*(?:[&!|>]\S*\s+){0,3}["']?"""
+"""From a key to its value, over anchors, tags and the signs of a block."""
+_API_VERSION = re.compile(rb"apiVersion" + _VALUE + rb"argoproj\.io/")
+_KIND = re.compile(rb"kind" + _VALUE + rb"(?:Application|ApplicationSet|AppProject)(?:List)?\b")
+_SPELLED = re.compile(rb"App(?:lication|Project)")
+_ESCAPED = re.compile(rb"\\(?:x[2-7]|u00[2-7]|U000000[2-7]|\r?\n|\r)")
+_BINARY = re.compile(rb"!\S*(?:binary|%)")
+"""What may spell a letter otherwise: an escape of it, a folded line; a tag for base64."""
+_DOCUMENT = re.compile(rb"\n---(?=[ \t\r\n]|\Z)")
 _CONTENT = re.compile(rb"^(?:---[ \t]+[^\s#]|(?!---)[ \t]*[^\s#])", re.MULTILINE)
 """A line that is more than a comment: what has none is no document."""
+_MARK = re.compile(rb"\A((?:---[^\n]*\n)?)\xef\xbb\xbf")
+"""A byte order mark that begins a document: every document may have one."""
 _BATCH = 16 * 1024 * 1024
 """Bytes of blobs held at once."""
 _REMEMBERED = 200_000
@@ -205,22 +217,39 @@ def _read_batch(tree: Tree, batch: AbstractSet[_Key]) -> dict[_Key, tuple[_Objec
 
 
 def _claims(data: bytes) -> bool:
-    """Whether a text may hold a definition."""
+    """Whether a text says that it holds a definition: what is wrong with it is then worth telling."""
     return b"argoproj.io/" in data and bool(_API_VERSION.search(data)) and bool(_KIND.search(data))
 
 
+def _mentions(data: bytes) -> bool:
+    """Whether a text may hold a definition in any notation: the words are in it, or escapes that may spell them."""
+    if b"argoproj.io/" in data and _SPELLED.search(data):
+        return True
+    return bool((b"\\" in data and _ESCAPED.search(data)) or (b"!" in data and _BINARY.search(data)))
+
+
+def _is_other(part: bytes) -> bool:
+    """Whether the first columns of a YAML document tell that it is something else, and no list."""
+    told = header(part)
+    return told is not None and not told.items and (told.kind not in _KINDS or not told.api_version.startswith(_GROUP))
+
+
 def _objects(data: bytes, *, is_json: bool) -> Iterator[_Object]:
-    if not _claims(data):
+    try:
+        data = decode(data)
+    except yaml.YamlError:
+        return  # neither text nor YAML: nobody can make a definition of it
+    if not _mentions(data):
         return
     index = 0
-    for part in [data] if is_json else _parts(data):
-        if not _claims(part):
+    for part, line in [(data, 0)] if is_json else _parts(data):
+        if not _mentions(part) or (not is_json and _is_other(part)):
             index += bool(_CONTENT.search(part))
             continue
-        try:
-            documents = [load_json(part)] if is_json else yaml.load_all(part, strict=True)
-        except (yaml.YamlError, JsonError) as error:
-            yield _broken(index, part, str(error))
+        documents = _read_part(b"\n" * line + part, is_json=is_json)
+        if isinstance(documents, str):
+            if documents:
+                yield _broken(index, part, documents)
             index += 1
             continue
         for document in (item for each in documents for item in items_of(each)):
@@ -230,13 +259,32 @@ def _objects(data: bytes, *, is_json: bool) -> Iterator[_Object]:
             index += 1
 
 
-def _parts(data: bytes) -> Iterator[bytes]:
-    """The documents of a YAML stream, each behind as many newlines as there are lines before it: lines stay right."""
-    starts = [0, *(match.start() for match in _DOCUMENT.finditer(data)), len(data)]
+def _read_part(part: bytes, *, is_json: bool) -> list[Any] | str:
+    """What a text holds, or what is wrong with it: ``""`` when nothing says that it would be ours."""
+    try:
+        return [load_json(part)] if is_json else yaml.load_all(part, strict=True)
+    except (yaml.YamlError, JsonError) as error:
+        if _claims(part):
+            return str(error)
+        found = _without_strictness(part, is_json=is_json)
+        return str(error) if any(_object(item, 0) for each in found for item in items_of(each)) else ""
+
+
+def _without_strictness(part: bytes, *, is_json: bool) -> list[Any]:
+    """What a text holds where a key may be there twice; nothing when it cannot be read at all."""
+    try:
+        return [msgspec.json.decode(part)] if is_json else yaml.load_all(part)
+    except (yaml.YamlError, msgspec.DecodeError, RecursionError):
+        return []
+
+
+def _parts(data: bytes) -> Iterator[tuple[bytes, int]]:
+    """The documents of a YAML stream, and how many lines stand before each."""
+    starts = [0, *(match.start() + 1 for match in _DOCUMENT.finditer(data)), len(data)]
     line = 0
     for start, end in pairwise(starts):
-        part = data[start:end]
-        yield b"\n" * line + part if part.strip() else part
+        part = _MARK.sub(rb"\1", data[start:end])
+        yield part, line
         line += part.count(b"\n")
 
 
@@ -248,10 +296,15 @@ def _broken(index: int, part: bytes, reason: str) -> _Object:
 
 
 def items_of(document: Any) -> Iterator[Any]:
-    """The objects of a document: those of a ``List``, else the document itself."""
-    if isinstance(document, Mapping) and document.get("kind") == "List" and isinstance(document.get("items"), list):
+    """The objects of a document: those of a list, else the document itself.
+
+    A list is, as in Argo CD, whatever has ``items``; those of a typed list need not repeat their kind.
+    """
+    if isinstance(document, Mapping) and isinstance(document.get("items"), list) and document.get("kind") not in _KINDS:
+        kind = document.get("kind")
+        typed = {"apiVersion": document.get("apiVersion"), "kind": str(kind)[:-4]} if kind in _LISTS else {}
         for item in document["items"]:
-            yield from items_of(item)
+            yield from items_of({**typed, **item} if isinstance(item, Mapping) else item)
     elif isinstance(document, list):
         for item in document:
             yield from items_of(item)

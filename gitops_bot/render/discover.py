@@ -6,11 +6,13 @@ import re
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from fnmatch import fnmatchcase
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
 
 from gitops_bot.errors import UsageError
+from gitops_bot.manifests.documents import decode
+from gitops_bot.manifests.yaml import YamlError
 from gitops_bot.model.application import Application
 from gitops_bot.model.applicationset import RenderTemplates
 from gitops_bot.model.target import NotRendered, Target
@@ -31,8 +33,13 @@ _DEEPEST = 10
 _AT_ONCE = 8
 """How many targets are prepared at once: preparing waits for sources from afar, where there are any."""
 
-_APPLICATION = re.compile(rb"""kind["']?\s*:\s*["']?Application(?:Set)?\b""")
-"""What a file that can yield Applications contains: a cheap test that lets everything else go unrendered here."""
+_GROUP = re.compile(rb"""argoproj\.io|apiVersion["']?\s*:[^\n]*\\""")
+_APPLICATION = re.compile(
+    rb"""[kK]ind["']?\s*:\s*(?:[&!|>]\S*\s+){0,3}(?:\{\{-?\s*)?["']?"""
+    rb"""(?:Application(?:Set)?(?:List)?\b|[A-Za-z]*\\|(?<=!!binary )\S)"""
+)
+"""What files that can yield Applications contain: the group and a kind of ours, or either with an escape in it.
+A cheap test that lets everything else go unrendered here; the two may stand in different files of one target."""
 
 
 class Discovery(msgspec.Struct, frozen=True, kw_only=True):
@@ -91,6 +98,22 @@ def _cluster_urls(tree: Tree) -> dict[str, str]:
         return {}
 
 
+class _Mentions(NamedTuple):
+    """What a file says of Argo CD."""
+
+    group: bool
+    kind: bool
+
+
+def _mentioned(content: bytes) -> _Mentions:
+    """What a file says; UTF-16 is read as what it means, text that is none says nothing."""
+    try:
+        data = decode(content)
+    except YamlError:
+        return _Mentions(False, False)
+    return _Mentions(_GROUP.search(data) is not None, _APPLICATION.search(data) is not None)
+
+
 class _Finder:
     """The state of one discovery."""
 
@@ -100,7 +123,7 @@ class _Finder:
         self.found: dict[str, Preparation] = {}
         self.problems: list[NotRendered] = []
         self.projects: list[Definition] = []
-        self._mentions: dict[str, bool] = {}
+        self._mentions: dict[str, _Mentions] = {}
 
     # -- with Applications ----------------------------------------------------------------------------------------
 
@@ -172,11 +195,14 @@ class _Finder:
     def _yields_applications(self, preparation: Preparation) -> bool:
         if preparation.target.kind == "Directory":
             return False  # its files are what was searched for definitions in the first place
+        found = _Mentions(False, False)
         for source in preparation.sources:
             self._look(source)
-            if any(self._mentions.get(file.identity) for file in source.files):
-                return True
-        return False
+            for file in source.files:
+                mentioned = self._mentions.get(file.identity)
+                if mentioned is not None:
+                    found = _Mentions(found.group or mentioned.group, found.kind or mentioned.kind)
+        return found.group and found.kind
 
     def _look(self, source: Prepared) -> None:
         """Remember for every input whether it mentions an Application, reading each blob once."""
@@ -185,12 +211,12 @@ class _Finder:
             if file.identity in self._mentions:
                 continue
             if file.tree is None:
-                self._mentions[file.identity] = _APPLICATION.search(file.content) is not None
+                self._mentions[file.identity] = _mentioned(file.content)
             else:
                 by_tree.setdefault(id(file.tree), (file.tree, []))[1].append(file.oid)
         for tree, oids in by_tree.values():
             for oid, content in tree.blobs(oids).items():
-                self._mentions[oid] = b"argoproj.io" in content and _APPLICATION.search(content) is not None
+                self._mentions[oid] = _mentioned(content)
 
     def _add_children(self, parents: list[Preparation], depth: int) -> None:
         self.workshop.render_parents(parents)

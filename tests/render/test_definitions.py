@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
@@ -276,3 +277,80 @@ def test_any_document_is_an_application_or_a_wrong_shape(document: Any) -> None:
         return
     assert application.metadata is not None
     assert decode_application(msgspec.to_builtins(application)) == application
+
+
+def _as_items(*texts: str) -> str:
+    return "".join("- " + text.replace("\n", "\n  ").rstrip(" ") for text in texts)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        APPLICATION.replace("kind: Application", "kind: &k Application"),
+        APPLICATION.replace("kind: Application", "kind: !!str Application"),
+        APPLICATION.replace("kind: Application", '"kind": "Applic\\x61tion"'),
+        APPLICATION.replace("kind: Application", "kind: >-\n  Application"),
+        APPLICATION.replace("kind: Application", "kind:\n  Application"),
+        APPLICATION.replace("kind: Application", "? kind\n: Application"),
+        APPLICATION.replace("kind: Application", '"k\\u0069nd": Application'),
+        APPLICATION.replace("kind: Application", "kind: !!binary QXBwbGljYXRpb24="),
+        APPLICATION.replace("argoproj.io/v1alpha1", '"argoproj\\x2eio/v1alpha1"'),
+        APPLICATION.replace("argoproj.io/v1alpha1", '"argo\\\n  proj.io/v1alpha1"'),
+        APPLICATION.replace("argoproj.io/v1alpha1", "!<tag:yaml.org,2002:binary> YXJnb3Byb2ouaW8vdjFhbHBoYTE="),
+        "x: &x Application\n" + APPLICATION.replace("kind: Application", "kind: *x"),
+        "x: &x {kind: Application}\n<<: *x\n" + APPLICATION.replace("kind: Application\n", ""),
+        APPLICATION.replace("\n", "\r"),
+        APPLICATION.encode("utf-16"),
+        b"\xfe\xff" + APPLICATION.encode("utf-16-be"),
+        "---\n\ufeff" + APPLICATION,
+        "".join(f"  {line}\n" for line in APPLICATION.splitlines()),
+        f"apiVersion: argoproj.io/v1alpha1\nkind: ApplicationList\nmetadata: {{}}\nitems:\n{_as_items(APPLICATION)}",
+        f"apiVersion: example.org/v1\nkind: Whatever\nitems:\n{_as_items(APPLICATION)}",
+        "apiVersion: argoproj.io/v1alpha1\nkind: ApplicationList\nitems:\n"
+        + _as_items(APPLICATION.partition("kind: Application\n")[2]),
+    ],
+)
+def test_an_application_is_found_in_every_notation(find: Find, text: str | bytes) -> None:
+    found = find({"a.yaml": text})
+    assert (ids(found), found.problems) == (["a.yaml#web"], ())
+    assert found.applications[0].application is not None
+    assert found.applications[0].document["kind"] == "Application"
+
+
+def test_json_with_escapes_or_in_utf16_is_read(find: Find) -> None:
+    document = (
+        '{"apiVersion": "argoproj.io\\/v1alpha1", "kind": "\\u0041pplication", "metadata": {"name": "js"}, "spec": '
+    )
+    document += '{"source": {"repoURL": "https://example.org/x.git", "path": "a"}}}'
+    found = find({"a.json": document, "b.json": document.encode("utf-16")})
+    assert ids(found) == ["a.json#js", "b.json#js"]
+
+
+def test_what_only_mentions_applications_is_no_problem(find: Find) -> None:
+    found = find({
+        "crd.yaml": "apiVersion: apiextensions.k8s.io/v1\nkind: CustomResourceDefinition\n"
+        "spec: {group: argoproj.io, names: {kind: Application}, names: {}}\n",
+        "prose.yaml": "{{ argoproj.io/ }} Application \\x41 [\n",
+        "twice.yaml": '{a: 1, a: 2, b: "argoproj.io/ Application \\x41"}\n',
+        "flow.yaml": '{a: 1, a: "\\x41"}\n',
+        "broken16.yaml": b"\xff\xfea",
+        "escaped.json": '{"a": 1, "a": "\\u0041"}',
+    })  # fmt: skip
+    assert (ids(found), found.problems) == ([], ())
+
+
+def test_a_broken_application_in_an_odd_notation_is_named(find: Find) -> None:
+    found = find({
+        "a.yaml": APPLICATION.replace("kind: Application", "kind: &k Application") + "x: [\n",
+        "b.yaml": APPLICATION.replace("kind: Application", "? kind\n: Application") + "x: 1\nx: 2\n",
+    })  # fmt: skip
+    assert [(each.id, each.failed, "twice" in each.reason) for each in found.problems] == [
+        ("a.yaml", True, False),
+        ("b.yaml", True, True),
+    ]
+
+
+def test_a_file_of_very_many_documents_is_searched_soon(find: Find) -> None:
+    began = time.monotonic()
+    found = find({"a.yaml": "---\n" * 300_000 + "# argoproj.io/ Application\n---\n" + APPLICATION})
+    assert (ids(found), time.monotonic() - began < 20) == (["a.yaml#web"], True)

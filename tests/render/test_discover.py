@@ -148,3 +148,22 @@ def test_a_broken_definition_is_a_problem_of_its_file(workshop: Workshop) -> Non
     found = find(workshop, {"a.yaml": application("web", "deploy").replace("spec:", "spec: {")})
     assert [problem.id.partition("#")[0] for problem in found.problems] == ["a.yaml"]
     assert all(problem.failed for problem in found.problems)
+
+
+@pytest.mark.parametrize(
+    "child",
+    [
+        application("web", "deploy").replace("kind: Application", "kind: &k Application"),
+        application("web", "deploy").replace("kind: Application", 'kind: "Applic\\x61tion"'),
+        application("web", "deploy").replace("kind: Application", "kind: >-\n  Application"),
+        application("web", "deploy").replace("argoproj.io/v1alpha1", '"argoproj\\x2eio/v1alpha1"'),
+    ],
+)
+def test_children_are_found_in_every_notation(workshop: Workshop, child: str) -> None:
+    files = {
+        "apps/kustomization.yaml": "resources: [web.yaml]\nnamePrefix: team-\n",
+        "apps/web.yaml": child,
+        "root.yaml": application("root", "apps"),
+        "deploy/a.yaml": MANIFEST,
+    }
+    assert "root.yaml#root/team-web" in find(workshop, files).preparations
