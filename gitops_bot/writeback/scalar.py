@@ -73,5 +73,5 @@ def write(text: str, kind: Kind, *, quote: str = "", flow: bool = False) -> str:
 
 
 def _escape(char: str) -> str:
-    code = ord(char)
-    return f"\\u{code:04x}" if code < 0x10000 else f"\\U{code:08x}"
+    """What cannot be seen, in the one form that YAML and JSON share; beyond its reach a character stays itself."""
+    return f"\\u{ord(char):04x}" if ord(char) < 0x10000 else char

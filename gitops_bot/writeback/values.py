@@ -36,6 +36,7 @@ def was(stream: Stream, node: int) -> Was:
 
 def reads_as(stream: Stream, node: int, text: str, kind: Kind) -> bool:
     """Whether every reader already takes the scalar for this value."""
+    node = stream.resolved(node)
     if stream.kind(node) != "scalar" or stream.value(node) != text:
         return False
     if kind == "string":

@@ -7,6 +7,7 @@ is the long one; with test_create.py's it takes two minutes.
 from __future__ import annotations
 
 import codecs
+import json
 from collections import Counter
 
 import pytest
@@ -113,6 +114,43 @@ def test_any_bytes_are_edited_or_refused(data):
             continue
         else:
             assert edit(edited.data, [Edit(address=parse("a.b"), value="v2")]).data == edited.data
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers(-9, 9) | st.text(st.characters(exclude_categories=["C"]), max_size=5),
+    lambda below: (
+        st.lists(below, max_size=3)
+        | st.dictionaries(
+            st.text(st.characters(exclude_characters="<", exclude_categories=["C"]), max_size=3), below, max_size=3
+        )
+    ),
+    max_leaves=10,
+)
+
+
+@many
+@given(
+    st.dictionaries(st.sampled_from(["a", "b", "c d"]), JSON, min_size=1), st.sampled_from([None, 2]), st.data(), VALUE
+)
+def test_json_stays_json(document, indent, data, value):
+    before = json.dumps(document, indent=indent, ensure_ascii=False).encode()
+    place, steps = document, []
+    while isinstance(place, (dict, list)) and place:
+        step = data.draw(st.sampled_from(sorted(place) if isinstance(place, dict) else range(len(place))))
+        steps.append(step)
+        place = place[step]
+    is_new = isinstance(place, dict) or (place is None and data.draw(st.booleans()))
+    steps += ["new", "tag"] if is_new else []
+    address = Address((tuple(Index(step) if isinstance(step, int) else Key(step) for step in steps),))
+    if isinstance(place, list):
+        return
+    after = json.loads(edit(before, [Edit(address=parse(str(address)), value=value)], create=True).data)
+    holder = document
+    for step in steps[:-1]:
+        holder[step] = holder.get(step) or {} if step == "new" else holder[step] if holder[step] is not None else {}
+        holder = holder[step]
+    holder[steps[-1]] = value
+    assert after == document
 
 
 @pytest.mark.parametrize("size", [1, 6])
