@@ -29,7 +29,10 @@ def write_reports(workspace: str, directory: str, report: Report, view: View) ->
     try:
         os.makedirs(folder, exist_ok=True)
         for name, content in ((HTML, html_report(view)), (JSON, encode_report(report))):
-            write_whole(os.path.join(folder, name), content)
+            path = os.path.join(folder, name)
+            if os.path.islink(path):  # the repository's own: it is not followed to wherever it leads
+                os.unlink(path)
+            write_whole(path, content)
         hand_over(workspace, folder)
     except OSError as error:
         raise UsageError(

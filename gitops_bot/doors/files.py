@@ -10,8 +10,8 @@ import tempfile
 def write_whole(path: str, content: bytes) -> None:
     """Write a file so that nobody ever sees half of it; with the mode that a new file of this user has.
 
-    A link's target is written, and into what is no file (``/dev/stdout``, a pipe) is written as it is: a new file in its
-    place would take it away from everybody. Raises OSError; a file that was there before is then as it was.
+    A link's target is written, and what is no file (``/dev/stdout``, a pipe) is written into: a new file in its place
+    would take it away from everybody. Raises OSError; a file that was there before is then as it was.
     """
     path = os.path.realpath(path)
     if os.path.exists(path) and not stat.S_ISREG(os.stat(path).st_mode):

@@ -123,6 +123,16 @@ def test_files_of_the_repository_in_the_reports_way_hide_nothing(github, acme, h
     assert step.outputs["report"] == ""
 
 
+def test_a_link_in_the_reports_place_is_not_followed(github, acme, here, tmp_path):
+    (tmp_path / "victim").write_text("precious")
+    (here.workspace / "gitops-bot-report").mkdir()
+    (here.workspace / "gitops-bot-report" / "report.html").symlink_to(tmp_path / "victim")
+    step = here.step(event=acme.event, token=token_of(github))
+    assert step.code == 0, step.stdout
+    assert (tmp_path / "victim").read_text() == "precious"
+    assert "<html" in (here.workspace / "gitops-bot-report" / "report.html").read_text()
+
+
 def test_a_comment_that_somebody_rewrote_is_put_right(github, acme, here):
     here.step(event=acme.event, token=token_of(github))
     comment = only(github.comments(1))
