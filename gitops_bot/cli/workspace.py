@@ -23,6 +23,7 @@ from gitops_bot.model.target import NotRendered, Target
 from gitops_bot.model.tree import Tree
 from gitops_bot.render.applicationsets.gotemplate import GoTemplates
 from gitops_bot.render.cache import Cache
+from gitops_bot.render.deadline import Deadline
 from gitops_bot.render.discover import Discovery, Place, discover
 from gitops_bot.render.engines.run import Program
 from gitops_bot.render.engines.toolbox import Toolbox
@@ -60,7 +61,7 @@ class Workspace:
         """The settings of the tree that the workspace was opened for."""
         self._own = own
         self._sources = sources
-        self._templates = GoTemplates(_helm_prefix())
+        self._templates = GoTemplates(_helm_prefix(), deadline=workshop.deadline)
 
     def discover(self, tree: Tree, revision: str) -> Discovery:
         """What is deployed from a tree; ``revision`` is its commit id, ``""`` for the working tree."""
@@ -144,6 +145,7 @@ def open_workspace(repository: Repository, tree: Tree, wanted: Wanted) -> Iterat
             scratch=scratch,
             build_options=settings.render.kustomize.build_options,
             limits=Limits(seconds=seconds(settings.render.timeout)),
+            deadline=Deadline(seconds(settings.render.deadline)),
         )
         yield Workspace(workshop, own, settings, sources)
         renders.trim()

@@ -170,6 +170,8 @@ class Render(_Section, frozen=True, kw_only=True):
 
     timeout: Duration = "120s"
     """How long one render may take before it is stopped."""
+    deadline: Duration = "10m"
+    """How long all renders of a run may take together; what is left then fails."""
     kube_version: Annotated[str, Meta(pattern=r"^v?1\.[0-9]+(\.[0-9]+)?$")] | None = None
     """Kubernetes version where there is no capability snapshot; None: the renderer's own. Always printed."""
     kustomize: Kustomize = Kustomize()

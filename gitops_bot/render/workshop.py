@@ -16,6 +16,7 @@ from gitops_bot.model.application import Source
 from gitops_bot.model.target import Target
 from gitops_bot.model.tree import PathEscape, Tree
 from gitops_bot.render.cache import Cache
+from gitops_bot.render.deadline import Deadline, no_time
 from gitops_bot.render.engines.prepare import Context, prepare
 from gitops_bot.render.engines.run import run
 from gitops_bot.render.engines.toolbox import Toolbox
@@ -64,13 +65,14 @@ class Workshop:
         scratch: Path,
         build_options: tuple[str, ...] = (),
         limits: Limits = DEFAULT_LIMITS,
-        workers: int = 0,
+        deadline: Deadline | None = None,
     ) -> None:
         """Take the doors of one run.
 
         ``own`` tells which repository URLs mean the
         repository at hand; ``scratch`` is a private directory; ``build_options`` are the kustomize options that policy
-        allows; ``limits`` hold for each render; ``workers`` is how many renders run at once, 0 for one per core.
+        allows; ``limits`` hold for each render, ``deadline`` for all together (None for none). As many
+        renders run at once as there are cores.
         """
         self._tools = tools
         self._cache = cache
@@ -79,7 +81,10 @@ class Workshop:
         self._scratch = scratch
         self._build_options = build_options
         self._limits = limits
-        self.workers = workers or _cores()
+        self.deadline = deadline or Deadline()
+        """The end of the run's time for rendering."""
+        self.workers = _cores()
+        """How many renders run at once."""
         self._prepared: dict[str, list[Preparation]] = {}
         self._kept: dict[str, Rendering] = {}
         self.runs = 0
@@ -187,7 +192,13 @@ class Workshop:
 
     def _run(self, source: Prepared) -> bytes:
         self.runs += source.renderer != "directory"
-        return run(source, self._tools, scratch=self._scratch, limits=self._limits)
+        limits = self._limits if source.renderer == "directory" else self.deadline.within(self._limits)
+        try:
+            return run(source, self._tools, scratch=self._scratch, limits=limits)
+        except RenderError:
+            if limits.seconds < self._limits.seconds and self.deadline.left <= 0:
+                raise no_time() from None  # it was stopped before its own time was over
+            raise
 
     def render_parents(self, preparations: Iterable[Preparation]) -> None:
         """Render many at once over the cores and keep what comes, so that ``render`` has it at once.

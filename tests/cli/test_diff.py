@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -605,3 +606,18 @@ def test_a_directory_of_templates_that_is_none_is_told(diff):
     ran = diff(PLAIN, {"web/one.yaml": PLAIN["web/one.yaml"] + "data: {a: b}\n"}, "--templates", "nowhere")
     assert ran.code == 2
     assert "--templates nowhere" in ran.err
+
+
+def test_any_number_of_endless_charts_ends_with_the_time_of_the_run(diff: Diff) -> None:
+    endless = '{{- range until 100000 }}{{- range until 100000 }}{{- $_ := sha256sum "x" }}{{- end }}{{- end }}'
+    head = {f"c{at}/Chart.yaml": CHART["chart/Chart.yaml"] for at in range(6)}
+    head |= {f"c{at}/templates/a.yaml": endless for at in range(6)}
+    settings = {".gitops-bot.yaml": "version: 1\nrender: {timeout: 60s, deadline: 3s}\n"}
+    began = time.monotonic()
+    ran = diff({**settings, "p/keep.yaml": KEPT}, {**head, "p/keep.yaml": KEPT + "data: {a: b}\n"})
+    assert time.monotonic() - began < 30
+    assert ran.code == 3
+    told = reasons(ran)
+    assert sorted(told) == [f"helm:c{at}" for at in range(6)]
+    assert all("no time left in this run" in reason and "render.deadline" in reason for reason in told.values())
+    assert [one["name"] for one in ran.report["changes"]] == ["keep"]

@@ -47,6 +47,7 @@ fetch: {allow: ["https://charts.example.org", "oci://ghcr.io/acme"]}
 render:
   kube_version: "1.36"
   timeout: 90s
+  deadline: 15m
   kustomize: {build_options: [--enable-helm]}
   repositories: [https://github.com/acme/churn-mlops-prod]
   empty_generators: ["preview-*"]

@@ -13,10 +13,11 @@ from pathlib import Path
 from typing import NamedTuple
 
 from gitops_bot.doors import process
-from gitops_bot.errors import ToolError
+from gitops_bot.errors import RenderError, ToolError
 from gitops_bot.model.applicationset import Template
 from gitops_bot.render.applicationsets import gosyntax
 from gitops_bot.render.applicationsets.fasttemplate import TemplateError, shorten
+from gitops_bot.render.deadline import Deadline
 
 LIMITS = process.Limits(seconds=10.0, output=64 * 1024 * 1024)
 """For one batch: thousands of honest templates take a second. The default memory stays: Go needs most of a GiB of
@@ -74,10 +75,16 @@ class GoTemplates:
     Equal batches are rendered once in a process, so base and head share the work.
     """
 
-    def __init__(self, helm: Sequence[str], *, limits: process.Limits = LIMITS) -> None:
-        """Take the command that runs helm: its path, and any arguments that go before the subcommand."""
+    def __init__(
+        self, helm: Sequence[str], *, limits: process.Limits = LIMITS, deadline: Deadline | None = None
+    ) -> None:
+        """Take the command that runs helm: its path, and any arguments that go before the subcommand.
+
+        ``limits`` hold for each batch, ``deadline`` for all renders of the run together, None for none.
+        """
         self._helm = tuple(helm)
         self._limits = limits
+        self._deadline = deadline or Deadline()
         self._known: dict[str, list[str]] = {}
         self.runs = 0
         """How often helm was run."""
@@ -114,6 +121,10 @@ class GoTemplates:
     def _run(self, batch: list[tuple[Template, str]], chart: _Chart) -> list[str]:
         if shutil.which(self._helm[0]) is None:
             raise ToolError("helm was not found; Go templates need it", hint="gitops-bot tools install")
+        try:
+            limits = self._deadline.within(self._limits)
+        except RenderError as error:
+            raise TemplateError(error.message, hint=error.hint) from error
         self.runs += 1
         with tempfile.TemporaryDirectory(prefix="gitops-bot-templates-") as scratch:
             root = Path(scratch, "chart")
@@ -128,7 +139,7 @@ class GoTemplates:
                 root.joinpath(_path(number)).write_bytes(content)
             home = dict.fromkeys(("HOME", "HELM_CACHE_HOME", "HELM_CONFIG_HOME", "HELM_DATA_HOME"), scratch)
             argv = (*self._helm, "template", "batch", root.as_posix())
-            ended = process.run(argv, cwd=scratch, env=home, limits=self._limits)
+            ended = process.run(argv, cwd=scratch, env=home, limits=limits)
         if ended.stopped:
             raise TemplateError(
                 f"a Go template was stopped after {ended.stopped}",

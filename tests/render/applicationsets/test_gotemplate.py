@@ -15,6 +15,7 @@ from gitops_bot.model.applicationset import Template
 from gitops_bot.render.applicationsets import gosyntax
 from gitops_bot.render.applicationsets.fasttemplate import TemplateError
 from gitops_bot.render.applicationsets.gotemplate import GoTemplates
+from gitops_bot.render.deadline import Deadline
 
 PARAMS: dict[str, Any] = {
     "cluster": "prod-1",
@@ -224,3 +225,11 @@ def test_reading_a_template_loses_nothing_and_never_crashes(text: str) -> None:
 
 def _source(part: str | gosyntax.Action) -> str:
     return part if isinstance(part, str) else part.opening + "".join(token.text for token in part.tokens) + part.closing
+
+
+def test_nothing_runs_when_the_run_has_no_time_left(helm: str) -> None:
+    engine = GoTemplates([helm], deadline=Deadline(0))
+    with pytest.raises(TemplateError, match="no time left in this run"):
+        engine([Template(text="{{ upper .x }}", params={"x": "a"})])
+    assert engine.runs == 0
+    assert engine([Template(text="{{ .x }}", params={"x": "a"})]) == ["a"]
