@@ -27,6 +27,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "render": ("gitops_bot.cli.render", "Print the manifests that would be applied."),
     "apps": ("gitops_bot.cli.apps", "List what is deployed from this repository."),
     "fetch": ("gitops_bot.cli.fetch", "Bring charts and sources from elsewhere into the cache."),
+    "bump": ("gitops_bot.cli.bump", "Write a new image tag or model version into Git."),
     "action": ("gitops_bot.cli.action", "Run as the GitHub Action, inside a workflow."),
     "tools": ("gitops_bot.cli.tools", "Find or install helm and kustomize."),
     "doctor": ("gitops_bot.cli.doctor", "Say what is missing here and what to do about it."),

@@ -148,6 +148,12 @@ class Repository:
                 return short if prefix == "refs/heads/" else short.partition("/")[2]
         return ""
 
+    def messages(self, limit: int = 50) -> tuple[str, ...]:
+        """The messages of the newest commits of HEAD along first parents, newest first; none without a commit."""
+        ended = self._run(("log", "-z", "--first-parent", f"--max-count={limit}", "--format=%B", "HEAD", "--"))
+        found = ended.stdout.decode("utf-8", "replace").split("\0") if ended.code == 0 else []
+        return tuple(each.strip() for each in found if each.strip())
+
     def remotes(self) -> tuple[str, ...]:
         """The URLs of all remotes, in order of the remotes' names; credentials in them are the caller's to hide."""
         ended = self._run(("config", "--get-regexp", r"^remote\..*\.url$"))

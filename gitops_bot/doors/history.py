@@ -9,6 +9,7 @@ from __future__ import annotations
 import base64
 import os
 import re
+import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
@@ -86,6 +87,18 @@ def resolve(checkout: str, revision: str, *, origin: Origin, scratch: Path, offl
 def checked_out(checkout: str, scratch: Path) -> str:
     """The commit of the checkout's HEAD, ``""`` where nothing is checked out."""
     return History(checkout, Origin(""), scratch / "head.git", offline=True).commit_in_checkout("HEAD")
+
+
+def ancestry(checkout: str, old: str, new: str) -> bool | None:
+    """Whether one commit is an ancestor of another in a checkout; None where it does not know both."""
+    with tempfile.TemporaryDirectory(prefix="gitops-bot-git-") as scratch:
+        history = History(checkout, Origin(""), Path(scratch) / "none.git", offline=True)
+        commits = [history.commit_in_checkout(each) for each in (old, new)]
+        if not all(commits):
+            return None
+        argv = ("-c", f"safe.directory={os.path.abspath(checkout)}", "merge-base", "--is-ancestor", *commits)
+        code = history.run(argv, Path(checkout), lazy=False).code
+        return {0: True, 1: False}.get(code)
 
 
 class History:

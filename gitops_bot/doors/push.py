@@ -99,9 +99,23 @@ class Clone:
         if not commit:
             raise UsageError(f"there is no branch {branch} at {self._url}", hint="check the environment's branch")
         self._history.complete([commit])
+        return Head(branch=branch, commit=commit, tree=self.repository.tree(commit))
+
+    @property
+    def repository(self) -> Repository:
+        """The repository of ours that holds what was read; there is one once a ``head`` was."""
         if self._repository is None:
-            self._repository = Repository(str(self._history.directory))
-        return Head(branch=branch, commit=commit, tree=self._repository.tree(commit))
+            self._repository = Repository(str(self._made_directory()))
+        return self._repository
+
+    def default_branch(self) -> str:
+        """The branch that others get without naming one. Raises UsageError when there is none, GitError."""
+        ended = self._asked(("ls-remote", "--symref", "--", "origin", "HEAD"), "asking for the default branch")
+        for line in (ended.stdout.decode("utf-8", "replace") if ended else "").splitlines():
+            name, _, what = line.partition("\t")
+            if what == "HEAD" and name.startswith("ref: refs/heads/"):
+                return name.removeprefix("ref: refs/heads/")
+        raise UsageError(f"{self._url} has no default branch", hint="name one with --branch")
 
     def tip(self, branch: str) -> str:
         """The commit that a branch points to now, ``""`` when there is none. Raises GitError."""

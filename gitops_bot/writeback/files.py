@@ -11,6 +11,7 @@ from collections.abc import Iterable, Mapping, Sequence
 import msgspec
 
 from gitops_bot.model.tree import PathEscape, Tree
+from gitops_bot.model.writeback import Proposal
 from gitops_bot.writeback.edit import Edit, Outcome, edit
 from gitops_bot.writeback.problems import EditRefused, Problem
 
@@ -80,6 +81,21 @@ def _file(tree: Tree, path: str) -> str:
     if not entry.is_file:
         raise FileNotFoundError("it is a submodule" if entry.is_submodule else "it is a directory")
     return real
+
+
+def changes_of(tree: Tree, proposal: Proposal) -> tuple[FileChange, ...]:
+    """A proposal's files before and after, to be written on disk. Raises EditRefused for what the disk cannot take."""
+    problems = [
+        Problem("only files that are there are edited on disk", file=file.path)
+        for file in proposal.files
+        if file.content is None or file.path not in tree
+    ]
+    if problems:
+        raise EditRefused(problems)
+    return tuple(
+        FileChange(path=file.path, mode=file.mode, old=tree.read(file.path), new=file.content or b"", outcomes=())
+        for file in proposal.files
+    )
 
 
 # -- on disk ------------------------------------------------------------------------------------------------------

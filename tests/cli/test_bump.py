@@ -1,0 +1,134 @@
+"""`bump` from the command line to a commit on the fake GitHub, with real git and the real renderer."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+from typing import NamedTuple
+
+import pytest
+
+from gitops_bot.cli.main import run
+from tests.actions.churn import Churn, churn
+from tests.cli.test_diff import Ran
+
+API = "ghcr.io/acme/churn-api"
+STAGING = "k8s/helm/churn-mlops/values-staging.yaml"
+PRODUCTION = "k8s/helm/churn-mlops/values-production.yaml"
+
+
+class Bumper(NamedTuple):
+    acme: Churn
+    checkout: str
+    call: object
+
+    def __call__(self, *arguments: str) -> Ran:
+        return self.call("bump", "--repo", self.checkout, *arguments)
+
+    def read(self, path: str = STAGING, revision: str = "main") -> str:
+        return self.acme.repository.git.run("show", f"{revision}:{path}")
+
+
+@pytest.fixture
+def bump(github, tmp_path, monkeypatch, capfd, helm) -> Bumper:
+    acme = churn(github, tmp_path)
+    checkout = tmp_path / "checkout"
+    subprocess.run(["git", "clone", "-q", acme.repository.path, checkout], check=True)
+    for name, value in {
+        "GITHUB_SERVER_URL": github.server_url, "GITHUB_API_URL": github.url, "GITHUB_REPOSITORY": acme.repository.full_name,
+        "GITHUB_TOKEN": github.tokens.actions.value, "GITHUB_SHA": "a" * 40, "GITHUB_RUN_ID": "7",
+        "GITHUB_RUN_NUMBER": "12", "GITHUB_ACTOR": "ada",
+    }.items():  # fmt: skip
+        monkeypatch.setenv(name, value)
+
+    def call(*arguments: str) -> Ran:
+        code = run(list(arguments))
+        said = capfd.readouterr()
+        assert "Traceback" not in said.err
+        return Ran(code, said.out, said.err)
+
+    return Bumper(acme, str(checkout), call)
+
+
+def test_the_build_writes_its_tag_into_git_once(bump, github):
+    before = bump.read()
+    ran = bump("--image", f"{API}:sha-abc1234", "--environment", "staging")
+    assert ran.code == 0, ran.err
+    assert bump.read() == before.replace("tag: sha-4be81c0", "tag: sha-abc1234")
+    message = bump.acme.repository.git.run("log", "-1", "--format=%B", "main")
+    assert message.startswith("chore: update image tag\n")
+    assert f"{API}: sha-4be81c0 -> sha-abc1234" in message
+    assert "Gitops-Bot-" in message
+    head, writes = bump.acme.repository.head(), len(github.writes())
+    again = bump("--image", f"{API}:sha-abc1234", "--environment", "staging")
+    assert again.code == 0
+    assert "nothing to commit" in again.out
+    assert (bump.acme.repository.head(), len(github.writes())) == (head, writes)
+
+
+def test_a_branch_that_takes_no_commits_gets_a_pull_request(bump, github):
+    bump.acme.repository.protect("main")
+    head = bump.acme.repository.head()
+    ran = bump("--image", f"{API}:sha-abc1234", "--environment", "staging")
+    assert ran.code == 0, ran.err
+    assert "pull request" in ran.out
+    assert bump.acme.repository.head() == head
+    (pull,) = [one for one in bump.acme.repository.pulls.values() if one.number != bump.acme.pull.number]
+    assert "sha-abc1234" in bump.read(revision=pull.head_ref)
+    assert "sha-4be81c0" in pull.body
+
+
+def test_a_dry_run_and_an_edit_here_write_nothing_there(bump, github):
+    for option in ("--dry-run", "--no-commit"):
+        ran = bump("--image", f"{API}:sha-abc1234", "--environment", "staging", option)
+        assert ran.code == 0, ran.err
+        assert "sha-abc1234" in ran.out
+    assert github.writes() == []
+    changed = subprocess.run(
+        ["git", "-C", bump.checkout, "diff", "--numstat"], capture_output=True, text=True, check=True
+    )
+    assert changed.stdout == f"1\t1\t{STAGING}\n"
+
+
+def test_what_stands_against_it_is_told_and_nothing_is_written(bump, github):
+    ran = bump("--image", f"{API}:latest", "--environment", "production")
+    assert ran.code == 8
+    assert "production is protected" in ran.err
+    ran = bump("--image", f"{API}:sha-abc1234", "--environment", "nowhere")
+    assert ran.code == 2
+    assert "nowhere is no environment" in ran.err
+    assert bump().code == 2
+    assert github.writes() == []
+
+
+def test_a_model_goes_in_whole(bump):
+    given = ["--model", "churn-model", "--model-version", "v1.2.4", "--model-path", "s3://models/churn/v1.2.4/",
+             "--data-version", "sha256:" + "ab" * 32, "--environment", "staging"]  # fmt: skip
+    ran = bump(*given)
+    assert ran.code == 0, ran.err
+    values = bump.read()
+    assert "v1.2.4" in values
+    assert "s3://models/churn/v1.2.4/" in values
+    assert bump.acme.repository.git.run("log", "-1", "--format=%s", "main") == "chore: deploy model v1.2.4"
+
+
+def test_the_input_may_be_json(bump, tmp_path):
+    (tmp_path / "in.json").write_text(json.dumps({"images": [f"{API}:sha-abc1234"], "environment": "staging"}))
+    ran = bump("--input", str(tmp_path / "in.json"))
+    assert ran.code == 0, ran.err
+    assert "sha-abc1234" in bump.read()
+
+
+def test_another_repository_is_written_to_without_a_checkout(bump, monkeypatch, tmp_path):
+    monkeypatch.setenv("GITHUB_REPOSITORY", "acme/code")
+    ran = bump("--image", f"{API}:sha-abc1234", "--environment", "staging",
+               "--repository", bump.acme.repository.full_name)  # fmt: skip
+    assert ran.code == 0, ran.err
+    assert "sha-abc1234" in bump.read()
+
+
+def test_no_token_is_told_with_what_can_be_done(bump, monkeypatch):
+    monkeypatch.delenv("GITHUB_TOKEN")
+    ran = bump("--image", f"{API}:sha-abc1234", "--environment", "staging")
+    assert ran.code == 2
+    assert "GITHUB_TOKEN" in ran.err
