@@ -12,15 +12,20 @@ from collections import deque
 from collections.abc import Iterator
 from typing import Any, Literal
 
-import msgspec
-
 from gitops_bot.manifests.lists import ABSENT, align
-from gitops_bot.manifests.secret_names import Where, is_checksum, is_checksum_annotation, is_open_value, is_secret_name
-from gitops_bot.manifests.secret_text import Span, replace, spans
+from gitops_bot.manifests.secret_names import (
+    REFERENCES,
+    Where,
+    is_checksum,
+    is_checksum_annotation,
+    is_open_value,
+    is_reference_key,
+    is_secret_name,
+)
+from gitops_bot.manifests.secret_text import spans
+from gitops_bot.manifests.veiled import CHECKSUM, SECRET, SECRET_CHANGED, Veiled
 
-SECRET = "<secret>"
-SECRET_CHANGED = "<secret, changed>"
-_CHECKSUM = ("<checksum>", "<checksum, changed>")
+__all__ = ["SECRET", "SECRET_CHANGED", "Veiled", "is_secret", "resolve", "secrets", "unveil", "veil", "veil_any"]
 
 _SHOWN = frozenset(("apiVersion", "kind", "metadata", "type", "immutable", "sops"))
 """Fields of a Secret that hold no secret; everything else is masked, so a misplaced value does not show either."""
@@ -37,69 +42,16 @@ _SELECTORS = frozenset(("labels", "matchLabels", "nodeSelector", "selector", "co
 _SHORTEST = 6
 """Characters from which on a text can hold a secret that its place does not tell."""
 
-Place = Where | Literal["label", "schema"]
-"""Where a value stands; ``label`` and ``schema`` (a CustomResourceDefinition) take no names for secrets."""
+_MAKES = frozenset(("ExternalSecret", "ClusterExternalSecret", "SealedSecret", "PushSecret"))
+"""Kinds whose ``template`` holds the data of a Secret that is made from it."""
+_PLAIN = frozenset(("value", "plain", "plainText", "plaintext", "literal", "stringValue", "inline"))
+"""Keys under a secret's name that hold the secret itself."""
 
+Place = Where | Literal["label", "schema", "making"]
+"""Where a value stands; ``label`` and ``schema`` (a CustomResourceDefinition) take no names for secrets.
 
-class Veiled:
-    """A secret, or a text with secrets in it, on its way from reading to masking."""
-
-    __slots__ = ("_decode", "_masks", "_spans", "_value")
-
-    def __init__(
-        self,
-        value: Any,
-        spans: list[Span] | None = None,
-        *,
-        decode: bool = False,
-        masks: tuple[str, str] = (SECRET, SECRET_CHANGED),
-    ) -> None:
-        """Take the value and which parts of it are secret: all of it without ``spans``."""
-        self._value = value
-        self._spans = spans
-        self._decode = decode
-        self._masks = masks
-
-    def __repr__(self) -> str:
-        return str(self.mask(None))
-
-    def mask(self, earlier: Any) -> str:
-        """The text to show, seen against the same place of the base side (None: there is none)."""
-        plain, changed = self._masks
-        if self._spans is None:
-            known = isinstance(earlier, Veiled) and earlier.is_whole
-            return changed if known and earlier.content() != self.content() else plain
-        before = earlier.parts() if isinstance(earlier, Veiled) else {}
-        masks = [
-            (span, changed if before.get(span.label, text) != text else plain)
-            for span, text in zip(self._spans, self.parts().values(), strict=True)
-        ]
-        return replace(self._value, masks)
-
-    def secrets(self) -> Iterator[Any]:
-        """The secret values themselves: for looking for them in what a program says, never to be shown."""
-        if self._spans is None:
-            yield self._value
-        else:
-            yield from self.parts().values()
-
-    @property
-    def is_whole(self) -> bool:
-        """Whether all of the value is secret."""
-        return self._spans is None
-
-    def parts(self) -> dict[str, str]:
-        """The secret parts of a text by what they are there; empty where all of it is secret."""
-        return {span.label: self._value[span.start : span.end] for span in self._spans or ()}
-
-    def content(self) -> bytes:
-        """What is compared of a value that is all secret: the bytes of base64 where that is meant, else the value."""
-        if self._decode and isinstance(self._value, str):
-            try:
-                return b"b" + base64.b64decode(self._value.replace("\n", "").replace("\r", ""), validate=True)
-            except (binascii.Error, ValueError):
-                return b"t" + self._value.encode("utf-8", "surrogatepass")
-        return b"v" + msgspec.json.encode(self._value, order="deterministic")
+``making`` is a field of an object that makes a Secret.
+"""
 
 
 # -- one side -------------------------------------------------------------------------------------------------------
@@ -148,12 +100,9 @@ def _mapping(value: dict[str, Any], place: Place, *, copies: bool = False) -> di
     """A mapping with its secrets veiled, or itself; ``copies`` says that it is a Secret's metadata."""
     if value.get("kind") in ("Secret", "SecretList") and place != "schema" and _is_object(value):
         return _nested_secret(value, place)
-    changed: dict[str, Any] = {}
-    if "value" in value and place != "label":
-        name = value.get("path" if "op" in value else "name", value.get("key"))
-        pair = _paired(name, value["value"]) if isinstance(name, str) else value["value"]
-        if pair is not value["value"]:
-            changed["value"] = pair
+    if place == "field" and value.get("kind") in _MAKES:
+        place = "making"
+    changed = _pair(value) if "value" in value and place != "label" else {}
     data = value.get("kind") == "ConfigMap"
     for key, item in value.items():
         if key in changed:
@@ -171,11 +120,29 @@ def _mapping(value: dict[str, Any], place: Place, *, copies: bool = False) -> di
     return {**value, **changed} if changed else value
 
 
+def _pair(value: dict[str, Any]) -> dict[str, Any]:
+    """The ``value`` of a mapping that names it, where it is secret."""
+    name = value.get("path" if "op" in value else "name", value.get("key"))
+    found = _paired(name, value["value"]) if isinstance(name, str) else value["value"]
+    return {"value": found} if found is not value["value"] else {}
+
+
 def _paired(name: str, value: Any) -> Any:
     """The value of a pair that names it: an environment variable, a parameter, an operation of a JSON patch."""
     if name.startswith("/stringData/"):
         return Veiled(value)
+    if isinstance(value, (dict, list)):
+        # No variable can have such a value; the API server's refusal does not make it public.
+        whole = value and name[:1] != "/" and is_secret_name(name, "variable") and not _names_a_place(value)
+        return Veiled(value) if whole else value
     return _named(name, value, "variable")
+
+
+def _names_a_place(value: Any) -> bool:
+    """Whether a map, or one in a list, names where a value is instead of being one."""
+    if isinstance(value, list):
+        return any(_names_a_place(item) for item in value if isinstance(item, dict))
+    return isinstance(value, dict) and any(isinstance(key, str) and is_reference_key(key) for key in value)
 
 
 def _is_object(value: dict[str, Any]) -> bool:
@@ -211,19 +178,40 @@ def _submapping(key: str, item: dict[str, Any], place: Place, *, data: bool, cop
         return _binary(item) if key == "binaryData" else _mapping(item, "variable")
     if key.endswith(("asswords", "okens", "Keys")) and is_secret_name(key):
         return _all_under(key, item)
-    return _mapping(item, "field" if place == "note" else place)
+    if place == "making" and key == "template":
+        return _made(item)
+    found = _mapping(item, "field" if place == "note" else place)
+    if place == "label" or _PLAIN.isdisjoint(item) or not is_secret_name(key):
+        return found
+    plain = {name: _named(key, item[name], "field") for name in item if name in _PLAIN}
+    return {**found, **plain} if any(plain[name] is not item[name] for name in plain) else found
+
+
+def _made(item: dict[str, Any]) -> dict[str, Any]:
+    """The template of a Secret: what it does not fill in from elsewhere is the Secret's own value."""
+    found = _mapping(item, "making")
+    changed: dict[str, Any] = {}
+    for field in _DATA & item.keys():
+        given = item[field]
+        if isinstance(given, dict):
+            shown = found[field]
+            held = {
+                key: Veiled(each)
+                for key, each in given.items()
+                if each not in (None, "") and not isinstance(each, (dict, list)) and "{{" not in str(each)
+            }
+            changed |= {field: {**shown, **held}} if held else {}
+    return {**found, **changed} if changed else found
 
 
 def _all_under(key: str, item: dict[str, Any]) -> dict[str, Any]:
     """``passwords: {alice: …}``: every plain value is one."""
     return {
-        name: Veiled(each) if isinstance(each, str) and not is_open_value(key, each) and not _refers(name) else each
+        name: Veiled(each)
+        if isinstance(each, str) and not is_open_value(key, each) and name not in REFERENCES
+        else each
         for name, each in _mapping(item, "field").items()
     }
-
-
-def _refers(name: str) -> bool:
-    return name in ("name", "key", "namespace", "type", "kind", "source", "path", "file", "description")
 
 
 def _annotations(item: dict[str, Any], *, copies: bool) -> dict[str, Any]:
@@ -279,8 +267,10 @@ def _list(items: list[Any], key: str, place: Place) -> list[Any]:
 def _leaf(key: str, value: Any, place: Place) -> Any:
     """A plain value under a key."""
     if place == "label":
-        return Veiled(value, masks=_CHECKSUM) if is_checksum(key, value) else _text(value)
-    return _text(value, names=False) if place == "schema" else _named(key, value, place)
+        return Veiled(value, masks=CHECKSUM) if is_checksum(key, value) else _text(value)
+    if place == "schema":
+        return _text(value, names=False)
+    return _named(key, value, "field" if place == "making" else place)
 
 
 def _named(name: str, value: Any, where: Where) -> Any:
@@ -290,7 +280,7 @@ def _named(name: str, value: Any, where: Where) -> Any:
     if is_secret_name(name, where) and not is_open_value(name, value, where):
         return Veiled(value)
     if where == "variable" and is_checksum(name, value):
-        return Veiled(value, masks=_CHECKSUM)
+        return Veiled(value, masks=CHECKSUM)
     return _text(value)
 
 

@@ -12,6 +12,7 @@ from gitops_bot.manifests.lists import token
 from gitops_bot.manifests.normalise import normalise
 from gitops_bot.manifests.objects import CLUSTER_SCOPED, Head, expand, head_of
 from gitops_bot.manifests.redact import CHECKSUM, mask
+from gitops_bot.manifests.secret_hints import may_hide
 
 _VERSION = b"gitops-bot plan 2\n"
 _MEMO_SIZE = 65_536
@@ -52,13 +53,20 @@ def _digests(stream: bytes, document: Document) -> tuple[tuple[Head, bytes], ...
             raise yaml.YamlError(error.problem, first + max(error.line, 1) - 1) from None
         if len(_memo) >= _MEMO_SIZE:
             _memo.clear()
-        found = _memo[document.digest] = tuple((head_of(body), _digest(body)) for body in objects)
+        found = _memo[document.digest] = tuple((head_of(body), _digest(body, document.text)) for body in objects)
     return found
 
 
-def _digest(body: dict[str, Any]) -> bytes:
-    """The digest of an object without its namespace, which may come from the target."""
-    body = _without_checksums(mask(normalise(body)))
+def _digest(body: dict[str, Any], text: bytes) -> bytes:
+    """The digest of an object without its namespace, which may come from the target; ``text`` is what it was read from.
+
+    What holds nothing secret and no annotations is not looked through for either.
+    """
+    body = normalise(body)
+    if may_hide(text):
+        body = mask(body)
+    if b"annotations" in text or b"\\" in text:
+        body = _without_checksums(body)
     metadata = {key: value for key, value in body["metadata"].items() if key != "namespace"}
     return hashlib.sha256(token({**body, "metadata": metadata})).digest()
 

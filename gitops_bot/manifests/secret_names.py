@@ -20,7 +20,8 @@ _SEGMENTS = re.compile(r"[./\[\]:]+")
 _STRONG = frozenset(
     ("password", "passwords", "passwd", "passphrase", "passcode", "pwd", "token", "tokens", "credential",
      "credentials", "creds", "apikey", "apikeys", "dsn", "jwt", "privatekey", "secretkey", "accesskey",
-     "accesstoken", "clientsecret", "htpasswd", "authtoken", "dbpassword", "dbpass", "userpass", "keytab", "bearer")
+     "accesstoken", "clientsecret", "htpasswd", "authtoken", "dbpassword", "dbpass", "userpass", "keytab", "bearer",
+     "pgpass")
 )  # fmt: skip
 _STRONG_ENDS = ("password", "passwd", "passphrase", "token", "apikey", "credentials")
 """``PGPASSWORD``, ``authtoken``: words that are written as one."""
@@ -57,6 +58,10 @@ _REFERS = frozenset(
 )  # fmt: skip
 """``tlsSecret``, ``pullSecret``: fields that name a Secret rather than hold one, where the value can be a name."""
 _OBJECT_NAME = re.compile(r"[a-z0-9](?:[a-z0-9.-]{0,250}[a-z0-9])?(?:/[a-z0-9](?:[a-z0-9.-]*[a-z0-9])?)?")
+REFERENCES = frozenset(
+    ("name", "key", "namespace", "type", "kind", "source", "path", "file", "ref", "description")
+)  # fmt: skip
+"""Keys of a map that say where a value is, or what it is, instead of being one."""
 _PLAIN_WORDS = frozenset(
     ("", "true", "false", "yes", "no", "on", "off", "none", "null", "nil", "~", "enabled", "disabled", "required",
      "optional", "always", "never")
@@ -128,12 +133,17 @@ def is_open_value(name: str, value: Any, where: Where = "field") -> bool:
         return not _is_basic_auth(text)
     if text.isdigit() and "tokens" in found:
         return True
-    if found[-1:] in (("key",), ("pwd",)) and _FILE.fullmatch(text):
+    if found[-1:] in (("key",), ("pwd",), ("pgpass",)) and _FILE.fullmatch(text):
         return True
     if where == "field" and found[-1:] == ("secret",) and len(found) > 1:
         refers = found[-2] in _REFERS or any(word in _STRONG for word in found[:-1])
         return refers and bool(_OBJECT_NAME.fullmatch(text))
     return False
+
+
+def is_reference_key(name: str) -> bool:
+    """Whether a key of a map says that the map names where a value is: ``secretKeyRef``, ``name``, ``valueFrom``."""
+    return name in REFERENCES or name.endswith(("Ref", "From", "Name", "Path"))
 
 
 def _is_basic_auth(text: str) -> bool:

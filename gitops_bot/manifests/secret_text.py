@@ -6,25 +6,19 @@ import base64
 import binascii
 import re
 from collections.abc import Iterable, Iterator
-from typing import Any, NamedTuple
+from typing import Any
 
 from yaml import MappingNode, Node, ScalarNode, SequenceNode
 
-from gitops_bot.manifests.secret_names import Where, is_open_value, is_secret_name
+from gitops_bot.manifests.secret_names import Where, is_open_value, is_reference_key, is_secret_name
+from gitops_bot.manifests.secret_notations import Span, in_words, in_xml
 from gitops_bot.manifests.yaml import YamlError, compose_all
+
+__all__ = ["Span", "looks_secret", "may_be_secret", "replace", "spans"]
 
 _STRUCTURED = 512 * 1024
 """Characters up to which a text is read as YAML or JSON; a longer one is searched line by line only."""
 _DEPTH = 100
-
-
-class Span(NamedTuple):
-    """A part of a text that is a secret."""
-
-    start: int
-    end: int
-    label: str
-    """What it is there, so that the same part is found again in another version of the text."""
 
 
 # -- what a secret looks like, whatever it is called ----------------------------------------------------------------
@@ -32,7 +26,7 @@ class Span(NamedTuple):
 _QUICK = re.compile(
     r"://|PRIVATE KEY|LS0tLS1CRUdJTi|eyJ|A[KS]IA|AIza|gh[pousr]_|github_pat_|glpat-|xox[a-z]-|xapp-|sk[-_]|[rp]k_|npm_"
     r"|pypi-|hf_|hv[sb]\.|dop_v1_|ya29\.|SG\.|dckr_|sh(?:pat|ppa|pss)_|\$(?:apr1|2[abxy]|[156y]|argon2)"
-    r"|[Bb]earer |[Bb]asic |BEARER |BASIC |-u[ =s]"
+    r"|[Bb]earer |[Bb]asic |BEARER |BASIC |-u[ =s]|:(?:5432|6432|\*):"
 )
 _TOKENS = re.compile(
     r"""
@@ -67,6 +61,8 @@ _AUTHORIZATION = re.compile(
 )
 
 _LOGIN = re.compile(r"(?<![\w-])(?:-u|--user)[ =][\"']?[^\s:\"']+:([^\s\"']+)")
+_PGPASS = re.compile(r"^[ \t]*+[\w.*-]++:(?:5432|6432|\*):[^:\s]++:[^:\s]++:((?:[^:\s\\]|\\.)++)[ \t]*+$", re.M)
+"""A line of PostgreSQL's password file; with another port only the file's name tells it."""
 
 
 def _looks(text: str) -> Iterator[Span]:
@@ -83,6 +79,8 @@ def _looks(text: str) -> Iterator[Span]:
         yield Span(*match.span(1), "authorization")
     for match in _LOGIN.finditer(text) if "-u" in text else ():
         yield Span(*match.span(1), "login")
+    for match in _PGPASS.finditer(text) if text.count(":") >= 4 else ():
+        yield Span(*match.span(1), "pgpass")
 
 
 def _is_encoded_key(text: str) -> bool:
@@ -112,7 +110,7 @@ def _in_urls(text: str) -> Iterator[Span]:
 
 # -- what it is called ----------------------------------------------------------------------------------------------
 
-_HINT = re.compile(r"(?i)pass|pwd|secret|token|cred|key|dsn|auth|salt|jwt|bearer|connection|sig|hook")
+_HINT = re.compile(r"(?i)pass|pwd|secret|token|cred|key|dsn|auth|salt|jwt|bearer|connection|sig|hook|stringdata")
 _NAME = re.compile(r"(?<![\w.-])-{0,2}([A-Za-z_][\w.-]*+)([\"'\]]{0,2}+)[ \t]*+(?:=>|:=|[:=])(?![:=]|//)[ \t]*+")
 _QUOTED = re.compile(r"\\?\"(?:[^\"\\\n]|\\[^\n])*+\"?|'(?:[^'\n]|'')*+'?")
 _BLOCK = re.compile(r"[|>][+-]?[0-9]?[+-]?[ \t]*(?=\n)")
@@ -150,6 +148,8 @@ def _named(text: str) -> Iterator[Span]:
             start, end = _unquoted(text, *match.span("value"))
             if not is_open_value(match["name"], text[start:end], "variable"):
                 yield Span(start, end, f"= {match['name']}")
+    yield from in_words(text)
+    yield from in_xml(text)
 
 
 def _unquoted(text: str, start: int, end: int) -> tuple[int, int]:
@@ -249,15 +249,35 @@ def _node(
         return
     pairs = {str(key.value): value for key, value in node.value if isinstance(key, ScalarNode)}
     secret = _text_of(pairs.get("kind")) in ("Secret", "SecretList")
-    pair = _text_of(pairs.get("name")) or ""
+    pair = _text_of(pairs.get("path" if "op" in pairs else "name")) or ""
     for key, value in pairs.items():
         here = f"{path}.{key}"
-        if key == "value" and pair and is_secret_name(pair, "variable") and isinstance(value, ScalarNode):
-            if value.value and not is_open_value(pair, value.value, "variable"):
-                yield _scalar(value, text, here)
+        if key == "value" and _is_pair(pair):
+            yield from _node(value, text, here, depth + 1, seen, None, whole=whole or _hides(pair, value))
         elif key != "encryptedData":
             data = secret and key in ("data", "stringData", "binaryData")
             yield from _node(value, text, here, depth + 1, seen, None if data else key, whole=whole or data)
+
+
+def _is_pair(name: str) -> bool:
+    """Whether a ``value`` beside this name, or path of a JSON patch, is a secret unless it says otherwise."""
+    return name.startswith("/stringData") or is_secret_name(name, "variable")
+
+
+def _hides(name: str, value: Node) -> bool:
+    """Whether all of a value beside a secret's name is one."""
+    if name.startswith("/stringData"):
+        return True
+    if isinstance(value, ScalarNode):
+        return not is_open_value(name, value.value, "variable")
+    return name[:1] != "/" and not _refers(value)
+
+
+def _refers(node: Node) -> bool:
+    """Whether a mapping, or one in a list, names where a value is instead of being one."""
+    if isinstance(node, SequenceNode):
+        return any(_refers(item) for item in node.value if not isinstance(item, SequenceNode))
+    return isinstance(node, MappingNode) and any(is_reference_key(_text_of(key) or "") for key, _ in node.value)
 
 
 def _text_of(node: Node | None) -> str | None:
@@ -277,7 +297,7 @@ def _scalar(node: ScalarNode, text: str, path: str) -> Span:
 
 # -- all together ---------------------------------------------------------------------------------------------------
 
-_PART = re.compile(r"[\s\"'=:{\[]")
+_PART = re.compile(r"[\s\"'=:{\[>]")
 
 
 def spans(text: str, *, names: bool = True) -> list[Span]:

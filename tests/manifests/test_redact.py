@@ -120,6 +120,15 @@ OPEN = [
     body("ServiceMonitor", api="monitoring.coreos.com/v1", spec={"endpoints": [
         {"basicAuth": {"password": {"name": "s", "key": "password"}}, "bearerTokenSecret": {"name": "s", "key": "t"}}]}),
     body("Kustomization", api="kustomize.toolkit.fluxcd.io/v1", spec={"postBuild": {"substituteFrom": [{"kind": "Secret", "name": "x"}]}}),
+    body("ExternalSecret", api="external-secrets.io/v1", spec={"target": {"name": "db", "template": {
+        "type": "Opaque", "engineVersion": "v2", "mergePolicy": "Replace", "metadata": {"labels": {"app": "a"}},
+        "data": {"url": "postgres://{{ .user }}@db/{{ .name }}", "password": "{{ .password }}", "empty": ""}}}}),
+    body("Database", api="acme.io/v1", spec={"secret": {"name": "db", "key": "password"}, "password": {"valueFrom": {"name": "x"}},
+         "tokenCount": {"value": 4096}, "token": {"value": "${TOKEN}"}, "region": {"value": "eu"}, "secretPolicy": {"value": "strict"},
+         "template": {"data": {"a": "plain words"}}}),
+    body("Application", api="argoproj.io/v1alpha1", spec={"parameters": [
+        {"name": "db.password", "value": {"secretKeyRef": {"name": "a", "key": "b"}}}, {"name": "hosts", "value": ["a", "b"]}]}),
+    deployment(env=[{"name": "PGPASSFILE", "value": "/root/.pgpass"}, {"name": "NETRC", "value": "/root/.netrc"}]),
     body(data={"url": "https://git@github.com/acme/x", "tokens.txt": "a few words", "image": "ghcr.io/a/b:1"}),
     body(metadata={"annotations": {"vault.hashicorp.com/agent-inject-secret-db": "kv/db", "acme.io/commit-sha": "0123456789abcdef"}}),
     body("CustomResourceDefinition", api="apiextensions.k8s.io/v1",
@@ -131,6 +140,34 @@ OPEN = [
 def test_what_holds_no_secret_stays_as_it_is(given_body):
     assert mask_pair(given_body, given_body) == (given_body, given_body)
     assert mask_pair(given_body, given_body)[0] is given_body
+
+
+HIDDEN = [
+    (body(data={".pgpass": f"h:5433:d:u:{BIRD}\n"}), {"data": {".pgpass": SECRET}}),
+    (body(data={".netrc": f"machine h login u password {BIRD}"}), {"data": {".netrc": f"machine h login u password {SECRET}"}}),
+    (body("ExternalSecret", api="external-secrets.io/v1", spec={"target": {"template": {"data": {"a": BIRD, "b": "{{ .b }}"}}}}),
+     {"spec": {"target": {"template": {"data": {"a": SECRET, "b": "{{ .b }}"}}}}}),
+    (body("ClusterExternalSecret", api="external-secrets.io/v1", spec={"externalSecretSpec": {"target": {"template": {"data": {"a": 7}}}}}),
+     {"spec": {"externalSecretSpec": {"target": {"template": {"data": {"a": SECRET}}}}}}),
+    (body("ExternalSecret", api="external-secrets.io/v1", spec={"target": {"template": {"data": {"c": f"host: {{{{ .h }}}}\ntoken: {BIRD}\n"}}}}),
+     {"spec": {"target": {"template": {"data": {"c": f"host: {{{{ .h }}}}\ntoken: {SECRET}\n"}}}}}),
+    (body("SealedSecret", api="bitnami.com/v1alpha1", spec={"template": {"type": "Opaque", "data": {"a": BIRD}}}),
+     {"spec": {"template": {"type": "Opaque", "data": {"a": SECRET}}}}),
+    (body("Database", api="acme.io/v1", spec={"secret": {"value": BIRD}, "admin": {"password": {"value": BIRD, "hint": "none"}}}),
+     {"spec": {"secret": {"value": SECRET}, "admin": {"password": {"value": SECRET, "hint": "none"}}}}),
+    (body("Database", api="acme.io/v1", spec={"secret": BIRD, "dbSecret": BIRD}), {"spec": {"secret": SECRET, "dbSecret": SECRET}}),
+    (body("Pod", spec={"env": [{"name": "DB_PASSWORD", "value": [BIRD]}, {"name": "A_TOKEN", "value": {"a": BIRD}}, {"name": "B", "value": ["b"]}]}),
+     {"spec": {"env": [{"name": "DB_PASSWORD", "value": SECRET}, {"name": "A_TOKEN", "value": SECRET}, {"name": "B", "value": ["b"]}]}}),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("given_body", "shown"), HIDDEN, ids=range(len(HIDDEN)))
+def test_what_is_secret_by_its_place_is_masked(given_body, shown):
+    found = mask(given_body)
+    assert {field: found[field] for field in shown} == shown
+    old, new = mask_pair(given_body, yaml.load(yaml.dump(given_body).replace(BIRD, "kangaroo7Q").encode()))
+    assert BIRD not in repr((old, new)) and "kangaroo7Q" not in repr((old, new))
+    assert compare(stream(given_body), stream(given_body)).changes == ()
 
 
 @pytest.mark.parametrize(
@@ -150,6 +187,20 @@ def test_what_holds_no_secret_stays_as_it_is(given_body):
         ("-----BEGIN OPENSSH PRIVATE KEY-----\nX", "<secret>"), ("eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIx.X", "<secret>"),
         ("kind: Secret\nstringData:\n  any: X\n", "kind: Secret\nstringData:\n  any: <secret>\n"),
         ("- name: DB_PASSWORD\n  value: 'X'\n", "- name: DB_PASSWORD\n  value: '<secret>'\n"),
+        ("h:5432:d:u:X", "h:5432:d:u:<secret>"), ("a:1\n*:*:*:u:X\\:Y\n", "a:1\n*:*:*:u:<secret>\n"),
+        ("machine h login u password X", "machine h login u password <secret>"),
+        ("machine h\n  login u\n  password X\n", "machine h\n  login u\n  password <secret>\n"),
+        ("machine h password X login u", "machine h password <secret> login u"),
+        ("default login u password X", "default login u password <secret>"),
+        ("<a><password>X</password></a>", "<a><password><secret></password></a>"),
+        ("<s:clientSecret type='t'>\n X\n</s:clientSecret>", "<s:clientSecret type='t'>\n <secret>\n</s:clientSecret>"),
+        ("<token><![CDATA[X]]></token>", "<token><![CDATA[<secret>]]></token>"),
+        ("<name>db.password</name>\n <value>X</value>", "<name>db.password</name>\n <value><secret></value>"),
+        ('<property name="db.password" value="X Y"/>', '<property name="db.password" value="<secret>"/>'),
+        ('<entry key="API_TOKEN">X</entry>', '<entry key="API_TOKEN"><secret></entry>'),
+        ("- op: add\n  path: /stringData/any\n  value: X\n", "- op: add\n  path: /stringData/any\n  value: <secret>\n"),
+        ("- name: DB_PASSWORD\n  value: [X]\n", "- name: DB_PASSWORD\n  value: [<secret>]\n"),
+        ("- name: DB_PASSWORD\n  value: {a: X}\n", "- name: DB_PASSWORD\n  value: {a: <secret>}\n"),
     ],
 )  # fmt: skip
 def test_secrets_in_texts(text, masked):
@@ -160,7 +211,12 @@ def test_secrets_in_texts(text, masked):
     "text",
     ["http://a:80/x?e=foo@example.org", "https://git@github.com/x", "risk-learn-inference-server-0001", "max_tokens: 4096\nx: y\n",
      "ghcr.io/acme/token-service:1.2", "secretName: foo\nexistingSecret: bar\n", "bearer tokens are good", "a = b\nkey: value\n",
-     "-----BEGIN CERTIFICATE-----\nabc\n-----END CERTIFICATE-----", "LS0tLS1CRUdJTiBDRVJUSUZJQ0FURS0tLS0tCmFiYwo="],
+     "-----BEGIN CERTIFICATE-----\nabc\n-----END CERTIFICATE-----", "LS0tLS1CRUdJTiBDRVJUSUZJQ0FURS0tLS0tCmFiYwo=",
+     "127.0.0.1:5432:5432", "arn:*:iam:us:1:role/x", "00:11:22:33:44:55", "10:20:30:40:50", "machine learning password policy",
+     "the default password is set elsewhere", "machine h login u password ${PW}", "<password>${DB_PASSWORD}</password>",
+     "<passwordPolicy>strict</passwordPolicy>", "<title>Reset password</title>", "<password></password>", "<secretName>db</secretName>",
+     "<name>db.user</name><value>me</value>", '<add key="TokenUrl" value="a"/>', '<input name="q" value="words"/>',
+     "- op: add\n  path: /data/any\n  value: open\n", "- name: DB_PASSWORD\n  value: {secretKeyRef: {name: a, key: b}}\n"],
 )  # fmt: skip
 def test_texts_without_secrets(text):
     assert mask_text(text) == text
@@ -258,7 +314,10 @@ def test_checksums_by_name_and_look(name, value, hashed):
 @pytest.mark.parametrize(
     "text",
     ["a://b:c" * 40_000, "x" * 400_000, "token " * 60_000, "password=" * 40_000, '{"token":"x",' * 30_000, "eyJ-" * 60_000,
-     "[" * 200_000, "LS0tLS1CRUdJTi" * 20_000, "-----BEGIN PRIVATE KEY-----" * 10_000, "sk-" * 100_000, ": " * 100_000],
+     "[" * 200_000, "LS0tLS1CRUdJTi" * 20_000, "-----BEGIN PRIVATE KEY-----" * 10_000, "sk-" * 100_000, ": " * 100_000,
+     "<password>" * 40_000, "<password>" + " " * 200_000, 'name="token" ' * 40_000, "machine a " * 40_000, "machine a" + " " * 200_000,
+     "a:5432:" * 60_000, "<name>password</name>" + " " * 200_000, "<name>password</name>" * 20_000, "default login a " * 30_000,
+     "<password " + "a" * 200_000, "<password><![CDATA[" * 20_000],
     ids=lambda text: text[:12],
 )  # fmt: skip
 def test_hostile_texts_take_no_time(text):

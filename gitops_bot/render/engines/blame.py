@@ -30,6 +30,8 @@ _READ = 4 << 20
 """Bytes up to which a file is read for its secrets."""
 _LITERAL = re.compile(r"(?:an? )?(?:invalid )?literal sources? (?:\[.*\]|[^\n]*?(?=, expected|\n|$))")
 """kustomize's complaint about ``secretGenerator`` literals repeats them."""
+_CONFIGURATION = re.compile(r"(trouble configuring builtin \w+ with config): `.*?(?:\n`: ([A-Za-z ]*).*|\Z)", re.DOTALL)
+"""kustomize's complaint about an inline patch repeats all of it, which names no secret where it cannot be read."""
 
 
 def without_secrets(told: str, contents: Mapping[str, bytes], arguments: Iterable[str]) -> str:
@@ -39,6 +41,7 @@ def without_secrets(told: str, contents: Mapping[str, bytes], arguments: Iterabl
     are hidden whatever they are called.
     """
     told = _LITERAL.sub("a literal source (not shown)", told)
+    told = _CONFIGURATION.sub(lambda found: f"{found[1]} (not shown): {(found[2] or '').strip()}".rstrip(": "), told)
     for value in sorted(_parameters(arguments), key=lambda value: (-len(value), value)):
         told = told.replace(value, "<value>")
     known = set(_known(contents))
