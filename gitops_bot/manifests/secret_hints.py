@@ -11,8 +11,8 @@ import re
 _HINTS: tuple[bytes, ...] = (
     # what looks like a secret (``secret_text``), in lower case, the most frequent first
     b"://", b"$", b"-u", b"sk-", b"eyj", b"akia", b"asia", b"aiza", b"xox", b"shp", b"hv", b"sg.", b"hf_", b"sk_",
-    b"rk_", b"pk_", b"npm_", b"glpat-", b"xapp-", b"pypi-", b"ya29.", b"dckr_", b"dop_v1_", b"github_pat_", b"ls0tls1crudjti",
-    b"basic", b":5432:", b":6432:", b":*:", b"h4si",
+    b"rk_", b"pk_", b"npm_", b"glpat-", b"xapp-", b"pypi-", b"ya29.", b"dckr_", b"dop_v1_", b"github_pat_",
+    b"ls0tls1crudjti", b"basic", b":5432:", b":6432:", b":*:", b"h4si",
     # names of secrets, and kinds and fields that hold them (``secret_names``, ``hidden``)
     b"pass", b"pwd", b"secret", b"token", b"cred", b"dsn", b"auth", b"salt", b"jwt", b"bearer", b"connection",
     b"webhook", b"stringdata", b"binarydata",
