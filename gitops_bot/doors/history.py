@@ -22,13 +22,21 @@ _PASSED = ("PATH", "HTTPS_PROXY", "https_proxy", "HTTP_PROXY", "http_proxy", "NO
 _BUNDLES = ("GIT_SSL_CAINFO", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "SSL_CERT_FILE")
 _SAFE = ("-c", "core.hooksPath=/dev/null", "-c", "gc.auto=0", "-c", "maintenance.auto=false",
          "-c", "core.fsmonitor=false", "-c", "core.alternateRefsCommand=true", "-c", "http.followRedirects=false",
-         "-c", "fetch.recurseSubmodules=false", "-c", "protocol.version=2")  # fmt: skip
+         "-c", "fetch.recurseSubmodules=false", "-c", "fetch.unpackLimit=1", "-c", "protocol.version=2")  # fmt: skip
 _FETCH = ("fetch", "--quiet", "--no-tags", "--no-write-fetch-head", "--filter=blob:none")
 _COMMIT = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
 _STEPS = ("--deepen=50", "--deepen=250", "--deepen=1500", "--deepen=10000", "--unshallow")
 """How the history is deepened until two commits have an ancestor in common: commits and directories, no files."""
 _BATCH = 20_000
 """Files that are asked for in one fetch."""
+
+
+class Bounds(NamedTuple):
+    """What may be fetched in a run: far beyond what a repository of manifests holds."""
+
+    files: int = 200_000
+    size: int = 1 << 30
+    """Bytes of all that is fetched, as it is packed."""
 
 
 class Origin(NamedTuple):
@@ -45,18 +53,26 @@ class Origin(NamedTuple):
         return f"Origin({self.url})"
 
 
-def bring(checkout: str, commits: Sequence[str], *, origin: Origin, scratch: Path, offline: bool = False) -> str:
+def bring(
+    checkout: str,
+    commits: Sequence[str],
+    *,
+    origin: Origin,
+    scratch: Path,
+    offline: bool = False,
+    bounds: Bounds = Bounds(),  # noqa: B008 - a frozen value
+) -> str:
     """Make a bare repository in ``scratch`` that holds the commits, their merge base, and all that their trees hold.
 
     ``checkout`` is a directory of a repository to borrow from, or of none. ``commits`` are full ids. Returns the
     directory of the bare repository. Without a common ancestor in the whole history the commits alone are there.
 
-    Raises GitError when something is missing and cannot be fetched, or must not be (``offline``).
+    Raises GitError when something is missing and cannot be fetched, or must not be (``offline``, ``bounds``).
     """
     for commit in commits:
         if not _COMMIT.fullmatch(commit):
             raise GitError(f"{commit[:80]!r} is no commit id", hint="name a full commit id")
-    history = History(checkout, origin, scratch / "history.git", offline=offline)
+    history = History(checkout, origin, scratch / "history.git", offline=offline, bounds=bounds)
     history.make(len(commits[0]) == 64)
     missing = [commit for commit in dict.fromkeys(commits) if not history.has(f"{commit}^{{tree}}")]
     if missing:
@@ -104,11 +120,20 @@ def ancestry(checkout: str, old: str, new: str) -> bool | None:
 class History:
     """The bare repository in the making; what is not in it comes from its origin alone."""
 
-    def __init__(self, checkout: str, origin: Origin, directory: Path, *, offline: bool) -> None:
+    def __init__(
+        self,
+        checkout: str,
+        origin: Origin,
+        directory: Path,
+        *,
+        offline: bool,
+        bounds: Bounds = Bounds(),  # noqa: B008
+    ) -> None:
         self.directory = directory
         self._checkout = os.path.abspath(checkout)
         self._origin = origin
         self._offline = offline
+        self._bounds = bounds
         self._home = directory.parent / "history-home"
 
     def make(self, sha256: bool) -> None:
@@ -156,18 +181,29 @@ class History:
         return self.run(("cat-file", "-e", name), self.directory, lazy=False).code == 0
 
     def fetch(self, *arguments: str, names: Sequence[str] = ()) -> None:
-        """Fetch from the origin: commits and directories, and the objects called ``names``. Raises GitError."""
+        """Fetch from the origin: commits and directories, and the objects called ``names``.
+
+        Raises GitError, also when all that was fetched would be larger than the bounds: git has no such limit of its
+        own, so the pack is a file that may not grow beyond what is left.
+        """
         if self._offline:
             raise GitError(
                 "commits or files of the comparison are not in this checkout",
                 hint="check out with fetch-depth: 0, or run without --offline",
             )
+        left = self._bounds.size - self._fetched()
+        if left <= 0:
+            raise self._too_much()
         stdin = "".join(f"{name}\n" for name in names).encode()
         options = ("-c", "fetch.negotiationAlgorithm=noop") if names else ()
         listed = ("--stdin",) if names else ()
         flags = [each for each in arguments if each.startswith("--")]
         wanted = [f"+{each}:refs/gitops-bot/{each}" for each in arguments if not each.startswith("--")]
-        ended = self.run((*options, *_FETCH, *flags, *listed, "origin", *wanted), self.directory, stdin=stdin)
+        ended = self.run(
+            (*options, *_FETCH, *flags, *listed, "origin", *wanted), self.directory, stdin=stdin, file=left
+        )
+        if ended.code != 0 and self._largest_pack() >= left:
+            raise self._too_much()
         if ended.code != 0 or ended.stopped:
             raise self._failed(ended)
 
@@ -193,8 +229,27 @@ class History:
             missing = [line[1:] for line in listed.decode().splitlines() if line.startswith("?")]
             if not missing:
                 return
+            if len(missing) > self._bounds.files:
+                raise GitError(
+                    f"the comparison needs more than {self._bounds.files:,} files that are not in this checkout",
+                    hint="check out with fetch-depth: 0",
+                )
             for start in range(0, len(missing), _BATCH):
                 self.fetch(names=missing[start : start + _BATCH])
+
+    def _fetched(self) -> int:
+        """Bytes of the packs that were fetched so far."""
+        return sum(path.stat().st_size for path in (self.directory / "objects" / "pack").glob("*.pack"))
+
+    def _largest_pack(self) -> int:
+        """Bytes of the largest file among the packs, finished or cut off."""
+        return max((path.stat().st_size for path in (self.directory / "objects" / "pack").iterdir()), default=0)
+
+    def _too_much(self) -> GitError:
+        return GitError(
+            f"the comparison needs more than {self._bounds.size >> 20:,} MiB that are not in this checkout",
+            hint="check out with fetch-depth: 0",
+        )
 
     def _failed(self, ended: process.Finished) -> GitError:
         said = ended.stderr
@@ -233,8 +288,12 @@ class History:
         lazy: bool = True,
         stdin: bytes = b"",
         extra: Mapping[str, str] | None = None,
+        file: int = 0,
     ) -> process.Finished:
-        """Run git sealed; without ``lazy`` nothing that is missing can be fetched behind our back."""
+        """Run git sealed; without ``lazy`` nothing that is missing can be fetched behind our back.
+
+        ``file`` is the size in bytes of the largest file that it may write, 0 for any.
+        """
         environment = {name: os.environ[name] for name in _PASSED if os.environ.get(name)}
         bundle = next((os.environ[name] for name in _BUNDLES if os.environ.get(name)), "")
         environment |= {
@@ -257,7 +316,7 @@ class History:
                 cwd=str(cwd),
                 env=environment,
                 stdin=stdin,
-                limits=process.Limits(seconds=300.0, memory=0),
+                limits=process.Limits(seconds=300.0, memory=0, file=file),
                 network=True,
             )
         except FileNotFoundError as error:

@@ -29,6 +29,8 @@ class Limits(NamedTuple):
     """Bytes on standard output."""
     memory: int = 4 * 1024 * 1024 * 1024
     """Bytes of address space beyond what the runtime reserves; 0 for no limit."""
+    file: int = 0
+    """Bytes of the largest file that it or what it starts may write; 0 for no limit."""
 
 
 DEFAULT_LIMITS = Limits()
@@ -114,7 +116,7 @@ def run(
     try:
         if _ending.is_set():  # end_all may have looked at _live a moment too early
             raise InterruptedError("this program is ending")
-        _limit_memory(process.pid, limits.memory)
+        _limit_resources(process.pid, limits)
         stdout, stderr, stopped = _collect(process, stdin, limits)
     finally:
         _kill_group(process)
@@ -200,11 +202,12 @@ def _feed(process: subprocess.Popen[bytes], selector: selectors.BaseSelector, pe
     return pending
 
 
-def _limit_memory(pid: int, size: int) -> None:
-    """Set the address-space limit from outside; where the platform cannot, the other limits still hold."""
-    if size and hasattr(resource, "prlimit"):
-        with contextlib.suppress(OSError, ValueError):
-            resource.prlimit(pid, resource.RLIMIT_AS, (size, size))
+def _limit_resources(pid: int, limits: Limits) -> None:
+    """Set the limits of memory and files from outside; where the platform cannot, the others still hold."""
+    for kind, size in ((resource.RLIMIT_AS, limits.memory), (resource.RLIMIT_FSIZE, limits.file)):
+        if size and hasattr(resource, "prlimit"):
+            with contextlib.suppress(OSError, ValueError):
+                resource.prlimit(pid, kind, (size, size))
 
 
 def _kill_group(process: subprocess.Popen[bytes]) -> None:

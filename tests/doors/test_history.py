@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from gitops_bot.doors.git import Repository
-from gitops_bot.doors.history import Origin, bring, checked_out, resolve
+from gitops_bot.doors.history import Bounds, Origin, bring, checked_out, resolve
 from gitops_bot.errors import CommitGone, GitError, UsageError
 from tests.conftest import Checkout
 
@@ -220,3 +220,31 @@ def test_what_is_checked_out_is_known_without_asking_anybody(upstream, git_serve
     assert checked_out(str(tmp_path / "empty"), tmp_path / "s") == ""
     assert checked_out(str(tmp_path / "nothing"), tmp_path / "s") == ""
     assert len(git_server.seen) == asked
+
+
+def test_more_files_than_are_fetched_in_a_run_are_refused(upstream, git_server, tmp_path):
+    with pytest.raises(GitError, match="more than 3 files") as refused:
+        bring(str(tmp_path / "no"), [upstream.base, upstream.head], origin=Origin(upstream.url), scratch=tmp_path,
+              bounds=Bounds(files=3))  # fmt: skip
+    assert "fetch-depth: 0" in refused.value.hint
+
+
+def test_a_pack_that_never_ends_is_cut_off(upstream, tmp_path):
+    upstream.checkout.git("checkout", "-q", "feature")
+    (upstream.checkout.path / "large.yaml").write_bytes(os.urandom(3 << 20))
+    large = upstream.checkout.commit({})
+    upstream.checkout.git("push", "-q", str(upstream.bare), "feature")
+    wanted = [upstream.base, large]
+    with pytest.raises(GitError, match="more than 1 MiB"):
+        bring(str(tmp_path / "a"), wanted, origin=Origin(upstream.url), scratch=tmp_path / "s",
+              bounds=Bounds(size=1 << 20))  # fmt: skip
+    kept = sum(path.stat().st_size for path in (tmp_path / "s").rglob("*") if path.is_file())
+    assert kept < 3 << 20
+    made = bring(str(tmp_path / "b"), wanted, origin=Origin(upstream.url), scratch=tmp_path / "t")
+    assert compared(made, upstream)[1] == b"new: 1\n"
+
+
+def test_the_bound_holds_for_all_fetches_together(upstream, tmp_path):
+    with pytest.raises(GitError, match="more than 0 MiB"):
+        bring(str(tmp_path / "a"), [upstream.base, upstream.head], origin=Origin(upstream.url), scratch=tmp_path,
+              bounds=Bounds(size=0))  # fmt: skip
