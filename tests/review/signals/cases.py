@@ -355,7 +355,9 @@ CASES = [
         "The StatefulSet is deleted",
         "warning",
     ),
-    Case("deletion", "role", role(" []\n"), "", (role(" []\n", metadata=KEPT), ""), "The ClusterRole is deleted", "info"),
+    Case(
+        "deletion", "role", role(" []\n"), "", (role(" []\n", metadata=KEPT), ""), "The ClusterRole is deleted", "info"
+    ),
     Case(
         "deletion",
         "job",
