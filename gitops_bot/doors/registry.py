@@ -132,7 +132,7 @@ class Registry:
         if answer.status in (401, 403):
             raise FetchError(
                 f"{place}: the registry refuses access (HTTP {answer.status})",
-                hint="log in with docker login, or bind a credential to the registry in the fetch credentials file",
+                hint="bind a credential to it in the fetch credentials (outside of the Action, docker login does too)",
             )
         if answer.status != 200:
             missing = "there is no such tag or repository" if answer.status == 404 else f"HTTP {answer.status}"
@@ -178,7 +178,7 @@ class Registry:
         if answer.status != 200:
             raise FetchError(
                 f"{place}: no token from {urls.shown(realm)} (HTTP {answer.status})",
-                hint="log in with docker login, or bind a credential to the registry in the fetch credentials file",
+                hint="bind a credential to it in the fetch credentials (outside of the Action, docker login does too)",
             )
         decoded = _decode(answer.body, _Token, place)
         return f"Bearer {decoded.token or decoded.access_token}"

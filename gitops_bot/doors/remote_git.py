@@ -179,7 +179,7 @@ class RemoteGit:
         if any(sign in said for sign in signs):
             return FetchError(
                 f"{name}: no such repository, or no access to it",
-                hint="check the URL, or bind a credential to it in the fetch credentials file",
+                hint="check the URL, or bind a credential to it in the fetch credentials",
             )
         return FetchError(f"{name}: git: {_last_line(said)}", hint="check the URL and the network")
 

@@ -171,5 +171,5 @@ def _shown(repository: Url, name: str) -> str:
 
 def _hint(status: int) -> str:
     if status in (401, 403):
-        return "bind a credential to the URL in the fetch credentials file"
+        return "bind a credential to the URL in the fetch credentials"
     return "check the URL" if status == 404 else "try again later"

@@ -82,7 +82,7 @@ class Policy(NamedTuple):
         try:
             url = urls.parse_git(text) if kind == "git" else _source(text)
         except ValueError as error:
-            hint = "put credentials into the fetch credentials file" if "password" in str(error) else "correct the URL"
+            hint = "put credentials into the fetch credentials" if "password" in str(error) else "correct the URL"
             raise FetchError(f"{urls.shown(text)} is not fetched: {error}", hint=hint) from None
         if url.scheme not in _SCHEMES[kind]:
             raise FetchError(f"{urls.shown(text)} is not fetched: {url.scheme} is not a way to get a {kind}")
