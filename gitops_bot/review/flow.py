@@ -8,7 +8,7 @@ from typing import Any
 
 import msgspec
 
-from gitops_bot.errors import NotRenderable, RenderError
+from gitops_bot.errors import RenderError
 from gitops_bot.manifests.hashed_names import mask_pair_of_names
 from gitops_bot.manifests.plan import plan_hash
 from gitops_bot.manifests.yaml import YamlError
@@ -20,7 +20,7 @@ from gitops_bot.model.target import NotRendered, Target
 from gitops_bot.render.discover import Discovery
 from gitops_bot.render.select import is_selected
 from gitops_bot.render.workshop import Rendering, Workshop
-from gitops_bot.review.orphans import unread_manifests
+from gitops_bot.review.orphans import missed_files, unread_manifests
 from gitops_bot.review.pairs import Pair, pair
 from gitops_bot.review.report import Outcome, build_report, outcome_of
 from gitops_bot.review.sides import compare_sides, definition, shared_rules
@@ -135,18 +135,16 @@ def _unread(base: Discovery, head: Discovery, changed: Sequence[str]) -> list[No
     """
     found = [one for side in (base, head) for one in side.preparations.values()]
     read = {path for one in found if one.error is None for path in one.reads.files()}
-    unread = [path for path in changed if path.endswith(_MANIFESTS) and path[:1] != "." and path not in read]
-    cut_off = [
-        key
-        for key, one in sorted(head.preparations.items())
-        if one.error is not None and not isinstance(one.error, NotRenderable)
-    ]
-    if not cut_off or not unread:
-        return unread_manifests(base, head, [path for path in changed if path not in read])
-    more = f" and {len(unread) - _NAMED} more" if len(unread) > _NAMED else ""
-    named = ", ".join(unread[:_NAMED]) + more
-    reason = f"not read to its end; these changed files, which nothing rendered reads, may be its own: {named}"
-    return [NotRendered(id=key, reason=reason) for key in cut_off[:1]]
+    unread = [path for path in changed if path not in read]
+    owned = missed_files(head, [path for path in unread if path.endswith(_MANIFESTS) and path[:1] != "."])
+    entries = []
+    for key, paths in sorted(owned.items()):
+        more = f" and {len(paths) - _NAMED} more" if len(paths) > _NAMED else ""
+        named = ", ".join(paths[:_NAMED]) + more
+        reason = f"it was not read to its end, and may include changed files that no other target reads: {named}"
+        entries.append(NotRendered(id=key, reason=reason))
+    known = {path for paths in owned.values() for path in paths}
+    return [*entries, *unread_manifests(base, head, [path for path in unread if path not in known])]
 
 
 def _unseen(base: Discovery, head: Discovery) -> Callable[[Pair], bool]:

@@ -5,10 +5,13 @@ from __future__ import annotations
 import posixpath
 from collections.abc import Iterable, Sequence
 
+from gitops_bot.errors import NotRenderable
 from gitops_bot.manifests.recognise import may_be_manifest
 from gitops_bot.model.target import NotRendered
 from gitops_bot.model.tree import PathEscape, Tree
 from gitops_bot.render.discover import Discovery
+from gitops_bot.render.plain import KUSTOMIZATIONS
+from gitops_bot.render.workshop import Preparation
 from gitops_bot.review.report import UNREAD
 
 _SUFFIXES = (".yaml", ".yml", ".json")
@@ -36,6 +39,52 @@ def unread_manifests(base: Discovery, head: Discovery, unread: Sequence[str]) ->
         more = f"{UNREAD}; the same holds for {len(found) - _NAMED} more files"
         entries[-1] = NotRendered(id=found[_NAMED - 1], reason=more, failed=False)
     return entries
+
+
+def missed_files(head: Discovery, unread: Sequence[str]) -> dict[str, list[str]]:
+    """Which of some files, that nobody reads, may be included by a target that was not read to its end: by its id.
+
+    That is a target below whose directory a file lies, else, for a file of some kustomization, the overlay nearest to
+    it: overlays include each other over any distance, and nothing else does. In order of path.
+    """
+    cut_off = {
+        key: _homes(one)
+        for key, one in sorted(head.preparations.items())
+        if one.error is not None and not isinstance(one.error, NotRenderable)
+    }
+    overlays = {key: homes for key, homes in cut_off.items() if any(_is_overlay(home, head.tree) for home in homes)}
+    found: dict[str, list[str]] = {}
+    for path in sorted(unread) if cut_off else ():
+        owners = [key for key, homes in cut_off.items() if any(_below(path, home) for home in homes)]
+        if not owners and overlays and _in_overlay(path, head.tree):
+            owners = [max(overlays, key=lambda key: max(_shared(path, home) for home in overlays[key]))]
+        if owners:
+            found.setdefault(owners[0], []).append(path)
+    return found
+
+
+def _homes(one: Preparation) -> list[str]:
+    """The directories of this repository that a target is made from."""
+    return [source.path.strip("/") for source in one.target.sources if source.path and not source.repo_url]
+
+
+def _below(path: str, home: str) -> bool:
+    return home in ("", ".") or path.startswith(f"{home}/")
+
+
+def _is_overlay(home: str, tree: Tree | None) -> bool:
+    return tree is not None and any(posixpath.join(home, name).removeprefix("./") in tree for name in KUSTOMIZATIONS)
+
+
+def _in_overlay(path: str, tree: Tree | None) -> bool:
+    """Whether a file lies in the directory of a kustomization, or below one."""
+    parts = path.split("/")
+    return any(_is_overlay("/".join(parts[:end]), tree) for end in range(len(parts)))
+
+
+def _shared(path: str, home: str) -> int:
+    """How many directories two paths have in common from the root on."""
+    return len(posixpath.commonprefix([path.split("/"), home.split("/")]))
 
 
 def _definition_files(side: Discovery) -> Iterable[str]:

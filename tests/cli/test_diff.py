@@ -621,3 +621,31 @@ def test_any_number_of_endless_charts_ends_with_the_time_of_the_run(diff: Diff) 
     assert sorted(told) == [f"helm:c{at}" for at in range(6)]
     assert all("no time left in this run" in reason and "render.deadline" in reason for reason in told.values())
     assert [one["name"] for one in ran.report["changes"]] == ["keep"]
+
+
+UNFETCHABLE = {"apps/pay.yaml": application(name="pay").replace(
+    f"    repoURL: {URL}\n    path: chart\n",
+    "    repoURL: https://charts.example.org/team\n    chart: pay\n    targetRevision: 1.2.3\n",
+)}  # fmt: skip
+REMOTE = "resources: [https://github.com/other/bases//web?ref=v1]\n"
+
+
+def test_a_file_that_no_unread_target_can_include_fails_nothing(diff):
+    ran = diff(UNFETCHABLE, {"config/settings.json": '{"a": 1}\n', "docs/x.yaml": "a: 1\n"}, "--offline")
+    assert ran.code == 0, ran.report["not_rendered"]
+
+
+def test_a_changed_file_of_a_target_that_was_not_read_to_its_end_fails_it(diff):
+    files = {"web/kustomization.yaml": REMOTE, "other/kustomization.yaml": REMOTE}
+    ran = diff(files, {"web/new.yaml": "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: x}\n"}, "--offline")
+    assert ran.code == 3
+    assert [one["id"] for one in ran.report["not_rendered"] if one["failed"]] == ["kustomize:web"]
+
+
+def test_a_base_that_only_an_unread_overlay_may_include_fails_the_nearest_one(diff):
+    base = {"team/base/kustomization.yaml": "resources: [one.yaml]\n", "team/base/one.yaml": PLAIN["web/one.yaml"]}
+    overlays = {f"{place}/kustomization.yaml": REMOTE.replace("[", "[../base, ") for place in ("team/prod", "zoo/prod")}
+    change = {"team/base/one.yaml": PLAIN["web/one.yaml"] + "data: {a: b}\n"}
+    ran = diff({**base, **overlays, "zoo/base/kustomization.yaml": "resources: []\n"}, change, "--offline")
+    assert ran.code == 3
+    assert {one["id"] for one in ran.report["not_rendered"] if one["failed"]} == {"kustomize:team/prod"}
