@@ -88,8 +88,6 @@ def review(base: Discovery, head: Discovery, request: Request, doors: Doors) -> 
         else:
             affected.append(one)
             calm.update([one.id] if same else [])
-    if not request.selected:
-        failures += _unread(base, head, request.changed)
 
     def judge(one: Pair) -> tuple[Outcome, NotRendered | None]:
         context = standards.context(one)
@@ -104,6 +102,9 @@ def review(base: Discovery, head: Discovery, request: Request, doors: Doors) -> 
             failures += [failure] if failure else []
             done += 1
             doors.progress(done, len(affected))
+    if not request.selected:
+        told = {failure.id for failure in failures if failure.failed}
+        failures += [each for each in _unread(base, head, request.changed) if each.id not in told]
     return build_report(
         [outcomes[key] for key in sorted(outcomes)],
         compared=request.compared,

@@ -648,4 +648,4 @@ def test_a_base_that_only_an_unread_overlay_may_include_fails_the_nearest_one(di
     change = {"team/base/one.yaml": PLAIN["web/one.yaml"] + "data: {a: b}\n"}
     ran = diff({**base, **overlays, "zoo/base/kustomization.yaml": "resources: []\n"}, change, "--offline")
     assert ran.code == 3
-    assert {one["id"] for one in ran.report["not_rendered"] if one["failed"]} == {"kustomize:team/prod"}
+    assert [one["id"] for one in ran.report["not_rendered"] if one["failed"]] == ["kustomize:team/prod"]
