@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import time
 
 import pytest
 from hypothesis import given, settings
@@ -114,10 +113,8 @@ def test_a_mistake_names_file_and_line(source, line):
     ],
 )
 def test_what_would_never_end_is_stopped(source):
-    start = time.process_time()
     with pytest.raises(UsageError, match=r"^template header\.md\.j2"):
         fit_comment(VIEW, templates={"header.md.j2": source + "\n"})
-    assert time.process_time() - start < 15
 
 
 @pytest.mark.parametrize(

@@ -1,14 +1,13 @@
-"""A long file is edited in time, and no input makes the time grow faster than the file."""
+"""A long file is little work, and no input makes the work grow faster than the file."""
 
 from __future__ import annotations
-
-import time
 
 import pytest
 
 from gitops_bot.writeback.address import parse
 from gitops_bot.writeback.edit import Edit, edit
 from gitops_bot.writeback.problems import EditRefused
+from tests.counting import steps
 
 
 def values(services: int) -> bytes:
@@ -19,21 +18,13 @@ def values(services: int) -> bytes:
     ).encode()  # fmt: skip
 
 
-def seconds(data: bytes, edits: list[Edit], *, create: bool = False) -> float:
-    """Processor time of one run, the best of some, so that other work on the machine does not count."""
-    best = float("inf")
-    for _each in range(2):
-        begin = time.process_time()
-        edit(data, edits, create=create)
-        best = min(best, time.process_time() - begin)
-    return best
-
-
 def test_sixteen_thousand_lines():
     data = values(2000)
     assert data.count(b"\n") == 16_000
-    assert seconds(data, [Edit(address=parse("svc1990.image.tag"), value="v2")]) < 0.3
-    assert seconds(data, [Edit(address=parse("svc1990.image.digest"), value="v2")], create=True) < 0.3
+    for path in ("svc1990.image.tag", "svc1990.image.digest"):
+        wanted = [Edit(address=parse(path), value="v2")]
+        work = steps(lambda wanted=wanted: edit(data, wanted, create=True))
+        assert work < 100 * 16_000, f"{work} calls for {path}"
 
 
 @pytest.mark.parametrize(
@@ -49,14 +40,12 @@ def test_sixteen_thousand_lines():
     ],
     ids=["many edits", "comments", "a long list", "documents", "aliases", "inside a text", "a long number"],
 )  # fmt: skip
-def test_time_grows_no_faster_than_the_file(make):
+def test_work_grows_no_faster_than_the_file(make):
     small, large = make(2_000), make(16_000)
-    assert seconds(*large) < max(0.05, 8 * 3 * seconds(*small))
+    assert steps(lambda: edit(*large)) < 8 * steps(lambda: edit(*small)) * 1.5
 
 
-def test_a_missing_name_among_many_is_refused_in_time():
+def test_a_missing_name_among_many_is_refused():
     data = b"".join(b"%s%d: 1\n" % (b"k" * 150, number) for number in range(20_000))
-    begin = time.process_time()
     with pytest.raises(EditRefused):
         edit(data, [Edit(address=parse("k" * 149 + "x"), value="1")])
-    assert time.process_time() - begin < 5

@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import copy
-import time
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -13,6 +12,7 @@ from gitops_bot.model.resource import ResourceKey
 from gitops_bot.model.signal import CATALOGUE, SEVERITIES
 from gitops_bot.review.signals.frozen import RULES
 from gitops_bot.review.signals.objects import MOST, ObjectRules
+from tests.counting import steps
 from tests.review.signals.cases import CASES, HOOK, PLAIN, claim, key_of, pod, read, role, secret, stateful, thing
 
 OTHERS = frozenset(("schema", "duplicate-resource", "project-forbids", "mutable-model"))
@@ -309,13 +309,12 @@ def test_a_placeholder_is_no_value(value):
 # -- time ----------------------------------------------------------------------------------------------------------
 
 
-def test_a_thousand_objects_cost_little():
-    """About 70 ms; ten times as long fails, so that a busy machine does not."""
+def test_an_object_costs_little():
     before, after = read(pod(PLAIN)), read(pod(PLAIN.replace("v1.4.0", "v2.0.0")))
     rules, key = ObjectRules("1.36"), key_of(before, after)
-    started = time.process_time()
-    assert all(len(rules(key, before, after)) == 1 for _ in range(1_000))
-    assert time.process_time() - started < 0.7
+    assert len(rules(key, before, after)) == 1
+    work = steps(lambda: rules(key, before, after))
+    assert work < 1_500, work
 
 
 def test_hostile_roles_are_bounded():
@@ -324,9 +323,9 @@ def test_hostile_roles_are_bounded():
         role(f"- {{apiGroups: [{wide}], resources: [{wide}], verbs: [{verbs}]}}\n") for verbs in ("get", "get, list")
     )
     old, new = read(before), read(after)
-    started = time.process_time()
     found = ObjectRules()(key_of(old, new), old, new)
-    assert time.process_time() - started < 2
+    work = steps(lambda: ObjectRules()(key_of(old, new), old, new))
+    assert work < 200_000, work
     assert [signal.id for signal in found] == ["rbac-widening"]
 
 
