@@ -56,6 +56,8 @@ class BranchPushed(_Event, frozen=True, kw_only=True, tag=True):
     forced: bool
     by_bot: bool
     """An app pushed it, perhaps we ourselves."""
+    ours: bool = False
+    """Every commit of the push was made by this program, as their messages say."""
 
 
 class TagPushed(_Event, frozen=True, kw_only=True, tag=True):
@@ -104,6 +106,8 @@ class WorkflowFinished(_Event, frozen=True, kw_only=True, tag=True):
     """The run was for a commit of another repository, or of one that is gone."""
     pulls: tuple[int, ...]
     """Open pull requests of this repository with that head, as the event says; always empty for forks."""
+    ours: bool = False
+    """The commit of the run was made by this program, as its message says."""
 
 
 class RepositoryDispatched(_Event, frozen=True, kw_only=True, tag=True):

@@ -29,6 +29,7 @@ from gitops_bot.actions.activity import (
 from gitops_bot.actions.payload import HINT, LARGEST_NUMBER, Payload
 from gitops_bot.errors import UsageError
 from gitops_bot.model.settings import Environment
+from gitops_bot.writeback.commit_message import all_ours
 
 LARGEST_EVENT = 32 << 20
 """Bytes of an event file that are read; GitHub caps payloads at 25 MB."""
@@ -126,6 +127,7 @@ def _push(event: Payload, _: str, environments: Environments) -> Activity:
         deleted=not after,
         forced=event.flag("forced"),
         by_bot=event.is_bot("sender"),
+        ours=all_ours(_messages(event.fields.get("commits"))),
     )
 
 
@@ -167,7 +169,14 @@ def _workflow_run(event: Payload, _: str, __: Environments) -> Activity:
         head_repository=head_repository,
         fork=_differs(head_repository, here.repository("full_name")),
         pulls=tuple(pull.number("number") for pull in run.parts("pull_requests") if _is_into(pull, here)),
+        ours=all_ours(_messages([run.fields.get("head_commit")])),
     )
+
+
+def _messages(commits: Any) -> list[str]:
+    """The messages of an event's commits; none where it lists none. What is no commit has an empty one."""
+    listed = commits if isinstance(commits, list) else []
+    return [str(each.get("message") or "") if isinstance(each, dict) else "" for each in listed]
 
 
 def _is_into(pull: Payload, here: Payload) -> bool:

@@ -10,6 +10,7 @@ import msgspec
 from gitops_bot.actions import trust
 from gitops_bot.actions.activity import Activity, PullRequestChanged, WorkflowFinished
 from gitops_bot.actions.annotations import annotate, show
+from gitops_bot.actions.bump import Write, run_bump
 from gitops_bot.actions.commands import Console
 from gitops_bot.actions.environment import Runner
 from gitops_bot.actions.inputs import Inputs
@@ -58,19 +59,26 @@ class Doors(msgspec.Struct, frozen=True, kw_only=True):
     """Fetches what is missing, renders both sides and compares them."""
     github: Callable[[], GitHub]
     """The repository's API; opened at the first call."""
+    write: Write
+    """Commits or proposes what a bump asks for."""
 
 
 def run(work: Work, doors: Doors) -> None:
     """Do what the inputs ask for this event, and tell it in every place there is.
 
     Raises BotError after everything is told: RenderError when something could not be rendered, SignalError for signals
-    that fail the check, GitHubError when the comment could not be written, UsageError and others before that.
+    that fail the check, GitHubError when the comment could not be written, Refused and others when nothing may be
+    written, UsageError and others before that.
     """
     refused = trust.refusal(work.activity, work.inputs, doors.checked_out(), trusted=(work.runner.sha,))
     if refused:
         raise UsageError(refused, hint="docs/reference/forks.md shows the way with two workflows")
     if work.inputs.command == "post":
         _post(work, doors)
+    elif work.inputs.command == "bump":
+        reason = run_bump(work, doors.write)
+        if reason is not None:
+            _nothing(work, reason)
     else:
         _diff(work, doors)
 
@@ -150,7 +158,13 @@ def _tell(work: Work, doors: Doors, reviewed: Reviewed, view: View, publication:
         text = fit_summary(view, budget_bytes=room, elsewhere=place, templates=reviewed.templates)
         append_summary(runner.step_summary, text)
     show(work.console, annotate(reviewed.report))
-    outputs = {**report_outputs(reviewed.report), "report": report_path, "plan": view.plan or "", "comment_url": ""}
+    outputs = {
+        **NOTHING,
+        **report_outputs(reviewed.report),
+        "report": report_path,
+        "plan": view.plan or "",
+        "comment_url": "",
+    }
     try:
         if publication.number and inputs.comment != "never" and (inputs.token or inputs.app_id):
             url = publish_comment(work.console, doors.github(), runner, inputs, view, reviewed.templates, publication)

@@ -1,9 +1,8 @@
-"""The Action's inputs: their names, defaults and meanings in one place, and reading them from the environment.
+"""The Action's inputs, read from the environment; ``input_table`` has their names, defaults and meanings.
 
-``action.yml``, ``docs/reference/action.md`` and the README repeat the table; a test compares them. The runner hands
-an input over as ``INPUT_<NAME IN CAPITALS>``, and ``runs.env`` of action.yml maps each one to the same name: the
-runner's own variable stands where there are both, and they are equal. Every input has a default, so a variable of
-that name in a job's ``env`` never stands in for one.
+The runner hands an input over as ``INPUT_<NAME IN CAPITALS>``, and ``runs.env`` of action.yml maps each one to the same
+name: the runner's own variable stands where there are both, and they are equal. Every input has a default, so a
+variable of that name in a job's ``env`` never stands in for one.
 """
 
 from __future__ import annotations
@@ -11,88 +10,26 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from difflib import get_close_matches
-from typing import Literal, NamedTuple, TypeVar, cast, get_args
+from typing import Literal, TypeVar, cast, get_args
 
 import msgspec
 
 from gitops_bot.actions import fetch_credentials, names
+from gitops_bot.actions.input_table import INPUTS
 from gitops_bot.doors.credentials import Credentials
 from gitops_bot.errors import UsageError
 from gitops_bot.model.signal import SEVERITIES, Severity
 
-Command = Literal["diff", "post"]
+Command = Literal["diff", "post", "bump"]
 Comment = Literal["auto", "never"]
+Mode = Literal["", "auto", "api", "push", "pull-request"]
 
 
-class Input(NamedTuple):
-    """One input of the Action."""
-
-    name: str
-    default: str
-    """As action.yml has it; an expression of GitHub's is nothing here."""
-    meaning: str
-    """One or two sentences of Markdown, without bars and line breaks."""
-    secret: bool = False
-    """Its value is masked in the log and never part of a message."""
-
-    @property
-    def variable(self) -> str:
-        """Name of the environment variable: ``INPUT_FAIL_ON``."""
-        return f"INPUT_{self.name.upper()}"
-
-
-INPUTS = (
-    Input(
-        "command",
-        "diff",
-        "`diff` renders and compares, `post` publishes what a `diff` without rights has left in `report_file`.",
-    ),
-    Input(
-        "token",
-        "${{ github.token }}",
-        "Reads the pull request and its commits and writes the comment. Where it may not write, the step summary holds "
-        "the result.",
-        secret=True,
-    ),
-    Input("app_id", "", "Id or client id of a GitHub App that comments instead of `token`."),
-    Input("app_private_key", "", "The App's private key, PEM.", secret=True),
-    Input("app_installation_id", "", "The App's installation; without it, the one of this repository."),
-    Input("comment", "auto", "`auto` keeps one comment on the pull request, `never` writes none."),
-    Input("comment_key", "default", "Tells the comments of several jobs on one pull request apart."),
-    Input("apps", "", "Only targets whose name or id matches: one glob per line, `!GLOB` leaves out."),
-    Input(
-        "fail_on",
-        "",
-        "Severities of signals that fail the step (`error`, `warning`, `info`), beside those of `review.fail_on` in "
-        "the base's settings.",
-    ),
-    Input("base", "", "Branch, tag or commit that is merged into; without it, what the event says."),
-    Input("head", "", "Branch, tag or commit that is merged; without it, what the event says."),
-    Input("working_directory", ".", "Where in the workspace the repository is checked out."),
-    Input(
-        "cache",
-        "",
-        "Directory for renders and fetched sources, to be kept by `actions/cache`; without it they last as long as "
-        "the job.",
-    ),
-    Input("offline", "false", "`true`: charts and sources from elsewhere come from `cache` only."),
-    Input(
-        "fetch_credentials",
-        "",
-        "Logins for private charts, registries and repositories: JSON or YAML, each bound to one URL. "
-        "Empty where a run has no secrets.",
-        secret=True,
-    ),
-    Input("report_directory", "gitops-bot-report", "Where the HTML and JSON reports are written, to be uploaded."),
-    Input("report_file", "", "The JSON report of an earlier job, for `post`."),
-    Input(
-        "allow_untrusted_head",
-        "false",
-        "`true`: work with secrets at hand although a pull request's own files are checked out. "
-        "Whoever opens one may then get at the secrets.",
-    ),
-)
-"""In the order in which people read them."""
+OF_BUMP = (
+    "image", "digest", "file", "path", "value", "model", "model_version", "model_path", "data_version", "run_url",
+    "metrics", "environment", "repository", "branch", "mode", "allow_downgrade", "create", "dry_run",
+)  # fmt: skip
+"""Inputs that only ``bump`` looks at."""
 
 _BY_NAME = {each.name: each for each in INPUTS}
 _KEY = re.compile(r"[A-Za-z0-9._/-]{1,64}")
@@ -130,6 +67,28 @@ class Inputs(msgspec.Struct, frozen=True, kw_only=True):
     report_directory: str = "gitops-bot-report"
     report_file: str = ""
     allow_untrusted_head: bool = False
+    image: tuple[str, ...] = ()
+    digest: tuple[str, ...] = ()
+    """None, or one for each image."""
+    file: tuple[str, ...] = ()
+    path: tuple[str, ...] = ()
+    value: tuple[str, ...] = ()
+    model: str = ""
+    model_version: str = ""
+    model_path: str = ""
+    data_version: str = ""
+    run_url: str = ""
+    metrics: str = ""
+    """Path of a file, as given."""
+    environment: str = ""
+    repository: str = ""
+    """``owner/name``, ``""`` for the workflow's own."""
+    branch: str = ""
+    mode: Mode = ""
+    """``""``: as the settings say."""
+    allow_downgrade: bool = False
+    create: bool = False
+    dry_run: bool = False
 
     def __repr__(self) -> str:
         """Everything but the secrets."""
@@ -175,6 +134,24 @@ def read_inputs(environ: Mapping[str, str]) -> Inputs:
         report_directory=reader.path("report_directory"),
         report_file=reader.path("report_file"),
         allow_untrusted_head=reader.flag("allow_untrusted_head"),
+        image=reader.lines("image"),
+        digest=reader.lines("digest"),
+        file=reader.lines("file"),
+        path=reader.lines("path"),
+        value=reader.lines("value"),
+        model=reader.line("model"),
+        model_version=reader.line("model_version"),
+        model_path=reader.line("model_path"),
+        data_version=reader.line("data_version"),
+        run_url=reader.line("run_url"),
+        metrics=reader.path("metrics"),
+        environment=reader.line("environment"),
+        repository=reader.matching("repository", names.REPOSITORY, "is not OWNER/NAME"),
+        branch=reader.revision("branch"),
+        mode=reader.mode("mode"),
+        allow_downgrade=reader.flag("allow_downgrade"),
+        create=reader.flag("create"),
+        dry_run=reader.flag("dry_run"),
     )
     found = [*reader.problems, *_contradictions(inputs), *_misspelled(environ)]
     if found:
@@ -243,6 +220,15 @@ class _Reader:
             self.wrong(name, "has a control character")
         return found
 
+    def line(self, name: str) -> str:
+        value = self.text(name)
+        if _UNSEEN.search(value):
+            self.wrong(name, "has a control character or several lines")
+        return value
+
+    def mode(self, name: str) -> Mode:
+        return self.choice(name, get_args(Mode)[1:]) if self.text(name) else ""
+
     def severities(self, name: str) -> tuple[Severity, ...]:
         given = re.split(r"[\s,]+", self.text(name))
         for word in dict.fromkeys(given):
@@ -282,6 +268,30 @@ def _contradictions(inputs: Inputs) -> list[str]:
         found.append("report_file: is missing; the command post publishes it")
     if inputs.command == "post" and not (inputs.token or inputs.app_id):
         found.append("token: is missing; the command post writes with it")
+    return found + _of_bump(inputs)
+
+
+def _of_bump(inputs: Inputs) -> list[str]:
+    """Lines that do not belong together, and what another command would not look at.
+
+    One line too few would give the digest of one image to another.
+    """
+    found = []
+    if inputs.command != "bump":
+        default = Inputs()
+        given = (name for name in OF_BUMP if getattr(inputs, name) != getattr(default, name))
+        return [f"{name}: goes with the command bump, not with {inputs.command}" for name in given]
+    if inputs.digest and len(inputs.digest) != len(inputs.image):
+        found.append(f"digest: needs a line for each image: {len(inputs.digest)} for {len(inputs.image)}")
+    if len(inputs.value) != len(inputs.path):
+        found.append(f"value: needs a line for each path: {len(inputs.value)} for {len(inputs.path)}")
+    if inputs.path and len(inputs.file) not in (1, len(inputs.path)):
+        found.append(f"file: needs one line, or one for each path: {len(inputs.file)} for {len(inputs.path)}")
+    if inputs.file and not inputs.path:
+        found.append("path: is missing; file, path and value go together")
+    of_model = (inputs.model_version, inputs.model_path, inputs.data_version, inputs.run_url, inputs.metrics)
+    if any(of_model) and not inputs.model:
+        found.append("model: is missing; its version, path, data, run and metrics go with it")
     return found
 
 

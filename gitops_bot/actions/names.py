@@ -6,7 +6,7 @@ import re
 
 _COMMIT = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
 _NOBODY = re.compile(r"0{40}|0{64}")
-_REPOSITORY = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]*/(?!\.{1,2}\Z)[A-Za-z0-9._-]+")
+REPOSITORY = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]*/(?!\.{1,2}\Z)[A-Za-z0-9._-]+")
 _LOGIN = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]*(\[bot\])?")
 _PREFIX = re.compile(r"refs/(heads|tags)/")
 _NOT_IN_A_NAME = re.compile(r"[\x00-\x20\x7f~^:?*\[\\\ud800-\udfff]|\.\.|@\{|//|/\.|\.lock(?=/|\Z)")
@@ -40,7 +40,7 @@ def is_ref(text: str) -> bool:
 
 def is_repository(text: str) -> bool:
     """Whether this is ``owner/name`` as GitHub spells it."""
-    return len(text) <= 200 and _REPOSITORY.fullmatch(text) is not None
+    return len(text) <= 200 and REPOSITORY.fullmatch(text) is not None
 
 
 def is_login(text: str) -> bool:

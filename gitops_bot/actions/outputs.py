@@ -23,7 +23,11 @@ class Output(NamedTuple):
 
 
 OUTPUTS = (
-    Output("changed", "`true` when anything is added, changed or removed, else `false`."),
+    Output(
+        "changed",
+        "`true` when anything is added, changed or removed, or when `bump` has committed or proposed something, else "
+        "`false`.",
+    ),
     Output("added", "How many resources are added."),
     Output("changed_count", "How many resources are changed."),
     Output("removed", "How many resources are removed."),
@@ -34,6 +38,15 @@ OUTPUTS = (
     Output("comment_url", "Where the comment is; empty when there is none."),
     Output("report", "Path of the HTML report in the workspace; empty when there is none."),
     Output("plan", "Hash of everything that the changed targets will be; empty when it cannot be known beforehand."),
+    Output(
+        "mode",
+        "How `bump` has written: `api`, `push`, `pull-request`, `dry-run`, or `nothing`; empty for other commands.",
+    ),
+    Output("branch", "The branch that `bump` has written to or proposes to change; empty for `nothing`."),
+    Output("commit_sha", "The commit that `bump` has made, on that branch or on the pull request's."),
+    Output("pull_request_number", "The pull request of `bump`; empty when there is none."),
+    Output("pull_request_url", "Page of that pull request."),
+    Output("changed_files", "Files that `bump` has changed, one per line."),
 )
 """In the order in which people read them. All are set by every run that ends without an error of the Action's own."""
 
@@ -41,6 +54,7 @@ NOTHING: Mapping[str, str] = {
     **dict.fromkeys(("changed", "routine"), "false"),
     **dict.fromkeys(("added", "changed_count", "removed", "failed", "errors", "warnings"), "0"),
     **dict.fromkeys(("comment_url", "report", "plan"), ""),
+    **dict.fromkeys(("mode", "branch", "commit_sha", "pull_request_number", "pull_request_url", "changed_files"), ""),
 }
 """The outputs of a run that had nothing to do."""
 

@@ -15,6 +15,7 @@ import click
 from gitops_bot.errors import BotError
 
 if TYPE_CHECKING:
+    from gitops_bot.actions.bump import Wish
     from gitops_bot.actions.commands import Console
     from gitops_bot.actions.environment import Runner
     from gitops_bot.actions.flow import Doors
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from gitops_bot.doors.github.api import GitHub
     from gitops_bot.doors.history import Origin
     from gitops_bot.model.reviewed import Reviewed
+    from gitops_bot.writeback.outcome import Outcome
 
 
 @click.command("action")
@@ -55,7 +57,7 @@ def _run(console: Console, environ: Mapping[str, str]) -> None:
     from gitops_bot.actions.inputs import read_inputs, secret_values
     from gitops_bot.doors.conceal import forms
 
-    for secret in secret_values(environ):
+    for secret in (*secret_values(environ), environ.get("GITOPS_BOT_DEPLOY_KEY", "")):
         console.mask(*forms(secret))
     runner, inputs = read_runner(environ), read_inputs(environ)
     log.attach(ConsoleHandler(console), debug=runner.debug)
@@ -66,7 +68,7 @@ def _run(console: Console, environ: Mapping[str, str]) -> None:
     found = activity(runner.event_name, read_event(runner.event_path, runner.event_name), runner.ref, {})
     checkout = place(runner.workspace, inputs.working_directory, name="working_directory")
     with tempfile.TemporaryDirectory(prefix="gitops-bot-action-") as scratch:
-        outside = _Outside(console, runner, inputs, checkout, Path(scratch))
+        outside = _Outside(console, runner, inputs, checkout, Path(scratch), environ)
         try:
             run(Work(runner=runner, inputs=inputs, activity=found, console=console), outside.doors())
         finally:
@@ -76,12 +78,21 @@ def _run(console: Console, environ: Mapping[str, str]) -> None:
 class _Outside:
     """The doors of one run, opened when they are needed."""
 
-    def __init__(self, console: Console, runner: Runner, inputs: Inputs, checkout: str, scratch: Path) -> None:
+    def __init__(
+        self,
+        console: Console,
+        runner: Runner,
+        inputs: Inputs,
+        checkout: str,
+        scratch: Path,
+        environ: Mapping[str, str],
+    ) -> None:
         self._console = console
         self._runner = runner
         self._inputs = inputs
         self._checkout = checkout
         self._scratch = scratch
+        self._environ = environ
 
     def doors(self) -> Doors:
         from gitops_bot.actions.flow import Doors
@@ -92,6 +103,7 @@ class _Outside:
             resolve=self._resolve,
             review=self._review,
             github=lambda: self._github,
+            write=self._write,
         )
 
     def close(self) -> None:
@@ -105,6 +117,10 @@ class _Outside:
 
     @cached_property
     def _github(self) -> GitHub:
+        return self._open(self._runner.repository)
+
+    def _open(self, repository: str) -> GitHub:
+        """The API of a repository, with the App where there is one."""
         from gitops_bot.doors.github.api import GitHub
         from gitops_bot.doors.github.auth import App, Token
 
@@ -112,9 +128,36 @@ class _Outside:
         auth: Token | App = Token(given.token)
         if given.app_id:
             auth = App(given.app_id, given.app_private_key, given.app_installation_id)
-        return GitHub(
-            api_url=self._runner.api_url, repository=self._runner.repository, auth=auth, mask=self._console.mask
-        )
+        return GitHub(api_url=self._runner.api_url, repository=repository, auth=auth, mask=self._console.mask)
+
+    def _token(self, repository: str) -> str:
+        """The token that writes to a repository; an App's is made for that one alone."""
+        if not self._inputs.app_id:
+            return self._inputs.token
+        github = self._open(repository)
+        try:
+            return github.token()
+        finally:
+            github.close()
+
+    def _write(self, wish: Wish) -> Outcome:
+        from gitops_bot.cli.bumping import branch_for, bump_there
+        from gitops_bot.cli.workspace import Wanted
+        from gitops_bot.cli.writing import find_target, open_place
+        from gitops_bot.errors import UsageError
+
+        inputs = self._inputs
+        target = find_target(self._checkout, wish.repository, self._environ)
+        environ = {**self._environ, "GITHUB_TOKEN": self._token(target.name), "GH_TOKEN": ""}
+        if not environ["GITHUB_TOKEN"] and not environ.get("GITOPS_BOT_DEPLOY_KEY"):
+            raise UsageError(
+                f"token: is missing; nothing allows to write to {target.name}",
+                hint="its default is the workflow's own; or set app_id and app_private_key, or a deploy key",
+            )
+        wanted = Wanted(cache_dir=self._cache(""), offline=inputs.offline, credentials=inputs.fetch_credentials)
+        with open_place(target, self._checkout, environ, wanted) as place:
+            branch = wish.branch or branch_for(place, wish.request.environment, environ)
+            return bump_there(place, wish.request, branch=branch, mode=wish.mode or None, dry_run=wish.dry_run)
 
     def _origin(self) -> Origin:
         from gitops_bot.doors.history import Origin

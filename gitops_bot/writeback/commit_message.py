@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 
 from gitops_bot.model.writeback import Proposal
-from gitops_bot.writeback.topics import TRAILER
+from gitops_bot.writeback.topics import PREFIX, TRAILER
 
 _LONGEST_SUBJECT = 250
 """Characters; GitHub cuts titles of pull requests at 256."""
+_MERGE_OF_OURS = re.compile(rf"Merge (?:pull request #[0-9]+ from [A-Za-z0-9_-]+/|branch '){re.escape(PREFIX)}")
+"""How GitHub and Git name a merge."""
 _LINE = re.compile(r"([A-Za-z][A-Za-z0-9-]{0,60}): ?(.*)")
 
 
@@ -43,6 +46,11 @@ def trailers_of(message: str) -> tuple[tuple[str, str], ...]:
 def topic_of(message: str) -> str:
     """The topic of a commit of ours, ``""`` when the message has none; whoever may commit can write one."""
     return next((value for name, value in reversed(trailers_of(message)) if name == TRAILER), "")
+
+
+def all_ours(messages: Sequence[str]) -> bool:
+    """Whether every commit is of ours, or merges a branch of ours; False for none at all, which tells nothing."""
+    return bool(messages) and all(topic_of(each) or _MERGE_OF_OURS.match(each) for each in messages)
 
 
 def _flat(text: str) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from gitops_bot.actions.inputs import INPUTS
+from gitops_bot.actions.input_table import INPUTS
 from gitops_bot.actions.outputs import OUTPUTS
 
 _ROOT = Path(__file__).parents[2]

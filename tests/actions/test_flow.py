@@ -81,7 +81,8 @@ def test_one_step_puts_one_truthful_comment_on_the_pull_request(github, acme, he
         "changed": "true", "added": "1", "changed_count": "5", "removed": "1", "failed": "0", "routine": "false",
         "errors": step.outputs["errors"], "warnings": step.outputs["warnings"], "plan": "",
         "comment_url": f"{github.server_url}/{acme.repository.full_name}/pull/1#issuecomment-{comment.id}",
-        "report": "gitops-bot-report/report.html",
+        "report": "gitops-bot-report/report.html", "mode": "", "branch": "", "commit_sha": "",
+        "pull_request_number": "", "pull_request_url": "", "changed_files": "",
     }  # fmt: skip
     assert "3 to change" in step.summary
     report = json.loads((here.workspace / "gitops-bot-report" / "report.json").read_text())

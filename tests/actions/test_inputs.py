@@ -9,7 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gitops_bot.actions import inputs as module
-from gitops_bot.actions.inputs import INPUTS, Inputs, read_inputs, secret_values
+from gitops_bot.actions.input_table import INPUTS
+from gitops_bot.actions.inputs import Inputs, read_inputs, secret_values
 from gitops_bot.actions.outputs import OUTPUTS
 from gitops_bot.doors.credentials import bind
 from gitops_bot.errors import UsageError
@@ -122,7 +123,7 @@ def test_the_defaults_of_action_yml_are_the_defaults():
 
 def test_all_inputs():
     assert read(
-        command="post",
+        command="bump",
         token=f" {TOKEN}\n",
         app_id="Iv23liabcdef",
         app_private_key=KEY + "\n",
@@ -140,8 +141,26 @@ def test_all_inputs():
         report_directory="out/report",
         report_file="in/report.json",
         allow_untrusted_head="TRUE",
+        image="ghcr.io/acme/a:1\n\n ghcr.io/acme/b:2 \n",
+        digest=f"sha256:{'a' * 64}\nsha256:{'b' * 64}",
+        file="values.yaml",
+        path="image.tag\nreplicas",
+        value="1\n2",
+        model="churn model",
+        model_version="v1.2.4",
+        model_path="s3://models/churn/v1.2.4/",
+        data_version="sha256:ab",
+        run_url="https://wandb.example/runs/1",
+        metrics="out/metrics.json",
+        environment="staging",
+        repository="acme/config",
+        branch="deploy/main",
+        mode="pull-request",
+        allow_downgrade="true",
+        create="true",
+        dry_run="true",
     ) == Inputs(
-        command="post",
+        command="bump",
         token=TOKEN,
         app_id="Iv23liabcdef",
         app_private_key=KEY,
@@ -159,6 +178,24 @@ def test_all_inputs():
         report_directory="out/report",
         report_file="in/report.json",
         allow_untrusted_head=True,
+        image=("ghcr.io/acme/a:1", "ghcr.io/acme/b:2"),
+        digest=(f"sha256:{'a' * 64}", f"sha256:{'b' * 64}"),
+        file=("values.yaml",),
+        path=("image.tag", "replicas"),
+        value=("1", "2"),
+        model="churn model",
+        model_version="v1.2.4",
+        model_path="s3://models/churn/v1.2.4/",
+        data_version="sha256:ab",
+        run_url="https://wandb.example/runs/1",
+        metrics="out/metrics.json",
+        environment="staging",
+        repository="acme/config",
+        branch="deploy/main",
+        mode="pull-request",
+        allow_downgrade=True,
+        create=True,
+        dry_run=True,
     )
 
 
@@ -177,8 +214,8 @@ def test_a_key_may_come_in_one_line(given):
 @pytest.mark.parametrize(
     ("given", "expected"),
     [
-        ({"command": "bump"}, "command: there is no 'bump' (there are diff, post)"),
-        ({"command": "diff; rm -rf /"}, "command: there is no 'diff; rm -rf /' (there are diff, post)"),
+        ({"command": "bum"}, "command: there is no 'bum' (there are diff, post, bump)"),
+        ({"command": "diff; rm -rf /"}, "command: there is no 'diff; rm -rf /' (there are diff, post, bump)"),
         ({"comment": "Auto"}, "comment: there is no 'Auto' (there are auto, never)"),
         ({"comment_key": "a b"}, "comment_key: may have letters, digits, dots, dashes, slashes and underscores, at most 64"),
         ({"comment_key": "--><b>"}, "comment_key: may have letters, digits, dots, dashes, slashes and underscores, at most 64"),
@@ -202,6 +239,24 @@ def test_a_key_may_come_in_one_line(given):
         ({"token": "two words"}, "token: is no token"),
         ({"command": "post", "token": TOKEN}, "report_file: is missing; the command post publishes it"),
         ({"command": "post", "report_file": "x"}, "token: is missing; the command post writes with it"),
+        ({"image": "a:1"}, "image: goes with the command bump, not with diff"),
+        ({"command": "post", "token": TOKEN, "report_file": "x", "dry_run": "true"},
+         "dry_run: goes with the command bump, not with post"),
+        ({"command": "bump", "image": "a:1\nb:2", "digest": "sha256:x"}, "digest: needs a line for each image: 1 for 2"),
+        ({"command": "bump", "digest": "sha256:x"}, "digest: needs a line for each image: 1 for 0"),
+        ({"command": "bump", "file": "x", "path": "a\nb", "value": "1"}, "value: needs a line for each path: 1 for 2"),
+        ({"command": "bump", "file": "x\ny\nz", "path": "a\nb", "value": "1\n2"},
+         "file: needs one line, or one for each path: 3 for 2"),
+        ({"command": "bump", "path": "a", "value": "1"}, "file: needs one line, or one for each path: 0 for 1"),
+        ({"command": "bump", "file": "x"}, "path: is missing; file, path and value go together"),
+        ({"command": "bump", "model_version": "1"},
+         "model: is missing; its version, path, data, run and metrics go with it"),
+        ({"command": "bump", "model": "a\nb"}, "model: has a control character or several lines"),
+        ({"command": "bump", "mode": "force"},
+         "mode: there is no 'force' (there are auto, api, push, pull-request)"),
+        ({"command": "bump", "repository": "https://github.com/acme/x"}, "repository: is not OWNER/NAME"),
+        ({"command": "bump", "branch": "-x"}, "branch: is no branch, tag or commit"),
+        ({"command": "bump", "model": "m", "metrics": "../x"}, "metrics: leads upwards"),
         ({"fail-on": "warning"}, "'fail-on': there is no such input; did you mean fail_on?"),
         ({"comment_keys": "x"}, "'comment_keys': there is no such input; did you mean comment_key?"),
     ],
@@ -215,7 +270,7 @@ def test_every_problem_is_told_at_once_and_in_order():
         read(command="bumb", offline="x", head="-x", fail_on="a,b")
     assert caught.value.message.splitlines() == [
         "5 inputs of the Action are wrong",
-        "  command: there is no 'bumb' (there are diff, post)",
+        "  command: there is no 'bumb' (there are diff, post, bump)",
         "  fail_on: there is no severity 'a' (there are error, warning, info)",
         "  fail_on: there is no severity 'b' (there are error, warning, info)",
         "  head: is no branch, tag or commit",
@@ -225,7 +280,7 @@ def test_every_problem_is_told_at_once_and_in_order():
 
 
 def test_variables_that_only_begin_alike_are_somebody_elses():
-    assert read_inputs({"INPUT_FILE": "x", "INPUT_": "y", "INPUT_MY-OWN": "z"}) == Inputs()
+    assert read_inputs({"INPUT_FOLDER": "x", "INPUT_": "y", "INPUT_MY-OWN": "z"}) == Inputs()
 
 
 # -- secrets -----------------------------------------------------------------------------------------------------------
