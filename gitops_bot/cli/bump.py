@@ -15,8 +15,7 @@ from gitops_bot.errors import UsageError
 
 if TYPE_CHECKING:
     from gitops_bot.cli.workspace import Wanted
-    from gitops_bot.cli.writing import Place
-    from gitops_bot.model.writeback import Head, Landed, Proposal
+    from gitops_bot.model.writeback import Head, Proposal
     from gitops_bot.writeback.bump import Nothing
     from gitops_bot.writeback.request import BumpRequest, Source
 
@@ -159,6 +158,7 @@ def _from_file(path: str, environment: str | None, allow_downgrade: bool, create
 
 def _edit_here(repo: str, request: BumpRequest, wanted: Wanted, *, dry_run: bool) -> None:
     """Edit the working tree, or print what would be edited."""
+    from gitops_bot.cli.told import print_change
     from gitops_bot.cli.writing import open_renderer
     from gitops_bot.doors.git import Repository
     from gitops_bot.doors.history import ancestry
@@ -180,7 +180,7 @@ def _edit_here(repo: str, request: BumpRequest, wanted: Wanted, *, dry_run: bool
         if isinstance(found, Nothing):
             _say_nothing(found)
         elif dry_run:
-            _print_change(head, found)
+            print_change(head, found)
         else:
             assert repository.root is not None
             write_files(repository.root, changes_of(head.tree, found))
@@ -192,13 +192,14 @@ def _commit(
     repo: str, name: str, branch: str, mode: Mode | None, request: BumpRequest, wanted: Wanted, *, dry_run: bool
 ) -> None:
     """Commit to the branch, or propose it; or print what would be committed."""
-    from gitops_bot.cli.writing import find_target, open_place
+    from gitops_bot.cli.told import print_change, say_landed
+    from gitops_bot.cli.writing import branch_of, find_target, open_place
     from gitops_bot.render.settings import read_settings
     from gitops_bot.writeback.bump import BumpDoors, Nothing, bump
     from gitops_bot.writeback.landing import land
 
     with open_place(find_target(repo, name, os.environ), repo, os.environ, wanted) as place:
-        where = branch or _branch(place, request.environment)
+        where = branch or branch_of(place, request.environment)
         nothing: list[Nothing] = []
 
         def make(head: Head) -> Proposal | None:
@@ -220,51 +221,15 @@ def _commit(
             head = place.clone.head(where)
             proposal = make(head)
             if proposal is not None:
-                _print_change(head, proposal)
+                print_change(head, proposal)
         else:
             how = mode or read_settings(place.clone.head(where).tree).commit.mode
-            _say_landed(land(make, branch=where, mode=how, doors=place.landing), where)
+            say_landed(land(make, branch=where, mode=how, doors=place.landing), where)
         for each in nothing:
             _say_nothing(each)
-
-
-def _branch(place: Place, environment: str | None) -> str:
-    """The branch that is written to: the environment's, else the workflow's own, else the default one."""
-    from gitops_bot.render.settings import read_settings
-    from gitops_bot.writeback.environments import branch_of
-
-    default = place.clone.default_branch()
-    if environment is not None:
-        return branch_of(read_settings(place.clone.head(default).tree), environment)
-    if place.target.own and os.environ.get("GITHUB_REF_TYPE") == "branch":
-        return os.environ.get("GITHUB_REF_NAME") or default
-    return default
-
-
-def _print_change(head: Head, proposal: Proposal) -> None:
-    """The commit's message and its diff."""
-    from gitops_bot.doors.git import text_diff
-    from gitops_bot.text.escape import visible_lines
-
-    click.echo(proposal.subject)
-    click.echo(proposal.message)
-    for file in proposal.files:
-        before = head.tree.read(file.path) if file.path in head.tree else b""
-        click.echo(f"--- {file.path}\n+++ {file.path}")
-        shown = text_diff(*(each.decode("utf-8", "replace") for each in (before, file.content or b"")))
-        click.echo("\n".join(visible_lines(shown)))
 
 
 def _say_nothing(nothing: Nothing) -> None:
     click.echo(f"nothing to commit: {nothing.reason}")
     for note in nothing.notes:
-        click.echo(f"  {note}")
-
-
-def _say_landed(landed: Landed, branch: str) -> None:
-    if landed.mode == "pull-request":
-        click.echo(f"pull request {landed.pull}: {landed.url}")
-    elif landed.mode != "nothing":
-        click.echo(f"committed {landed.commit[:8]} to {branch} {landed.url}".rstrip())
-    for note in landed.notes:
         click.echo(f"  {note}")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import tempfile
 from collections.abc import Iterator, Mapping
@@ -17,6 +18,8 @@ from gitops_bot.doors.history import Origin, ancestry
 from gitops_bot.doors.push import Clone
 from gitops_bot.errors import GitError, UsageError
 from gitops_bot.model.tree import Tree
+from gitops_bot.render.settings import read_settings
+from gitops_bot.writeback.environments import branch_of as branch_of_environment
 from gitops_bot.writeback.landing import LandingDoors
 from gitops_bot.writeback.shadow import Renderer
 
@@ -52,6 +55,10 @@ class Place(NamedTuple):
     """Directory of a checkout whose history may tell which commit is older."""
     wanted: Wanted
     stack: ExitStack
+    origin: Origin
+    """Where ``clone`` reads from, with its credential."""
+    scratch: Path
+    """Directory of the run's own, for what has to be fetched beside the clone."""
 
     @property
     def landing(self) -> LandingDoors:
@@ -123,7 +130,7 @@ def open_place(target: Target, repo: str, environ: Mapping[str, str], wanted: Wa
             Clone(origin, scratch / "clone", checkout=repo if target.own else "", secrets=(token, key))
         )
         github = _github(stack, target, token) if token else None
-        yield Place(target, clone, github, repo, wanted, stack)
+        yield Place(target, clone, github, repo, wanted, stack, origin, scratch)
 
 
 def _github(stack: ExitStack, target: Target, token: str) -> Writing:
@@ -135,3 +142,16 @@ def _github(stack: ExitStack, target: Target, token: str) -> Writing:
     door = GitHub(api_url=target.api, repository=target.name, auth=Token(token), patience=WRITING)
     stack.callback(door.close)
     return writing(door)
+
+
+def branch_of(place: Place, environment: str | None) -> str:
+    """The branch that is written to: the environment's, else the workflow's own, else the default one.
+
+    Raises UsageError for an environment that is unknown.
+    """
+    default = place.clone.default_branch()
+    if environment is not None:
+        return branch_of_environment(read_settings(place.clone.head(default).tree), environment)
+    if place.target.own and os.environ.get("GITHUB_REF_TYPE") == "branch":
+        return os.environ.get("GITHUB_REF_NAME") or default
+    return default

@@ -13,6 +13,7 @@ from typing import Literal, NamedTuple, Self
 
 from gitops_bot.doors import process
 from gitops_bot.errors import GitError, UsageError
+from gitops_bot.model.github import CommitInfo, Tag
 from gitops_bot.model.tree import Entry, Tree
 
 _KEPT_VARIABLES = ("PATH", "HOME", "XDG_CONFIG_HOME", "SSH_AUTH_SOCK", "GIT_SSL_CAINFO", "SSL_CERT_FILE", "LANG")
@@ -153,6 +154,23 @@ class Repository:
         ended = self._run(("log", "-z", "--first-parent", f"--max-count={limit}", "--format=%B", "HEAD", "--"))
         found = ended.stdout.decode("utf-8", "replace").split("\0") if ended.code == 0 else []
         return tuple(each.strip() for each in found if each.strip())
+
+    def line(self, revision: str = "HEAD", limit: int = 50) -> tuple[CommitInfo, ...]:
+        """The newest commits of a revision along first parents, newest first; none where it is not known."""
+        argv = ("log", "-z", "--first-parent", f"--max-count={limit}", "--format=%H%n%P%n%an%n%B", revision, "--")
+        ended = self._run(argv)
+        records = ended.stdout.decode("utf-8", "replace").split("\0") if ended.code == 0 else []
+        found = (record.split("\n", 3) for record in records if record)
+        return tuple(
+            CommitInfo(sha=sha, parents=tuple(parents.split()), author=author, message=message.strip())
+            for sha, parents, author, message in found
+        )
+
+    def tags(self) -> tuple[Tag, ...]:
+        """All tags with the commits that they mean, in order of names."""
+        ended = self._run(("for-each-ref", "--format=%(refname) %(objectname) %(*objectname)", "refs/tags"))
+        words = (line.split(" ") for line in sorted(ended.stdout.decode("utf-8", "replace").splitlines()))
+        return tuple(Tag(name=each[0].removeprefix("refs/tags/"), commit=each[2] or each[1]) for each in words)
 
     def remotes(self) -> tuple[str, ...]:
         """The URLs of all remotes, in order of the remotes' names; credentials in them are the caller's to hide."""

@@ -21,6 +21,7 @@ from gitops_bot.doors.process import Finished
 from gitops_bot.doors.rejection import kind_of, rejected
 from gitops_bot.errors import GitError, GitHubError, UsageError
 from gitops_bot.model.github import Tag
+from gitops_bot.model.tree import Tree
 from gitops_bot.model.writeback import FileChange, Head
 
 _FETCH = ("fetch", "--quiet", "--no-tags", "--no-write-fetch-head", "--filter=blob:none")
@@ -107,6 +108,14 @@ class Clone:
         if self._repository is None:
             self._repository = Repository(str(self._made_directory()))
         return self._repository
+
+    def tree(self, commit: str) -> Tree:
+        """Every file of a commit (full id) that the repository has, at whatever place. Raises GitError."""
+        self._made_directory()
+        if not self._history.has(f"{commit}^{{tree}}"):
+            self._history.fetch("--depth=1", commit)
+        self._history.complete([commit])
+        return self.repository.tree(commit)
 
     def default_branch(self) -> str:
         """The branch that others get without naming one. Raises UsageError when there is none, GitError."""

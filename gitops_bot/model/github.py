@@ -34,6 +34,8 @@ class PullRequest(msgspec.Struct, frozen=True, kw_only=True):
     labels: tuple[str, ...] = ()
     merged: bool = False
     """A merged one is closed, too."""
+    merge_commit: str = ""
+    """Full id of the commit that merging made on the base, squashed or not; ``""`` where it is not merged."""
 
 
 class IssueComment(msgspec.Struct, frozen=True, kw_only=True):

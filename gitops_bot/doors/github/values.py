@@ -45,6 +45,7 @@ class Pull(msgspec.Struct, frozen=True):
     body: str | None = ""
     labels: tuple[_Label, ...] = ()
     merged_at: str | None = None
+    merge_commit_sha: str | None = None
 
     def value(self) -> PullRequest:
         """The same as our value."""
@@ -63,6 +64,7 @@ class Pull(msgspec.Struct, frozen=True):
             body=self.body or "",
             labels=tuple(label.name for label in self.labels),
             merged=self.merged_at is not None,
+            merge_commit=(self.merge_commit_sha or "") if self.merged_at is not None else "",
         )
 
 

@@ -1,0 +1,229 @@
+"""One promotion from what is read to what is written: a pull request, its gates as a check, and the tag."""
+
+from __future__ import annotations
+
+from typing import Literal, NamedTuple
+
+import msgspec
+
+from gitops_bot.cli.evidence import Evidence
+from gitops_bot.cli.rendered import RenderedDiffs
+from gitops_bot.cli.tagging import make_tag, merged_pull
+from gitops_bot.cli.writing import Place
+from gitops_bot.errors import GitHubError, UsageError
+from gitops_bot.model.github import Commits
+from gitops_bot.model.settings import Settings
+from gitops_bot.model.writeback import Head, Landed, Proposal
+from gitops_bot.render.settings import read_settings
+from gitops_bot.writeback.commit_message import trailers_of
+from gitops_bot.writeback.gates import Gate, all_passed, verdict
+from gitops_bot.writeback.landing import land
+from gitops_bot.writeback.promote import SOURCE, Nothing, Promotion, Route, Scene, promote, route
+from gitops_bot.writeback.pull_request import open_between
+from gitops_bot.writeback.refused import Refused
+from gitops_bot.writeback.versions import Level, NextTag, newest_release
+
+
+class Asked(NamedTuple):
+    """What was asked for."""
+
+    target: str
+    source: str = ""
+    """``""``: the one that the settings name."""
+    level: Level | None = None
+    by: str = ""
+    """Login of who asked, ``""`` for nobody."""
+
+
+class Promoted(NamedTuple):
+    """What became of a promotion."""
+
+    way: Route
+    kind: Literal["pull-request", "tag", "nothing"]
+    landed: Landed
+    reason: str = ""
+    """Why there is nothing to do."""
+    tag: str = ""
+    """What was tagged, or will be after the merge."""
+    gates: tuple[Gate, ...] = ()
+    notes: tuple[str, ...] = ()
+
+
+class Promoter:
+    """Makes one promotion; ``make`` may be called for as many states of the branch as there are."""
+
+    def __init__(self, place: Place, evidence: Evidence, asked: Asked, *, diff: bool = True) -> None:
+        """Take where it is written, what is known, and what was asked; without ``diff`` nothing is rendered."""
+        self._place = place
+        self._evidence = evidence
+        self._asked = asked
+        self._diffs = RenderedDiffs(place) if diff else None
+        self._default = place.clone.default_branch()
+        self.way, self.settings = self._find()
+
+    def _find(self) -> tuple[Route, Settings]:
+        """How it goes, by the settings of the branch that it goes into. Raises UsageError."""
+        branch = self._default
+        for _ in range(3):
+            settings = read_settings(self._place.clone.head(branch).tree)
+            way = route(settings, self._asked.target, self._asked.source, self._asked.level)
+            if way.base == branch:
+                return way, settings
+            branch = way.base
+        raise UsageError(
+            f"the settings of {self._default} and {branch} send {self._asked.target} to different branches",
+            hint="let .gitops-bot.yaml say the same on both",
+        )
+
+    def make(self, base: Head) -> Promotion | Nothing:
+        """What it does to a state of the branch it goes into. Raises what ``promote`` does."""
+        settings = read_settings(base.tree)
+        way = route(settings, self._asked.target, self._asked.source, self._asked.level)
+        scene = self._scene(way, settings, base)
+        found = promote(settings, way, base, scene)
+        if isinstance(found, Nothing) or self._diffs is None or found.kind == "tag":
+            return found
+        if found.proposal is not None:
+            shown = self._diffs.of_proposal(base.commit, base.branch, found.proposal)
+        else:
+            shown = self._diffs.of_merge(base.commit, base.branch, scene.source_commit)
+        return promote(settings, way, base, msgspec.structs.replace(scene, diff=shown))
+
+    def _scene(self, way: Route, settings: Settings, base: Head) -> Scene:
+        evidence = self._evidence
+        source, commit = base.tree, base.commit
+        tags = evidence.tags() if way.target_tag or way.source_tag else ()
+        if way.source_tag:
+            release = newest_release(tags, way.source_tag)
+            if release is None:
+                raise UsageError(
+                    f"{way.source} has no release yet: no tag is {way.source_tag}", hint="promote it first"
+                )
+            source, commit = evidence.tree(release.commit), release.commit
+        elif way.head != way.base:
+            head = self._place.clone.head(way.head)
+            source, commit = head.tree, head.commit
+        if way.kind == "branch":
+            commits = evidence.commits(base.commit, commit)
+        else:
+            newest = newest_release(tags, way.target_tag) if way.target_tag else None
+            commits = evidence.commits(newest.commit, base.commit) if newest else Commits()
+        return Scene(
+            source=source,
+            source_commit=commit,
+            now=evidence.now,
+            gates=evidence.gates(way.policy, settings, commit),
+            tags=tags,
+            deployed=evidence.releases(way.target) if way.target_tag else (),
+            contained=evidence.contained(base.commit),
+            commits=commits,
+            apps=evidence.deployed(base.tree).readers(base.tree) if way.kind == "values" else {},
+            by=self._asked.by,
+        )
+
+
+def promote_there(place: Place, evidence: Evidence, asked: Asked) -> Promoted:
+    """Propose a promotion at GitHub, or make the tag that alone is missing.
+
+    Raises Refused when only a tag is missing and a gate does not hold, and what ``promote`` and ``land`` raise.
+    """
+    github = evidence.github
+    promoter = Promoter(place, evidence, asked)
+    way = promoter.way
+    topic = f"promote/{way.target}"
+    if way.kind == "branch":
+        found = promoter.make(place.clone.head(way.base))
+        if isinstance(found, Nothing):
+            return Promoted(way, "nothing", Landed(mode="nothing"), found.reason)
+        landed = open_between(way.head, way.base, topic=topic, title=found.title, body=found.body, github=github)
+        return _proposed(evidence, way, found, landed)
+    made: list[Promotion | Nothing] = []
+
+    def make(head: Head) -> Proposal | None:
+        made.append(promoter.make(head))
+        return made[-1].proposal if isinstance(made[-1], Promotion) else None
+
+    landed = land(make, branch=way.base, mode="pull-request", doors=place.landing, topic=topic)
+    if landed.mode == "pull-request" or landed.pull is not None:
+        # Asked of our own branch the maker may have said "nothing" since; what it proposed is what landed.
+        found = next(each for each in reversed(made) if isinstance(each, Promotion) and each.proposal is not None)
+        return _proposed(evidence, way, found, landed)
+    last = made[-1]
+    if isinstance(last, Nothing):
+        return Promoted(way, "nothing", landed, last.reason)
+    return _tagged(evidence, promoter.settings, way, last, landed)
+
+
+def _proposed(evidence: Evidence, way: Route, found: Promotion, landed: Landed) -> Promoted:
+    """What was proposed, with its gates as a check on the commit that would be merged."""
+    tag = found.tag.name if found.tag else ""
+    if landed.mode != "pull-request":
+        return Promoted(way, "nothing", landed, "", tag, found.gates)
+    notes: list[str] = []
+    if found.gates:
+        try:
+            report(evidence, landed.commit, way.target, found.gates, landed.url)
+        except GitHubError as error:
+            notes.append(f"the gates are not shown as a check: {error.told}")
+    return Promoted(way, "pull-request", landed, "", tag, found.gates, tuple(notes))
+
+
+def check_name(target: str) -> str:
+    """The name of the check that all gates of a promotion are: what branch protection may require."""
+    return f"promotion/{target}"
+
+
+def report(evidence: Evidence, commit: str, target: str, gates: tuple[Gate, ...], url: str) -> None:
+    """Tell the gates as one check of a commit, unless it says so already. Raises GitHubError."""
+    verdicts, told, name = evidence.github.verdicts, verdict(gates), check_name(target)
+    done = {"success": ("completed", "success"), "failure": ("completed", "failure")}
+    wanted = done.get(told.state, ("in_progress", None))
+    there = [(one.status, one.conclusion, one.title) for one in verdicts.checks(commit) if one.name == name]
+    if (*wanted, told.title) not in there:
+        verdicts.report(commit, name, told.state, title=told.title, summary=told.summary, url=url)
+
+
+def refuse_shut(target: str, gates: tuple[Gate, ...]) -> None:
+    """Raise Refused that names every gate that does not hold."""
+    if not all_passed(gates):
+        shut = [f"{gate.name} is {gate.state}: {gate.reason}" for gate in gates if gate.state != "passed"]
+        raise Refused(
+            [f"{target} is not tagged, because {each}" for each in shut], hint="run it again when every gate has passed"
+        )
+
+
+def _tagged(evidence: Evidence, settings: Settings, way: Route, found: Promotion, landed: Landed) -> Promoted:
+    """Make the tag that alone is missing."""
+    refuse_shut(way.target, found.gates)
+    made = make_tag(evidence, settings, way.target, found.commit, level=way.level)
+    if isinstance(made, Nothing):
+        return Promoted(way, "nothing", landed, made.reason)
+    return Promoted(way, "tag", landed, "", made.name, found.gates, made.notes)
+
+
+def tag_merged_promotion(place: Place, evidence: Evidence, asked: Asked) -> Promoted:
+    """Tag the merge of the newest promotion, when its gates hold now. Raises Refused when one does not."""
+    promoter = Promoter(place, evidence, asked, diff=False)
+    way, settings = promoter.way, promoter.settings
+    found = merged_pull(evidence, settings, way.target, f"promote/{way.target}")
+    if isinstance(found, Nothing):
+        return Promoted(way, "nothing", Landed(mode="nothing"), found.reason)
+    merge = found.pull.merge_commit
+    proved = merge
+    if way.source_tag or way.head != way.base:
+        proved = dict(trailers_of(found.message)).get(SOURCE, merge)
+    gates: tuple[Gate, ...] = ()
+
+    def judged(_tag: NextTag) -> None:
+        nonlocal gates
+        gates = evidence.gates(way.policy, settings, proved, ours={merge}, past=True)
+        refuse_shut(way.target, gates)
+
+    made = make_tag(
+        evidence, settings, way.target, merge, level=asked.level or found.told.level, announced=found.told.tag,
+        before=judged,
+    )  # fmt: skip
+    landed = Landed(mode="nothing", url=found.pull.url, pull=found.pull.number)
+    if isinstance(made, Nothing):
+        return Promoted(way, "nothing", landed, made.reason)
+    return Promoted(way, "tag", landed, "", made.name, gates, made.notes)

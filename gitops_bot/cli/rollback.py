@@ -1,0 +1,181 @@
+"""``gitops-bot rollback``: undo a change of an environment in Git, and hold what was wrong."""
+
+from __future__ import annotations
+
+import os
+from contextlib import ExitStack
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Literal
+
+import click
+
+from gitops_bot.cli import options
+from gitops_bot.errors import UsageError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from gitops_bot.cli.rolling_back import RolledBack, Undo
+    from gitops_bot.doors.git import Repository
+    from gitops_bot.model.settings import Settings
+    from gitops_bot.model.tree import Tree
+    from gitops_bot.writeback.history import Change, Point
+    from gitops_bot.writeback.holds import Hold
+
+Mode = Literal["auto", "api", "push", "pull-request"]
+
+
+@click.command("rollback")
+@options.repository
+@click.option("--environment", required=True, metavar="NAME", help="What is rolled back.")
+@click.option("--to", "revision", default="", metavar="REVISION", help="Tag, branch or commit to go back to.")
+@click.option("--last-healthy", is_flag=True, help="Go back to what the agent last found healthy.")
+@click.option("--why", default="", metavar="TEXT", help="The reason, for people and the hold.")
+@click.option("--until", metavar="TIME", help="When the hold ends: 2026-12-01 or an RFC 3339 time.")
+@click.option("--no-hold", is_flag=True, help="Hold nothing: the next bump may bring the version back.")
+@click.option("--by", metavar="NAME", help="Who asks.  [default: the workflow's actor, else you]")
+@click.option("--after-merge", is_flag=True, help="Tag the merge of the rollback's pull request.")
+@click.option("--repository", default="", metavar="OWNER/NAME", help="Where the configuration lives, if not here.")
+@click.option("--branch", default="", metavar="NAME", help="What is written to.  [default: the environment's]")
+@click.option("--mode", type=click.Choice(["auto", "api", "push", "pull-request"]), help="[default: commit.mode]")
+@click.option("--dry-run", is_flag=True, help="Print the change and write nothing.")
+@click.option("--no-commit", is_flag=True, help="Only edit the working tree.")
+@click.option("--offline", is_flag=True, help="Fetch no charts for looking at the effect.")
+def command(
+    *,
+    repo: str,
+    repo_urls: tuple[str, ...],
+    environment: str,
+    revision: str,
+    last_healthy: bool,
+    why: str,
+    until: str | None,
+    no_hold: bool,
+    by: str | None,
+    after_merge: bool,
+    repository: str,
+    branch: str,
+    mode: Mode | None,
+    dry_run: bool,
+    no_commit: bool,
+    offline: bool,
+) -> int:
+    """Undo a change of an environment, and keep it undone.
+
+    The newest change that still stands, or everything since --to or --last-healthy, by content: lines that moved since
+    do not matter. The versions that go are held. Exits with 0 when it is written, proposed or undone already, 2 for
+    wrong options, 6 when GitHub refuses, 8 when it cannot be undone, or is on hold itself.
+    """
+    from gitops_bot.cli.rolling_back import Undo
+    from gitops_bot.cli.who import who
+    from gitops_bot.cli.workspace import Wanted
+    from gitops_bot.writeback.rollback import RollbackRequest
+
+    if revision and last_healthy:
+        raise UsageError("--to and --last-healthy are two different states", hint="give one of them")
+    if after_merge and (revision or last_healthy or dry_run or no_commit):
+        raise UsageError("--after-merge tags what was merged, and undoes nothing", hint="give it without the others")
+    if no_commit and last_healthy:
+        raise UsageError("the agent's word is at GitHub", hint="leave out --no-commit, or name the state with --to")
+    ask = RollbackRequest(environment=environment, by=by or who(os.environ), why=why, until=until, hold=not no_hold)
+    undo = Undo(ask, revision, last_healthy, branch)
+    if no_commit:
+        _edit_here(repo, undo, dry_run=dry_run)
+        return 0
+    from gitops_bot.cli.evidence import Evidence
+    from gitops_bot.cli.rolling_back import Undoer, roll_back_there, tag_merged_rollback
+    from gitops_bot.cli.told import print_change
+    from gitops_bot.cli.writing import find_target, open_place
+    from gitops_bot.writeback.promote import Nothing
+
+    wanted = Wanted(repo_urls=repo_urls, offline=offline)
+    with open_place(find_target(repo, repository, os.environ), repo, os.environ, wanted) as place:
+        evidence = Evidence(place, datetime.now(UTC))
+        if after_merge:
+            _tell(tag_merged_rollback(place, evidence, undo), environment)
+        elif dry_run:
+            undoer = Undoer(place, evidence, undo, diff=False)
+            head = place.clone.head(undoer.branch)
+            found = undoer.make(head)
+            if isinstance(found, Nothing):
+                click.echo(f"nothing to roll back: {found.reason}")
+            else:
+                print_change(head, found.proposal)
+        else:
+            _tell(roll_back_there(place, evidence, undo, mode), environment)
+    return 0
+
+
+def _tell(done: RolledBack, environment: str) -> None:
+    from gitops_bot.cli.told import say_landed
+
+    if done.reason:
+        click.echo(f"nothing to roll back: {done.reason}")
+    say_landed(done.landed, done.branch)
+    if done.tag:
+        click.echo(f"tagged {done.tag}: {environment} follows it")
+    elif done.landed.mode == "pull-request" and done.done is not None and done.done.tag is not None:
+        again = f"gitops-bot rollback --environment {environment} --after-merge"
+        click.echo(f"  after the merge `{again}` makes the tag {done.done.tag.name}")
+    for note in done.notes:
+        click.echo(f"  {note}")
+    _say_holds(done.done.holds if done.done is not None and done.landed.mode != "nothing" else ())
+
+
+def _say_holds(holds: Sequence[Hold]) -> None:
+    from gitops_bot.text.escape import visible
+
+    for hold in holds:
+        click.echo(f"  {visible(hold.told)}")
+
+
+def _edit_here(repo: str, undo: Undo, *, dry_run: bool) -> None:
+    """Undo the change in the working tree, or print what would be undone."""
+    from gitops_bot.cli.told import print_change, write_here
+    from gitops_bot.doors.git import Repository
+    from gitops_bot.doors.merge import merge_text
+    from gitops_bot.model.writeback import Head
+    from gitops_bot.render.settings import read_settings
+    from gitops_bot.writeback.environments import known
+    from gitops_bot.writeback.promote import Nothing
+    from gitops_bot.writeback.rollback import RollbackScene, branch_for, rollback
+
+    with ExitStack() as stack:
+        repository = stack.enter_context(Repository(repo))
+        here = repository.working_tree()
+        settings = read_settings(here)
+        known(settings, undo.request.environment)
+        change = _change_here(repository, settings, undo, here)
+        scene = RollbackScene(now=datetime.now(UTC), merge=merge_text, tags=repository.tags())
+        head = Head(branch=branch_for(settings, undo.request.environment), commit="", tree=here)
+        found = rollback(settings, undo.request, head, change, scene)
+        if isinstance(found, Nothing):
+            click.echo(f"nothing to roll back: {found.reason}")
+        elif dry_run:
+            print_change(head, found.proposal)
+        else:
+            assert repository.root is not None
+            write_here(repository.root, head, found.proposal)
+
+
+def _change_here(repository: Repository, settings: Settings, undo: Undo, here: Tree) -> Change:
+    """What is undone, by the history of the checkout. Raises UsageError when there is none."""
+    from gitops_bot.cli.rolling_back import FAR
+    from gitops_bot.writeback.history import Point, previous, previous_release, to_revision
+    from gitops_bot.writeback.rollback import allowed_in, belongs_to
+    from gitops_bot.writeback.versions import releases
+
+    name = undo.request.environment
+    if undo.to:
+        return to_revision(undo.to, repository.tree(repository.commit(undo.to)), here)
+    belongs = belongs_to(settings, name, here)
+    allowed = allowed_in(settings, name, here, datetime.now(UTC))
+    glob = settings.environments[name].tag
+    if glob is not None:
+        return previous_release(releases(repository.tags(), glob), repository.tree, belongs, allowed)
+
+    def line() -> Iterator[Point]:
+        for commit in repository.line(limit=FAR):
+            yield Point(commit, repository.tree(commit.sha))
+
+    return previous(line(), belongs, allowed)

@@ -1,0 +1,89 @@
+"""Tags for environments that follow tags: made of a merge or a commit, once, whoever else makes tags meanwhile."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+from gitops_bot.cli.evidence import Evidence
+from gitops_bot.doors.rejection import Rejected
+from gitops_bot.model.github import PullRequest
+from gitops_bot.model.settings import Settings
+from gitops_bot.writeback.commit_message import topic_of
+from gitops_bot.writeback.environments import branch_of, tag_pattern
+from gitops_bot.writeback.promote import Nothing, Recorded, recorded, tag_after_merge
+from gitops_bot.writeback.topics import branch_of as branch_of_topic
+from gitops_bot.writeback.topics import marker_of
+from gitops_bot.writeback.versions import Level, NextTag, newest_release
+
+_ATTEMPTS = 5
+
+
+class Merged(NamedTuple):
+    """A pull request of ours that was merged."""
+
+    pull: PullRequest
+    message: str
+    """Of the commit that it proposed."""
+    told: Recorded
+
+
+def merged_pull(evidence: Evidence, settings: Settings, environment: str, topic: str) -> Merged | Nothing:
+    """The newest merged pull request of a topic into the branch of an environment's files.
+
+    Only what this program opened counts: by its branch, its marker and its commit.
+    """
+    github, base = evidence.github, branch_of(settings, environment)
+    found = [
+        pull
+        for pull in github.pulls.of_branch(branch_of_topic(topic), state="closed")
+        if pull.merged and pull.merge_commit and pull.base_ref == base and marker_of(pull.body) is not None
+    ]
+    if not found:
+        return Nothing(f"no pull request of gitops-bot for {environment} was merged into {base}")
+    pull = found[-1]
+    message = github.commits.commit(pull.head_sha).message
+    told = recorded(message)
+    if told is None or told.target != environment or topic_of(message) != topic:
+        return Nothing(f"the commit of #{pull.number} does not say that it is for {environment}")
+    if not evidence.contained(evidence.place.clone.tip(base))(pull.merge_commit):
+        return Nothing(f"{base} does not have the merge of #{pull.number} any more")
+    return Merged(pull, message, told)
+
+
+def make_tag(
+    evidence: Evidence,
+    settings: Settings,
+    environment: str,
+    commit: str,
+    *,
+    level: Level | None = None,
+    announced: str = "",
+    before: Callable[[NextTag], None] = lambda _tag: None,
+) -> NextTag | Nothing:
+    """Make the next tag of a commit (full id) that lies on the environment's branch, unless a release has it.
+
+    ``before`` is called before anything is written, and may raise. When somebody else takes the name meanwhile, the
+    next one is taken. Raises Rejected when the repository takes no such tag, and what ``tag_after_merge`` raises.
+    """
+    deployed = evidence.releases(environment)
+    for attempt in range(1, _ATTEMPTS + 1):
+        tags = evidence.tags()
+        found = tag_after_merge(
+            settings, environment, commit, level=level, tags=tags, deployed=deployed, announced=announced,
+            contained=evidence.contained(commit),
+        )  # fmt: skip
+        if isinstance(found, Nothing):
+            return found
+        newest = newest_release(tags, tag_pattern(settings, environment) or "")
+        if newest is not None and evidence.contained(newest.commit)(commit):
+            return Nothing(f"{newest.name} has this commit already")
+        before(found)
+        try:
+            evidence.github.refs.create_tag(found.name, commit)
+        except Rejected as error:
+            if error.kind != "moved" or attempt == _ATTEMPTS:
+                raise
+            continue
+        return found
+    raise AssertionError("unreachable")

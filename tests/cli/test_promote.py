@@ -1,0 +1,169 @@
+"""`promote` from the command line to pull requests, checks and tags on the fake GitHub, with real git and renderers."""
+
+from __future__ import annotations
+
+import subprocess
+
+import pytest
+
+from tests.cli.acme import PRODUCTION, Acme, acme
+
+__all__ = ["acme"]
+
+
+def test_values_go_by_pull_request_and_then_by_tag(acme: Acme) -> None:
+    acme.without_gates()
+    before = acme.read()
+    ran = acme("promote", "--to", "production")
+    assert ran.code == 0, ran.err
+    assert acme.read() == before
+    (pull,) = acme.pulls()
+    assert pull.title == "chore: promote staging to production (v1.0.1)"
+    assert (pull.base_ref, pull.head_ref) == ("main", "gitops-bot/promote--production")
+    assert "tag: sha-4be81c0" in acme.read(revision=pull.head_ref)
+    assert "### Rendered diff" in pull.body
+    assert "churn-mlops-production" in pull.body
+    assert "Asked for by ada" in pull.body
+
+    writes = len(acme.github.writes())
+    again = acme("promote", "--to", "production")
+    assert again.code == 0, again.err
+    assert len(acme.github.writes()) == writes
+
+    early = acme("promote", "--to", "production", "--after-merge")
+    assert early.code == 0, early.err
+    assert "nothing to promote: no pull request of gitops-bot for production was merged" in early.out
+    merge = acme.merge(pull)
+    tagged = acme("promote", "--to", "production", "--after-merge")
+    assert tagged.code == 0, tagged.err
+    assert "tagged v1.0.1" in tagged.out
+    assert acme.tags()["v1.0.1"] == merge
+    writes = len(acme.github.writes())
+    for arguments in (["--after-merge"], []):
+        again = acme("promote", "--to", "production", *arguments)
+        assert again.code == 0, again.err
+        assert "nothing to promote" in again.out
+    assert len(acme.github.writes()) == writes
+
+
+def test_gates_are_in_the_pull_request_and_one_check_and_hold_the_tag_back(acme: Acme) -> None:
+    tip = acme.repository.head()
+    ran = acme("promote", "--to", "production")
+    assert ran.code == 0, ran.err
+    (pull,) = acme.pulls()
+    assert "| ⏳ waiting | `status ci` |" in pull.body
+    assert "healthy" in ran.out
+
+    def check() -> tuple[str, str | None]:
+        runs = acme.api("GET", f"/commits/{pull.head_sha}/check-runs")["check_runs"]
+        (one,) = [each for each in runs if each["name"] == "promotion/production"]
+        return one["status"], one["conclusion"]
+
+    assert check() == ("in_progress", None)
+    acme.ci(tip)
+    acme.agent(tip, "in_progress", "success")
+    # A commit that changes nothing of staging does not have to be deployed anew.
+    acme.settings(", soak: 30m", "")
+    acme.ci(acme.repository.head())
+    passed = acme("promote", "--to", "production")
+    assert passed.code == 0, passed.err
+    (pull,) = acme.pulls()
+    assert "waiting" not in pull.body
+    assert check() == ("completed", "success")
+
+    acme.ci(acme.repository.head(), "failure")
+    failed = acme("promote", "--to", "production")
+    assert failed.code == 0, failed.err
+    assert "failed  status ci" in failed.out
+    (pull,) = acme.pulls()
+    assert check() == ("completed", "failure")
+
+
+def test_a_tag_alone_waits_for_its_gates(acme: Acme) -> None:
+    acme.without_gates()
+    acme("promote", "--to", "production")
+    (pull,) = acme.pulls()
+    merge = acme.merge(pull)
+    acme.settings("    then: tag\n", "    gates: {healthy: true}\n    then: tag\n")
+    ran = acme("promote", "--to", "production", "--after-merge")
+    assert ran.code == 8
+    assert "production is not tagged, because healthy is waiting" in ran.err
+    assert "v1.0.1" not in acme.tags()
+    acme.agent(merge, "success")
+    ran = acme("promote", "--to", "production", "--after-merge")
+    assert ran.code == 0, ran.err
+    assert acme.tags()["v1.0.1"] == merge
+    # Main has moved on: only the tag is missing, and what staging has is what would be tagged.
+    ran = acme("promote", "--to", "production", "--level", "minor")
+    assert ran.code == 0, ran.err
+    assert acme.tags()["v1.1.0"] == acme.repository.head()
+
+
+def test_what_staging_got_since_the_merge_does_not_hold_its_tag_back(acme: Acme) -> None:
+    acme.settings("gates: {statuses: [ci], healthy: true, soak: 30m}", "gates: {healthy: true}")
+    tip = acme.repository.head()
+    acme.agent(tip, "success")
+    assert acme("promote", "--to", "production").code == 0
+    (pull,) = acme.pulls()
+    merge = acme.merge(pull)
+    acme.api("POST", f"/deployments/{acme.agent(merge, 'success')}/statuses", {"state": "inactive"})
+    assert acme("bump", "--image", "ghcr.io/acme/churn-api:sha-0000001", "--environment", "staging").code == 0
+    acme.agent(acme.repository.head(), "failure")
+    ran = acme("promote", "--to", "production", "--after-merge")
+    assert ran.code == 0, ran.err
+    assert acme.tags()["v1.0.1"] == merge
+
+
+def test_branches_are_merged_by_pull_request(acme: Acme) -> None:
+    acme.repository.commit({"docs/x.md": "x\n"}, "develop", "docs: x")
+    ran = acme("promote", "--from", "development", "--to", "staging")
+    assert ran.code == 0, ran.err
+    (pull,) = acme.pulls()
+    assert (pull.title, pull.head_ref, pull.base_ref) == ("chore: promote development to staging", "develop", "main")
+    assert "docs: x" in pull.body
+    writes = len(acme.github.writes())
+    assert acme("promote", "--to", "staging").code == 0
+    assert len(acme.github.writes()) == writes
+    acme.merge(pull)
+    done = acme("promote", "--to", "staging")
+    assert "nothing to promote: main has every commit of develop" in done.out
+
+
+def test_the_working_tree_alone_is_edited_without_a_token(acme: Acme, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("GITHUB_TOKEN")
+    for option in (("--no-commit", "--dry-run"), ("--no-commit",)):
+        ran = acme("promote", "--to", "production", *option)
+        assert ran.code == 0, ran.err
+        assert "sha-4be81c0" in ran.out
+    assert acme.github.writes() == []
+    changed = subprocess.run(
+        ["git", "-C", acme.checkout, "diff", "--numstat"], capture_output=True, text=True, check=True
+    )
+    assert changed.stdout == f"1\t1\t{PRODUCTION}\n"
+    refused = acme("promote", "--to", "staging", "--no-commit")
+    assert refused.code == 2
+    assert "merging develop into main" in refused.err
+
+
+def test_a_dry_run_tells_change_and_gates(acme: Acme) -> None:
+    ran = acme("promote", "--to", "production", "--dry-run")
+    assert ran.code == 0, ran.err
+    assert "chore: promote staging to production (v1.0.1)" in ran.out
+    assert "+  tag: sha-4be81c0" in ran.out
+    assert "waiting status ci: nothing was reported" in ran.out
+    assert acme.github.writes() == []
+
+
+def test_what_stands_against_it_is_told(acme: Acme) -> None:
+    acme.repository.commit({".gitops-bot/holds.yaml": (
+        "holds:\n- {what: ghcr.io/acme/churn-api, version: sha-4be81c0, why: slow, by: bob}\n"
+    )})  # fmt: skip
+    for arguments in ([], ["--dry-run"]):
+        ran = acme("promote", "--to", "production", *arguments)
+        assert ran.code == 8
+        assert "ghcr.io/acme/churn-api sha-4be81c0 is held until it is released by bob: slow" in ran.err
+    assert acme("promote", "--to", "nowhere").code == 2
+    assert acme("promote", "--to", "development").code == 2
+    assert acme("promote", "--from", "development", "--to", "production").code == 2
+    assert acme("promote", "--to", "production", "--after-merge", "--dry-run").code == 2
+    assert acme.github.writes() == []
