@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from contextlib import ExitStack
 from datetime import UTC, datetime
 from pathlib import Path
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
     from gitops_bot.cli.workspace import Wanted
     from gitops_bot.model.writeback import Head, Proposal
     from gitops_bot.writeback.bump import Nothing
-    from gitops_bot.writeback.request import BumpRequest, Source
+    from gitops_bot.writeback.request import BumpRequest, Item, ModelRequest, Source
 
 Mode = Literal["auto", "api", "push", "pull-request"]
 
@@ -35,8 +36,10 @@ Mode = Literal["auto", "api", "push", "pull-request"]
 @click.option("--data-version", metavar="DIGEST")
 @click.option("--run-url", metavar="URL", help="The training run.")
 @click.option("--metrics", metavar="FILE", type=click.Path(exists=True, dir_okay=False), help="Its metrics, JSON.")
-@click.option("--input", "input_", metavar="FILE", type=click.Path(exists=True, dir_okay=False),
-              help="All of it as JSON, or the payload of a Weights & Biases automation.")  # fmt: skip
+@click.option("--from-mlflow", metavar="URL", help="Ask this MLflow server what --alias of --model means now.")
+@click.option("--alias", metavar="NAME", help="With --from-mlflow: champion.")
+@click.option("--input", "input_", metavar="FILE", type=click.Path(exists=True, dir_okay=False, allow_dash=True),
+              help="All of it as JSON (- reads it), or the payload of a Weights & Biases automation.")  # fmt: skip
 @click.option("--environment", metavar="NAME", help="Where to; its branch is the one that is written to.")
 @click.option("--repository", default="", metavar="OWNER/NAME", help="Where the configuration lives, if not here.")
 @click.option("--branch", default="", metavar="NAME", help="What is written to.  [default: the environment's]")
@@ -63,6 +66,8 @@ def command(
     data_version: str | None,
     run_url: str | None,
     metrics: str | None,
+    from_mlflow: str | None,
+    alias: str | None,
     input_: str | None,
     environment: str | None,
     repository: str,
@@ -86,7 +91,14 @@ def command(
     from gitops_bot.writeback.request import ModelOptions, request_from_options
 
     asked = None
-    if any((model, model_version, model_path, data_version, run_url, metrics)):
+    told = any((model_version, model_path, data_version, run_url, metrics))
+    if from_mlflow is not None or alias is not None:
+        if not (from_mlflow and alias and model) or told:
+            raise UsageError(
+                "--from-mlflow goes with --model and --alias, and the server tells the rest of the model",
+                hint="leave out --model-version and the other options of a model",
+            )
+    elif model or told:
         asked = ModelOptions(
             name=model or "",
             version=model_version or "",
@@ -101,12 +113,12 @@ def command(
     else:
         from gitops_bot.writeback.request import BumpRequest
 
-        items = request_from_options(
-            images=images, digests=digests, files=files, paths=paths, values=values, model=asked
-        )
-        if not items:
-            raise UsageError(
-                "nothing is asked for", hint="say --image, --model, --file with --path and --value, or --input"
+        items: tuple[Item, ...] = ()
+        if from_mlflow and alias and model:
+            items = (_registered(from_mlflow, model, alias),)
+        if not items or any((images, digests, files, paths, values)):
+            items += request_from_options(
+                images=images, digests=digests, files=files, paths=paths, values=values, model=asked
             )
         request = BumpRequest(
             items=items, environment=environment, source=source, allow_downgrade=allow_downgrade, create=create
@@ -142,12 +154,27 @@ def _source(commit: str, build_url: str) -> Source:
     return found
 
 
+def _registered(server: str, model: str, alias: str) -> ModelRequest:
+    """The version that an alias means now, as a model to write. Raises UsageError, FetchError and MlflowError."""
+    from gitops_bot.doors import credentials
+    from gitops_bot.doors.http import Client
+    from gitops_bot.doors.mlflow import Mlflow
+    from gitops_bot.writeback.models import from_registry
+
+    client = Client(credentials.load(os.environ))
+    try:
+        return from_registry(Mlflow(server, client).by_alias(model, alias), name=model)
+    finally:
+        client.close()
+
+
 def _from_file(path: str, environment: str | None, allow_downgrade: bool, create: bool) -> BumpRequest:
     import msgspec
 
     from gitops_bot.writeback.payloads import read_request
 
-    request = read_request(Path(path).read_bytes())
+    data = sys.stdin.buffer.read() if path == "-" else Path(path).read_bytes()
+    request = read_request(data)
     return msgspec.structs.replace(
         request,
         environment=environment or request.environment,

@@ -11,6 +11,7 @@ import pytest
 from gitops_bot.cli.main import run
 from tests.actions.churn import Churn, churn
 from tests.cli.test_diff import Ran
+from tests.servers import gives
 
 API = "ghcr.io/acme/churn-api"
 STAGING = "k8s/helm/churn-mlops/values-staging.yaml"
@@ -132,3 +133,27 @@ def test_no_token_is_told_with_what_can_be_done(bump, monkeypatch):
     ran = bump("--image", f"{API}:sha-abc1234", "--environment", "staging")
     assert ran.code == 2
     assert "GITHUB_TOKEN" in ran.err
+
+
+def test_a_registry_is_asked_what_its_alias_means(bump, server):
+    """MLflow's own answers are in tests/doors/test_mlflow.py, from a real server; these are its shapes."""
+    data = "sha256:" + "cd" * 32
+    version = {"name": "churn-model", "version": "v1.2.4", "source": "s3://models/churn/v1.2.4/",
+               "tags": [{"key": "data_version", "value": data}]}  # fmt: skip
+    answers = {
+        "registered-models/alias": {"model_version": version},
+        "model-versions/get-download-uri": {"artifact_uri": "s3://models/churn/v1.2.4/"},
+    }
+    for path, answer in answers.items():
+        server.routes[f"/api/2.0/mlflow/{path}"] = gives(json.dumps(answer).encode(), Content_Type="application/json")
+    ran = bump("--from-mlflow", server.url, "--alias", "champion", "--model", "churn-model", "--environment", "staging")
+    assert ran.code == 0, ran.err
+    values = bump.read()
+    assert "champion" not in values
+    assert "s3://models/churn/v1.2.4/" in values
+    assert data in values
+
+
+def test_what_a_registry_tells_is_not_told_beside_it(bump):
+    ran = bump("--from-mlflow", "http://127.0.0.1:9", "--alias", "champion")
+    assert (ran.code, "--model and --alias" in ran.err) == (2, True)
