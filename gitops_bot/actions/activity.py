@@ -87,6 +87,8 @@ class CommentMade(_Event, frozen=True, kw_only=True, tag=True):
     """``2024-05-01T12:00:00Z``. A command means the head of this moment, not one pushed later."""
     on_pull: bool
     """On a pull request; False for an issue."""
+    repository: str = ""
+    """``owner/name`` of where it was written, ``""`` where the event does not say."""
 
 
 class WorkflowFinished(_Event, frozen=True, kw_only=True, tag=True):

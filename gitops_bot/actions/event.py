@@ -151,6 +151,7 @@ def _comment(event: Payload, _: str, __: Environments) -> Activity:
         body=comment.text("body", default=""),
         created_at=comment.time("created_at"),
         on_pull=issue.has("pull_request"),
+        repository=event.part("repository").repository("full_name") if event.has("repository") else "",
     )
 
 

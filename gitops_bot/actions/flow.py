@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 import msgspec
 
 from gitops_bot.actions import trust
-from gitops_bot.actions.activity import Activity, PullRequestChanged, WorkflowFinished
+from gitops_bot.actions.activity import Activity, CommentMade, PullRequestChanged, WorkflowFinished
 from gitops_bot.actions.annotations import annotate, show
 from gitops_bot.actions.bump import Write, run_bump
 from gitops_bot.actions.commands import Console
+from gitops_bot.actions.comments import HELP, Do, Name, Questions, React, Sign, decide, sides_of
 from gitops_bot.actions.environment import Runner
 from gitops_bot.actions.inputs import Inputs
 from gitops_bot.actions.outputs import NOTHING, report_outputs, write_outputs
@@ -20,7 +22,7 @@ from gitops_bot.actions.publication import Publication, publish_comment
 from gitops_bot.actions.sides import Sides, sides
 from gitops_bot.actions.summary import append_summary, summary_room
 from gitops_bot.actions.written import write_reports
-from gitops_bot.errors import CommitGone, RenderError, UsageError
+from gitops_bot.errors import CommitGone, GitHubError, RenderError, UsageError
 from gitops_bot.model.reviewed import Reviewed
 from gitops_bot.model.settings import Settings
 from gitops_bot.model.signal import Severity
@@ -36,6 +38,9 @@ if TYPE_CHECKING:
 
 _WORTH_A_SUMMARY = 10_000
 """Bytes; where earlier parts of the step left less than this, there is no summary of ours."""
+_ANSWERED: tuple[Name, ...] = ("diff", "help")
+"""Commands in comments that are answered."""
+_HELP_KEY = "gitops-help"
 _CLAIMED = "reported by a run of the pull request's own workflow, which the pull request may have changed"
 
 
@@ -59,6 +64,10 @@ class Doors(msgspec.Struct, frozen=True, kw_only=True):
     """Fetches what is missing, renders both sides and compares them."""
     github: Callable[[], GitHub]
     """The repository's API; opened at the first call."""
+    questions: Callable[[], Questions]
+    """What is asked about who wrote a comment, and about the pull request."""
+    react: Callable[[int, Sign], None]
+    """Puts a reaction (``+1``, ``-1``, ``confused``) to a comment."""
     write: Write
     """Commits or proposes what a bump asks for."""
 
@@ -79,8 +88,41 @@ def run(work: Work, doors: Doors) -> None:
         reason = run_bump(work, doors.write)
         if reason is not None:
             _nothing(work, reason)
+    elif isinstance(work.activity, CommentMade):
+        _answer(work, work.activity, doors)
     else:
         _diff(work, doors)
+
+
+def _answer(work: Work, comment: CommentMade, doors: Doors) -> None:
+    """Do what a comment asks for, or say in one reaction that it is not done."""
+    found = decide(comment, doors.questions(), known=_ANSWERED)
+    if isinstance(found, str):
+        _nothing(work, found)
+        return
+    _react(work, comment, doors, found.sign if isinstance(found, React) else "+1")
+    if isinstance(found, React):
+        _nothing(work, f"{found.reason}: nothing is done")
+    elif found.command.name == "help":
+        _help(work, found, doors)
+    else:
+        _review(work, doors, sides_of(found.pull, work.runner.repository))
+
+
+def _react(work: Work, comment: CommentMade, doors: Doors, sign: Sign) -> None:
+    try:
+        doors.react(comment.comment_id, sign)
+    except GitHubError as error:  # a reaction is a courtesy: what was decided stands
+        work.console.say(f"no reaction: {error.told}")
+
+
+def _help(work: Work, found: Do, doors: Doors) -> None:
+    from gitops_bot.actions.sticky import publish
+
+    digest = hashlib.sha256(HELP.encode()).hexdigest()
+    done = publish(doors.github(), found.pull.number, found.pull.head_sha, _HELP_KEY, lambda _budget: (HELP, digest))
+    work.console.say(f"help: {done.action} {done.url}".rstrip())
+    write_outputs(work.runner.output, {**NOTHING, "comment_url": done.url})
 
 
 def _diff(work: Work, doors: Doors) -> None:
@@ -89,7 +131,12 @@ def _diff(work: Work, doors: Doors) -> None:
     found = sides(work.activity, inputs.base, inputs.head, work.runner.sha, doors.resolve)
     if isinstance(found, str):
         _nothing(work, found)
-        return
+    else:
+        _review(work, doors, found)
+
+
+def _review(work: Work, doors: Doors, found: Sides) -> None:
+    inputs = work.inputs
     try:
         reviewed = doors.review(found)
     except CommitGone as error:

@@ -17,6 +17,7 @@ from gitops_bot.errors import BotError
 if TYPE_CHECKING:
     from gitops_bot.actions.bump import Wish
     from gitops_bot.actions.commands import Console
+    from gitops_bot.actions.comments import Questions, Sign
     from gitops_bot.actions.environment import Runner
     from gitops_bot.actions.flow import Doors
     from gitops_bot.actions.inputs import Inputs
@@ -103,6 +104,8 @@ class _Outside:
             resolve=self._resolve,
             review=self._review,
             github=lambda: self._github,
+            questions=self._questions,
+            react=self._react,
             write=self._write,
         )
 
@@ -158,6 +161,23 @@ class _Outside:
         with open_place(target, self._checkout, environ, wanted) as place:
             branch = wish.branch or branch_for(place, wish.request.environment, environ)
             return bump_there(place, wish.request, branch=branch, mode=wish.mode or None, dry_run=wish.dry_run)
+
+    def _questions(self) -> Questions:
+        from gitops_bot.actions.comments import Questions
+        from gitops_bot.doors.github.people import PeopleDoor
+        from gitops_bot.doors.github.pushes import pushes
+
+        github = self._github
+        return Questions(
+            may_write=PeopleDoor(github).may_write,
+            pull=github.pull,
+            pushes=lambda repository, branch: pushes(github, repository, branch),
+        )
+
+    def _react(self, comment: int, sign: Sign) -> None:
+        from gitops_bot.doors.github.people import PeopleDoor
+
+        PeopleDoor(self._github).react(comment, sign)
 
     def _origin(self) -> Origin:
         from gitops_bot.doors.history import Origin

@@ -83,6 +83,14 @@ class Commits(msgspec.Struct, frozen=True, kw_only=True):
     """Page of the comparison."""
 
 
+class Pushed(msgspec.Struct, frozen=True, kw_only=True):
+    """One change of a branch, at the moment when GitHub took it."""
+
+    after: str
+    """Full id of the commit that it points to since; zeros when it was deleted."""
+    at: datetime
+
+
 class Tag(msgspec.Struct, frozen=True, kw_only=True):
     """One tag, annotated or not."""
 

@@ -323,10 +323,11 @@ def test_a_payload_of_weights_and_biases_is_taken_as_it_is(acme):
                        payloads.repository_dispatch())  # fmt: skip
     assert halved.code == 8
     assert "data version of churn-model is missing" in halved.summary
-    event = payloads.repository_dispatch({**payloads.MODEL_ADDED, "data_version": f"sha256:{'cd' * 32}"})
+    more = {"model_version": "v1.3.0", "data_version": f"sha256:{'cd' * 32}"}
+    event = payloads.repository_dispatch({**payloads.MODEL_ADDED, **more})
     step = acme.step({"command": "bump", "environment": "staging"}, "repository_dispatch", event)
     assert step.code == 0, step.stdout
-    assert "version: v12" in acme.read()
+    assert "version: v1.3.0" in acme.read()
     assert "wandb-artifact://acme/model-registry/churn-model:v12" in acme.read()
     assert step.outputs["mode"] == "api"
     writes = len(acme.github.writes())

@@ -171,7 +171,7 @@ def test_the_zeros_decide_whether_a_branch_is_new_not_the_flags():
 def test_comments(on_pull):
     assert read("issue_comment", p.comment(pull=on_pull)) == CommentMade(
         number=7, comment_id=99, author="ada", association="MEMBER", body="/gitops-bot again",
-        created_at="2024-05-01T12:00:00Z", on_pull=on_pull,
+        created_at="2024-05-01T12:00:00Z", on_pull=on_pull, repository=p.HERE,
     )  # fmt: skip
 
 

@@ -108,6 +108,8 @@ class Repository:
     deployments: dict[int, dict[str, Any]] = field(default_factory=dict)
     dispatches: list[dict[str, Any]] = field(default_factory=list)
     """``repository_dispatch`` and ``workflow_dispatch`` requests, as they would start workflows."""
+    pushes: list[dict[str, Any]] = field(default_factory=list)
+    """Changes of branches with pull requests, oldest first: ``ref``, ``before``, ``after``, ``timestamp``."""
     permissions: dict[str, str] = field(default_factory=dict)
     """Role of people: ``admin``, ``maintain``, ``write``, ``triage``, ``read``."""
 
@@ -195,6 +197,11 @@ def _follow(pull: Pull) -> None:
     if here == head == pull.head_sha and pull.base_sha == base and pull.merge_commit_sha:
         return
     moved = pull.head_sha != head
+    if moved or here is None:
+        pushed = {"id": pull.repository.state.new_id(), "ref": f"refs/heads/{pull.head_ref}", "after": head,
+                  "before": pull.head_sha if moved and pull.head_sha else "0" * 40,
+                  "timestamp": pull.repository.state.now(), "login": pull.author.login}  # fmt: skip
+        pull.head_repository.pushes.append(pushed)
     pull.head_sha, pull.base_sha = head, base
     if pull.fork:
         base_git.bring(head_git, f"refs/heads/{pull.head_ref}", f"refs/pull/{pull.number}/head")

@@ -195,3 +195,18 @@ def remove_label(call: Call) -> Answer:
         raise Refusal(404, "Label does not exist")
     pull.labels.remove(call.parameters["name"])
     return Answer(200, [label(call, name) for name in pull.labels])
+
+
+@route("GET", "/repos/{owner}/{repo}/activity", "contents:read")
+def activity(call: Call) -> Answer:
+    """When branches were pushed to, newest first; of those that have pull requests."""
+    wanted = call.request.query.get("ref")
+    found = [
+        {"id": each["id"], "node_id": f"PSH_{each['id']}", "before": each["before"], "after": each["after"],
+         "ref": each["ref"], "timestamp": each["timestamp"], "activity_type": "push",
+         "actor": user(call, call.state.account(each["login"]))}
+        for each in reversed(call.repository.pushes)
+        if wanted in (None, each["ref"])
+    ]  # fmt: skip
+    items, headers = call.page(found)
+    return Answer(200, items, headers)
