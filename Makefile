@@ -13,7 +13,7 @@ WORKFLOWS := $(wildcard .github/workflows/*.yml examples/workflows/*.yml example
 .PHONY: help demo test test-tools check check-workflows format setup tools lock schemas image clean
 
 help:
-	@echo "make demo        show the rendered diff of a change in the example repository"
+	@echo "make demo        show what a change of the example does, then a bump, a promotion and a rollback"
 	@echo "make test        run the tests"
 	@echo "make check       format, lint, types, layers, workflows"
 	@echo "make test-tools  bring what the tests and checks are judged by: Helm 3, kustomize, actionlint, Go's YAML (built with Go,"

@@ -1,4 +1,4 @@
-"""What `make demo` shows: the example repository, a branch with a change, and the diff of what it will deploy.
+"""What `make demo` shows: the example repository, the diff of what a branch will deploy, and how versions move in Git.
 
 Everything happens in a temporary folder, with real Git and the real renderers; nothing is fetched.
 """
@@ -6,6 +6,7 @@ Everything happens in a temporary folder, with real Git and the real renderers; 
 from __future__ import annotations
 
 import os
+import shlex
 import shutil
 import subprocess
 import sys
@@ -15,6 +16,7 @@ from pathlib import Path
 EXAMPLE = Path(__file__).parent / "churn-mlops"
 CHART = "k8s/helm/churn-mlops"
 BRANCH = "careful-churn"
+IMAGE = "ghcr.io/acme/churn-api:sha-7d21f04"
 PDB = """\
 {{- if .Values.autoscaling.enabled }}
 apiVersion: policy/v1
@@ -34,7 +36,7 @@ spec:
 
 
 def main() -> int:
-    """Build the repository, show the change and its diff; the exit code of `gitops-bot diff`."""
+    """Build the repository, show the change and its diff, then a bump, a promotion and a rollback; the exit code."""
     with tempfile.TemporaryDirectory(prefix="gitops-bot-demo-") as folder:
         repository = Path(folder) / "churn-mlops-prod"
         build(repository)
@@ -42,9 +44,35 @@ def main() -> int:
         show(["git", "--no-pager", "log", "--graph", "--oneline", "--all", "--decorate"], repository)
         show(["git", "--no-pager", "diff", "--stat", f"main...{BRANCH}"], repository)
         say("Which is to say, in the cluster:")
-        diff = ["diff", "--base", "main", "--head", BRANCH]
-        print(f"$ gitops-bot {' '.join(diff)}\n", flush=True)
-        return subprocess.run([sys.executable, "-m", "gitops_bot", *diff], cwd=repository, check=False).returncode
+        code = gitops_bot(repository, "diff", "--base", "main", "--head", BRANCH)
+        return code or write_back(repository)
+
+
+def write_back(repository: Path) -> int:
+    """A build's new image, its promotion and its rollback; the first exit code that is not 0.
+
+    All in the working tree: at GitHub they are commits and pull requests.
+    """
+    git(repository, "switch", "--quiet", "main")
+    say("Then a build has pushed a new image, and writes it into staging's values:")
+    code = gitops_bot(repository, "bump", "--image", IMAGE, "--environment", "staging", "--no-commit")
+    commit(repository, "chore: update image tag")
+    show(["git", "--no-pager", "show", "--format=", "--unified=1"], repository)
+    say("Production gets what staging has proved (as a pull request, and after it the next tag):")
+    code = code or gitops_bot(repository, "promote", "--to", "production", "--no-commit", "--dry-run")
+    say("And if it was a mistake in staging, it is undone and held, so that no bump brings it back:")
+    undo = ("rollback", "--environment", "staging", "--why", "every request failed", "--by", "ada", "--no-commit")
+    code = code or gitops_bot(repository, *undo)
+    show(["git", "--no-pager", "diff", "--unified=1", "--", CHART], repository)
+    return code or gitops_bot(repository, "hold", "list")
+
+
+def gitops_bot(repository: Path, *arguments: str) -> int:
+    """Show and run one of our commands; its exit code."""
+    print(f"$ gitops-bot {shlex.join(arguments)}\n", flush=True)
+    ended = subprocess.run([sys.executable, "-m", "gitops_bot", *arguments], cwd=repository, check=False)
+    print(flush=True)
+    return ended.returncode
 
 
 def build(repository: Path) -> None:

@@ -1,14 +1,15 @@
-"""What an environment's Applications are made from, tree by tree, and which of them read a file."""
+"""What an environment's Applications are made of, tree by tree, and which of them read a file."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
-from gitops_bot.errors import BotError
+from gitops_bot.errors import BotError, ToolError
 from gitops_bot.model.settings import Settings
 from gitops_bot.model.target import Target
 from gitops_bot.model.tree import Tree
 from gitops_bot.render.discover import Discovery
+from gitops_bot.render.workshop import Preparation
 from gitops_bot.writeback.environments import own_files
 from gitops_bot.writeback.shadow import Renderer
 
@@ -16,7 +17,7 @@ _NOT_DEPLOYED = (".github/", ".gitops-bot/")
 
 
 class Deployed:
-    """Looks into trees; each is looked into once, and nothing is rendered but what holds other Applications."""
+    """Looks into trees; each is looked into once, and rendered only where its inputs do not tell already."""
 
     def __init__(self, renderer: Renderer) -> None:
         """Take what finds targets."""
@@ -28,17 +29,15 @@ class Deployed:
     ) -> Callable[[str], bool]:
         """Tells whether a commit (full id) deploys in an environment what ``tree`` does.
 
-        By all that its Applications are rendered from; where none is known to be of the environment, by every file but
-        the other environments' own. ``read`` gives a commit's tree, None when it is gone: then it is not the same.
+        By what its Applications render to; where none is known to be of the environment, by every file but the other
+        environments' own. ``read`` gives a commit's tree, None when it is gone: then it is not the same.
         """
 
         def told(commit: str) -> bool:
             other = read(commit)
             if other is None:
                 return False
-            return other.oid == tree.oid or self._made_of(settings, environment, other) == self._made_of(
-                settings, environment, tree
-            )
+            return other.oid == tree.oid or self._alike(settings, environment, other, tree)
 
         return told
 
@@ -58,18 +57,38 @@ class Deployed:
                         found.setdefault(path, set()).add(each.target.name)
         return {path: tuple(sorted(names)) for path, names in sorted(found.items())}
 
-    def _made_of(self, settings: Settings, environment: str, tree: Tree) -> Mapping[str, str]:
-        """What an environment is made from: target → key of its render; else file → object id."""
+    def _alike(self, settings: Settings, environment: str, one: Tree, other: Tree) -> bool:
+        """Whether two trees deploy the same: every target from the same inputs, or at least to the same manifests.
+
+        A chart's directory is an input as a whole, so the values file of another environment changes it, too.
+        """
         try:
-            found = self._discovery(tree)
-            keys = {
-                identity: self._renderer.key(each) or f"not known of {tree.oid}"
-                for identity, each in found.preparations.items()
-                if _is_of(settings, environment, each.target)
-            }
-        except BotError:  # without helm, say: the files tell, too
-            keys = {}
-        return keys or _files(settings, environment, tree)
+            sides = [
+                {
+                    identity: each
+                    for identity, each in self._discovery(tree).preparations.items()
+                    if _is_of(settings, environment, each.target)
+                }
+                for tree in (one, other)
+            ]
+            if any(sides):
+                before, after = sides
+                return set(before) == set(after) and all(
+                    self._renders_alike(before[each], after[each]) for each in sorted(before)
+                )
+        except ToolError:
+            pass  # without helm the files tell, if not as well
+        return _files(settings, environment, one) == _files(settings, environment, other)
+
+    def _renders_alike(self, one: Preparation, other: Preparation) -> bool:
+        """False, too, where either cannot be rendered."""
+        keys = [self._renderer.key(each) for each in (one, other)]
+        if keys[0] == keys[1] != "":
+            return True
+        if not all(keys):
+            return False
+        sides = [self._renderer.render(each) for each in (one, other)]
+        return all(side.error is None for side in sides) and sides[0].manifests == sides[1].manifests
 
     def _discovery(self, tree: Tree) -> Discovery:
         if tree.oid not in self._found:

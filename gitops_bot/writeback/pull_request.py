@@ -50,7 +50,9 @@ def open_or_update(head: Head, proposal: Proposal, make: Make, github: Writing, 
     if own is not None and state is not None and _has_newer(state, head, proposal, make):
         note = f"#{own.number} proposes something newer already"
         return Landed(mode="pull-request", commit=state.head.commit, url=own.url, pull=own.number, notes=(note,))
-    commit, wrote = _branched(name, head, proposal, state, github)
+    # A branch that was merged and left has nothing to propose any more, whatever its files say.
+    used = own is None and state is not None and _used(name, head, state, github)
+    commit, wrote = _branched(name, head, proposal, state, github, used=used)
     if own is None or _differs(own, body) or own.base_ref != head.branch:
         if wrote and github.refs.get(f"refs/heads/{name}") != commit:
             # Another run has replaced it already, and its words are the ones that count.
@@ -167,13 +169,25 @@ def _identity(trailers: Iterable[tuple[str, str]]) -> tuple[tuple[str, str], ...
     return tuple((name, re.sub(r" old=\S*", "", value)) for name, value in trailers)
 
 
-def _branched(name: str, head: Head, proposal: Proposal, state: _State | None, github: Writing) -> tuple[str, bool]:
-    """Have the proposal on its own branch as one commit; that commit, and whether anything was written."""
+def _used(name: str, base: Head, state: _State, github: Writing) -> bool:
+    """Whether what a branch of ours has was merged, squashed or not."""
+    tip = state.head.commit
+    merged = (pull for pull in github.pulls.of_branch(name, state="closed") if pull.merged)
+    return any(pull.head_sha == tip for pull in merged) or github.commits.on(base.branch, tip)
+
+
+def _branched(
+    name: str, head: Head, proposal: Proposal, state: _State | None, github: Writing, *, used: bool
+) -> tuple[str, bool]:
+    """Have the proposal on its own branch as one commit; that commit, and whether anything was written.
+
+    ``used`` tells that the base has all of the branch already.
+    """
     ref, message = f"refs/heads/{name}", message_of(proposal)
     # Rebuilt only when it says something else: a rebase for its own sake would dismiss approvals.
-    if state is not None and _proposes(state, proposal):
+    if state is not None and not used and _proposes(state, proposal):
         return state.head.commit, False
-    if state is not None and not _all_ours(state.log):
+    if state is not None and not used and not _all_ours(state.log):
         raise Rejected(
             f"{name}: somebody else committed on our branch, so it is left as it is", "other",
             hint="merge or close its pull request and delete the branch, then run again",
