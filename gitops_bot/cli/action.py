@@ -144,9 +144,9 @@ class _Outside:
             github.close()
 
     def _write(self, wish: Wish) -> Outcome:
-        from gitops_bot.cli.bumping import branch_for, bump_there
+        from gitops_bot.cli.bumping import bump_there
         from gitops_bot.cli.workspace import Wanted
-        from gitops_bot.cli.writing import find_target, open_place
+        from gitops_bot.cli.writing import branch_of, find_target, open_place
         from gitops_bot.errors import UsageError
 
         inputs = self._inputs
@@ -159,7 +159,7 @@ class _Outside:
             )
         wanted = Wanted(cache_dir=self._cache(""), offline=inputs.offline, credentials=inputs.fetch_credentials)
         with open_place(target, self._checkout, environ, wanted) as place:
-            branch = wish.branch or branch_for(place, wish.request.environment, environ)
+            branch = wish.branch or branch_of(place, wish.request.environment)
             return bump_there(place, wish.request, branch=branch, mode=wish.mode or None, dry_run=wish.dry_run)
 
     def _questions(self) -> Questions:

@@ -16,7 +16,6 @@ from gitops_bot.errors import UsageError
 
 if TYPE_CHECKING:
     from gitops_bot.cli.workspace import Wanted
-    from gitops_bot.model.writeback import Head, Proposal
     from gitops_bot.writeback.bump import Nothing
     from gitops_bot.writeback.request import BumpRequest, Item, ModelRequest, Source
 
@@ -219,41 +218,19 @@ def _commit(
     repo: str, name: str, branch: str, mode: Mode | None, request: BumpRequest, wanted: Wanted, *, dry_run: bool
 ) -> None:
     """Commit to the branch, or propose it; or print what would be committed."""
-    from gitops_bot.cli.told import print_change, say_landed
+    from gitops_bot.cli.bumping import bump_there
+    from gitops_bot.cli.told import say_landed
     from gitops_bot.cli.writing import branch_of, find_target, open_place
-    from gitops_bot.render.settings import read_settings
-    from gitops_bot.writeback.bump import BumpDoors, Nothing, bump
-    from gitops_bot.writeback.landing import land
 
     with open_place(find_target(repo, name, os.environ), repo, os.environ, wanted) as place:
         where = branch or branch_of(place, request.environment)
-        nothing: list[Nothing] = []
-
-        def make(head: Head) -> Proposal | None:
-            nothing.clear()
-            settings = read_settings(head.tree)
-            doors = BumpDoors(
-                now=datetime.now(UTC),
-                past=lambda _file: [each.message for each in place.clone.log(head.branch, 50)],
-                ancestor=place.ancestor,
-                renderer=place.renderer(head.tree, head.commit),
-            )
-            found = bump(head, request, settings, doors)
-            if isinstance(found, Nothing):
-                nothing.append(found)
-                return None
-            return found
-
-        if dry_run:
-            head = place.clone.head(where)
-            proposal = make(head)
-            if proposal is not None:
-                print_change(head, proposal)
-        else:
-            how = mode or read_settings(place.clone.head(where).tree).commit.mode
-            say_landed(land(make, branch=where, mode=how, doors=place.landing), where)
-        for each in nothing:
-            _say_nothing(each)
+        done = bump_there(place, request, branch=where, mode=mode, dry_run=dry_run)
+    if dry_run and done.proposal is not None:
+        click.echo(f"{done.proposal.subject}\n{done.proposal.message}\n{done.diff}")
+    if done.landed is not None:
+        say_landed(done.landed, where)
+    if done.nothing is not None:
+        _say_nothing(done.nothing)
 
 
 def _say_nothing(nothing: Nothing) -> None:

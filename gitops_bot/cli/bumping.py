@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Literal
 
@@ -10,7 +9,6 @@ from gitops_bot.doors.git import text_diff
 from gitops_bot.render.settings import read_settings
 from gitops_bot.text.escape import visible_lines
 from gitops_bot.writeback.bump import BumpDoors, Nothing, bump
-from gitops_bot.writeback.environments import branch_of
 from gitops_bot.writeback.landing import land
 from gitops_bot.writeback.outcome import Outcome
 
@@ -21,7 +19,6 @@ if TYPE_CHECKING:
 
 _PAST = 50
 """Commits of a branch that may tell what the last bump was made from."""
-_BRANCHES = "refs/heads/"
 
 
 def bump_there(
@@ -68,20 +65,6 @@ def bump_there(
     return Outcome(
         repository=name, branch=branch, landed=landed, proposal=proposal or next(reversed(made.values()), None)
     )
-
-
-def branch_for(place: Place, environment: str | None, environ: Mapping[str, str]) -> str:
-    """The branch that is written to: the environment's, else the workflow's own, else the default one.
-
-    Raises UsageError for an environment that there is not.
-    """
-    default = place.clone.default_branch()
-    if environment is not None:
-        return branch_of(read_settings(place.clone.head(default).tree), environment)
-    ref = environ.get("GITHUB_REF", "")
-    if place.target.own and ref.startswith(_BRANCHES):
-        return ref.removeprefix(_BRANCHES)
-    return default
 
 
 def diff_of(head: Head, proposal: Proposal) -> str:

@@ -152,6 +152,5 @@ def branch_of(place: Place, environment: str | None) -> str:
     default = place.clone.default_branch()
     if environment is not None:
         return branch_of_environment(read_settings(place.clone.head(default).tree), environment)
-    if place.target.own and os.environ.get("GITHUB_REF_TYPE") == "branch":
-        return os.environ.get("GITHUB_REF_NAME") or default
-    return default
+    ref = os.environ.get("GITHUB_REF", "")  # for a pull request it is its merge, which is no branch
+    return ref.removeprefix("refs/heads/") if place.target.own and ref.startswith("refs/heads/") else default
