@@ -27,6 +27,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "render": ("gitops_bot.cli.render", "Print the manifests that would be applied."),
     "apps": ("gitops_bot.cli.apps", "List what is deployed from this repository."),
     "fetch": ("gitops_bot.cli.fetch", "Bring charts and sources from elsewhere into the cache."),
+    "init": ("gitops_bot.cli.init", "Write settings and workflows that fit this repository."),
     "bump": ("gitops_bot.cli.bump", "Write a new image tag or model version into Git."),
     "promote": ("gitops_bot.cli.promote", "Bring to one environment what another has proved."),
     "rollback": ("gitops_bot.cli.rollback", "Undo a change of an environment, and keep it undone."),

@@ -172,6 +172,14 @@ class Repository:
         words = (line.split(" ") for line in sorted(ended.stdout.decode("utf-8", "replace").splitlines()))
         return tuple(Tag(name=each[0].removeprefix("refs/tags/"), commit=each[2] or each[1]) for each in words)
 
+    def branches(self) -> tuple[str, ...]:
+        """The names of local branches and of the remotes' (``origin/main`` → ``main``), each once, in order."""
+        ended = self._run(("for-each-ref", "--format=%(refname)", "refs/heads", "refs/remotes"))
+        names = ended.stdout.decode("utf-8", "replace").splitlines()
+        local = {name.removeprefix("refs/heads/") for name in names if name.startswith("refs/heads/")}
+        remote = {name.split("/", 3)[3] for name in names if name.startswith("refs/remotes/") and name.count("/") > 2}
+        return tuple(sorted(local | remote - {"HEAD"}))
+
     def remotes(self) -> tuple[str, ...]:
         """The URLs of all remotes, in order of the remotes' names; credentials in them are the caller's to hide."""
         ended = self._run(("config", "--get-regexp", r"^remote\..*\.url$"))
