@@ -48,13 +48,14 @@ def find_environments(
     folders: dict[str, list[str]] = {}
     for definition in applications:
         found = named_by_folder(definition.file)
-        if found is not None and found[1] not in folders.setdefault(found[0], []):
+        if found is not None and found[1].isprintable() and found[1] not in folders.setdefault(found[0], []):
             folders[found[0]].append(found[1])
     names = [*files, *(name for name in folders if counterpart(name, list(files)) is None)]
     if not names:
         return _by_branches(facts)
     followed = [_Followed(each, revision) for each in applications for revision in _revisions(each, own)]
-    clusters = [path.removeprefix(f"{CLUSTERS}/").removesuffix(".yaml") for path in tree.children(CLUSTERS)]
+    snapshots = (path.removeprefix(f"{CLUSTERS}/") for path in tree.children(CLUSTERS) if path.isprintable())
+    clusters = [name.removesuffix(".yaml") for name in snapshots if name.endswith(".yaml")]
     made = []
     for name in sorted(names, key=order):
         # A folder belongs to the environment of its name, or to the only one of its stage.
@@ -139,7 +140,7 @@ def _read(revision: str, facts: Facts) -> Environment:
     revision = revision.removeprefix("refs/heads/").removeprefix("refs/tags/")
     if revision in facts.branches:
         return Environment(branch=revision)
-    if revision in ("", "HEAD") or _COMMIT.fullmatch(revision):
+    if revision in ("", "HEAD") or _COMMIT.fullmatch(revision) or not revision.isprintable():
         return Environment(branch=facts.default_branch)
     if _RANGE.search(revision):
         return Environment(tag=_glob(facts))

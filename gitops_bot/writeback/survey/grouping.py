@@ -37,9 +37,10 @@ def grouped(found: Iterable[Found], environments: Sequence[str]) -> tuple[Groupe
     """
     groups: dict[tuple[str, tuple[str, ...]], list[Found]] = {}
     for each in found:
-        if ENVIRONMENT in each.file or not _is_text(each.file):
-            continue
         main = next(iter(each.places.values()))
+        written = each.file.isprintable() and all(str(place).isprintable() for place in each.places.values())
+        if ENVIRONMENT in each.file or not written:  # Git's paths may be any bytes, which no settings can name
+            continue
         groups.setdefault((template(each.file, environments), (str(main),)), []).append(each)
     made = [Grouped(file, tuple(each)) for (file, _), each in sorted(groups.items())]
     own = [each for each in made if each.is_own]
@@ -78,8 +79,3 @@ def template(path: str, environments: Iterable[str]) -> str:
         if word.search(path):
             return word.sub(ENVIRONMENT, path)
     return path
-
-
-def _is_text(path: str) -> bool:
-    """Whether a path can be written into a file of settings: Git's paths may be any bytes."""
-    return path.isprintable() and not any("\ud800" <= char <= "\udfff" for char in path)

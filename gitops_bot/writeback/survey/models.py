@@ -66,7 +66,8 @@ def _blocks(path: str, data: bytes) -> list[_Block]:
         if "version" in places and len(places) > 1:
             name = by_address.get(parent / "name")
             line = by_address[places["version"]].line
-            blocks.append(_Block(Found(path, line, places), name.text if name is not None else ""))
+            usable = name is not None and name.text.isprintable()
+            blocks.append(_Block(Found(path, line, places), name.text if name is not None and usable else ""))
     return blocks
 
 

@@ -102,7 +102,9 @@ def _image(image: ProposedImage) -> Iterator[str]:
 def _others(images: Sequence[str]) -> str:
     if not images:
         return ""
-    return _lines(["# Other images, which seem to be somebody else's:", *_comments(_few(images), 0)])
+    return _lines(
+        ["# Other images, which seem to be somebody else's:", *(_comments([f"  {each}" for each in _few(images)], 0))]
+    )
 
 
 def _models(found: Sequence[ProposedModel]) -> str:
