@@ -142,11 +142,11 @@ def source_of(activity: Activity, runner: Runner) -> Source:
 
     GITHUB_SHA is a test merge for a pull request, and the default branch's tip after another workflow.
     """
-    commit, number, run_url = runner.sha, runner.run_number, runner.run_url
+    commit, number, run_url = runner.sha, runner.run_id, runner.run_url
     if isinstance(activity, PullRequestChanged | WorkflowFinished):
         commit = activity.head_sha
     if isinstance(activity, WorkflowFinished):
-        run_url = f"{runner.repository_url}/actions/runs/{activity.run_id}"
+        number, run_url = activity.run_id, f"{runner.repository_url}/actions/runs/{activity.run_id}"
     return Source(
         repository=runner.repository,
         commit=commit,

@@ -50,8 +50,6 @@ class Runner(msgspec.Struct, frozen=True, kw_only=True):
     job: str = ""
     run_id: int = 0
     """0 where there is none."""
-    run_number: int = 0
-    """How many runs of this workflow there were with this one; 0 where nobody says."""
     run_attempt: int = 1
     debug: bool = False
     """Somebody runs the job again with debug logging."""
@@ -95,7 +93,6 @@ def read_runner(environ: Mapping[str, str]) -> Runner:
         workflow=environ.get("GITHUB_WORKFLOW", ""),
         job=environ.get("GITHUB_JOB", ""),
         run_id=_number(environ, "GITHUB_RUN_ID", 0),
-        run_number=_number(environ, "GITHUB_RUN_NUMBER", 0),
         run_attempt=_number(environ, "GITHUB_RUN_ATTEMPT", 1),
         debug=environ.get("RUNNER_DEBUG") == "1",
     )

@@ -137,13 +137,13 @@ def _source(commit: str, build_url: str) -> Source:
     env = os.environ
     repository, server = env.get("GITHUB_REPOSITORY", ""), env.get("GITHUB_SERVER_URL", "")
     commit = commit or env.get("GITHUB_SHA", "")
-    run, run_id = env.get("GITHUB_RUN_NUMBER", ""), env.get("GITHUB_RUN_ID", "")
+    run_id = env.get("GITHUB_RUN_ID", "")
     page = f"{server}/{repository}" if server and repository else ""
     found = Source(
         repository=repository,
         commit=commit,
         commit_url=f"{page}/commit/{commit}" if page and commit else "",
-        run=int(run) if run.isdecimal() else 0,
+        run=int(run_id) if run_id.isdecimal() else 0,
         run_url=build_url or (f"{page}/actions/runs/{run_id}" if page and run_id else ""),
         actor=env.get("GITHUB_ACTOR", ""),
     )

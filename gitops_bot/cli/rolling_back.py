@@ -74,6 +74,7 @@ class Undoer:
         self._evidence = evidence
         self._undo = undo
         self._diffs = RenderedDiffs(place) if diff else None
+        self._chosen: Change | None = None
         default = place.clone.default_branch()
         self.branch = undo.branch or branch_for(read_settings(place.clone.head(default).tree), undo.request.environment)
 
@@ -90,7 +91,8 @@ class Undoer:
         pattern = tag_pattern(settings, name)
         tags = evidence.tags() if pattern or settings.environments[name].tag else ()
         newest = newest_release(tags, pattern) if pattern else None
-        change = self._change(settings, base)
+        # What is undone is chosen once: what lands while we try must not be undone in its stead.
+        change = self._chosen = self._chosen or self._change(settings, base)
         scene = RollbackScene(
             now=evidence.now,
             merge=merge_text,

@@ -89,7 +89,13 @@ def find_target(repo: str, repository: str, environ: Mapping[str, str]) -> Targe
     own = environ.get("GITHUB_REPOSITORY", "")
     if not own:
         host, own = _remote_of(repo)
-        server = f"https://{host}" if host and not environ.get("GITHUB_SERVER_URL") else server
+        if host and not environ.get("GITHUB_SERVER_URL"):
+            if host != "github.com" and not host.endswith(".ghe.com"):
+                raise UsageError(
+                    f"the remote's host {host} is not known to be a GitHub, so no token is sent there",
+                    hint="set GITHUB_SERVER_URL where it is your Enterprise Server",
+                )
+            server = f"https://{host}"
     name = repository or own
     if not re.fullmatch(r"[A-Za-z0-9_-]+/[A-Za-z0-9._-]+", name):
         raise UsageError("nothing says which repository is written to", hint="name it with --repository OWNER/NAME")

@@ -90,8 +90,9 @@ def _by_ancestry(versions: Versions, source: Source, past: Trailers | None, ance
     other = past is not None and past.repository and source.repository and past.repository != source.repository
     if other:
         return None
-    before = (past.commit if past is not None else "") or commit_in(versions.old)
-    after = source.commit or commit_in(versions.new)
+    # A tag that names its commit says what was built; a workflow may run for another one.
+    before = commit_in(versions.old) or (past.commit if past is not None else "")
+    after = commit_in(versions.new) or source.commit
     if not before or not after:
         return None
     short = f"{before[:7]} and {after[:7]}"

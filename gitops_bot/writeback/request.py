@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import posixpath
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
@@ -80,7 +81,7 @@ class Source(msgspec.Struct, frozen=True, kw_only=True):
     """Full id of the commit that was built."""
     commit_url: str = ""
     run: int = 0
-    """Number of the build (``GITHUB_RUN_NUMBER``); 0 when there is none."""
+    """Id of the build (``GITHUB_RUN_ID``), which grows over all workflows of a repository; 0 when there is none."""
     run_url: str = ""
     """Page of the build."""
     actor: str = ""
@@ -191,7 +192,10 @@ def item_problems(item: Item) -> list[str]:
     outside = item.file.startswith("/") or ".." in item.file.split("/")
     if not item.file or outside:
         return [f"the file {item.file} leads out of the repository" if outside else "a value needs a file"]
-    return [f"{item.file} belongs to Git"] if item.file.split("/")[0] == ".git" else []
+    first = posixpath.normpath(item.file).split("/")[0]
+    if first in (".git", ".github") or first.startswith(".gitops-bot"):
+        return [f"{item.file} is no file of values: Git, workflows, settings and holds are edited by people"]
+    return []
 
 
 def source_problems(source: Source) -> list[str]:

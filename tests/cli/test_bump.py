@@ -157,3 +157,23 @@ def test_a_registry_is_asked_what_its_alias_means(bump, server):
 def test_what_a_registry_tells_is_not_told_beside_it(bump):
     ran = bump("--from-mlflow", "http://127.0.0.1:9", "--alias", "champion")
     assert (ran.code, "--model and --alias" in ran.err) == (2, True)
+
+
+@pytest.mark.parametrize(
+    "file", [".gitops-bot/holds.yaml", ".gitops-bot.yaml", ".github/workflows/ci.yml", "x/../.gitops-bot.yaml"]
+)
+def test_rules_and_workflows_are_no_values(bump, github, file):
+    ran = bump("--file", file, "--path", "a", "--value", "b")
+    assert ran.code == 2
+    assert github.writes() == []
+
+
+def test_no_token_is_sent_to_a_host_that_nobody_named(bump, github, monkeypatch):
+    for name in ("GITHUB_REPOSITORY", "GITHUB_SERVER_URL", "GITHUB_API_URL"):
+        monkeypatch.delenv(name)
+    subprocess.run(
+        ["git", "-C", bump.checkout, "remote", "set-url", "origin", "https://git.evil.example/acme/x.git"], check=True
+    )
+    ran = bump("--image", f"{API}:sha-abc1234")
+    assert ran.code == 2
+    assert "not known to be a GitHub" in ran.err

@@ -126,3 +126,10 @@ def test_only_the_last_paragraph_speaks():
     line = "Gitops-Bot-Bump: image a old=1 new=2"
     assert read_trailers(f"x\n\n{line}\n\nSigned-off-by: a <a@b>\n").bumps == ()
     assert read_trailers(f"x\r\n\r\nSigned-off-by: a <a@b>\r\n{line}\r\n").of("image", "a").new == "2"
+
+
+def test_the_commit_in_the_tag_counts_before_the_workflow_s_own():
+    """A workflow started on the newest commit may write what was built of an older one."""
+    past = Trailers(commit=LINE[0], run=3)
+    found = relation("newest", f"sha-{'b' * 7}", f"sha-{'a' * 7}", Source(commit=LINE[2], run=9), past)
+    assert found.relation == "older"
