@@ -47,7 +47,7 @@ def test_there_is_one_of_each():
     assert {path.name for path in OURS} == {"ci.yml", "dogfood.yml", "release.yml"}
     assert {path.name for path in EXAMPLES} >= {
         "diff.yml", "diff-push.yml", "diff-merge-queue.yml", "diff-private-sources.yml", "diff-enterprise.yml",
-        "diff-fork-stage-1.yml", "diff-fork-stage-2.yml",
+        "diff-fork-stage-1.yml", "diff-fork-stage-2.yml", "comment-commands.yml", "promote.yml", "rollback.yml",
     }  # fmt: skip
 
 
@@ -107,9 +107,9 @@ def test_nothing_from_outside_is_pasted_into_a_script(path):
 
 
 @named
-def test_only_stage_two_has_a_dangerous_trigger_and_it_checks_nothing_out(path):
+def test_only_stage_two_and_comments_have_a_dangerous_trigger_and_they_check_nothing_out(path):
     dangerous = {"pull_request_target", "workflow_run", "issue_comment"} & set(read(path)["on"])
-    assert bool(dangerous) == (path.name == "diff-fork-stage-2.yml")
+    assert bool(dangerous) == (path.name in ("diff-fork-stage-2.yml", "comment-commands.yml"))
     if dangerous:
         assert not [step for step in steps(path) if "checkout" in step.get("uses", "") or "run" in step]
 
@@ -169,6 +169,28 @@ def test_the_stages_and_the_plain_workflow_can_share_the_pull_requests():
     stage = read(ROOT / "examples" / "workflows" / "diff-fork-stage-1.yml")["jobs"]["render"]["if"]
     turned = {"==": "!=", "!=": "==", "&&": "||"}
     assert re.sub(r"==|!=|&&", lambda found: turned[found[0]], plain) == " ".join(stage.split())
+
+
+def test_comments_are_answered_for_commands_alone_and_one_after_the_other():
+    """Every comment of everybody starts the workflow; the job, with its rights, only what looks like a command."""
+    workflow = read(ROOT / "examples" / "workflows" / "comment-commands.yml")
+    assert workflow["on"] == {"issue_comment": {"types": ["created"]}}
+    ((_, job),) = workflow["jobs"].items()
+    assert "github.event.issue.pull_request" in job["if"]
+    assert "startsWith(github.event.comment.body, '/gitops ')" in job["if"]
+    (step,) = job["steps"]
+    assert "with" not in step  # what is done stands in the comment, and nothing of it in the workflow
+    assert workflow["concurrency"]["cancel-in-progress"] is False
+
+
+def test_the_example_s_promotion_is_tagged_only_after_the_merge_of_its_own_pull_request():
+    jobs_of = read(ROOT / "examples" / "churn-mlops" / ".github" / "workflows" / "promote.yml")["jobs"]
+    tag = jobs_of["tag"]["if"]
+    assert "github.event.pull_request.merged" in tag
+    assert "github.event.pull_request.head.repo.full_name == github.repository" in tag
+    assert "github.head_ref == 'gitops-bot/promote--production'" in tag
+    (step,) = [each for each in jobs_of["tag"]["steps"] if "gitops-bot" in each["uses"]]
+    assert step["with"] == {"command": "promote", "to": "production", "after_merge": True}
 
 
 def test_a_queue_reports_the_check_of_pull_requests():

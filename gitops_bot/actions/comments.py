@@ -30,6 +30,8 @@ HELP = """\
 | command | what it does |
 |---|---|
 | `/gitops diff` | renders and compares this pull request again |
+| `/gitops promote ENVIRONMENT` | proposes for it what the one before it has proved |
+| `/gitops rollback ENVIRONMENT` | undoes its newest change, and holds what was wrong |
 | `/gitops help` | shows this table |
 
 For people who may write to this repository. A command stands in the first line of a new comment.

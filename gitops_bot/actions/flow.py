@@ -16,6 +16,7 @@ from gitops_bot.actions.commands import Console
 from gitops_bot.actions.comments import HELP, Do, Name, Questions, React, Sign, decide, sides_of
 from gitops_bot.actions.environment import Runner
 from gitops_bot.actions.inputs import Inputs
+from gitops_bot.actions.move import Carry, answer_move, run_move
 from gitops_bot.actions.outputs import NOTHING, report_outputs, write_outputs
 from gitops_bot.actions.posted import matching_pull, read_report
 from gitops_bot.actions.publication import Publication, publish_comment
@@ -38,7 +39,7 @@ if TYPE_CHECKING:
 
 _WORTH_A_SUMMARY = 10_000
 """Bytes; where earlier parts of the step left less than this, there is no summary of ours."""
-_ANSWERED: tuple[Name, ...] = ("diff", "help")
+_ANSWERED: tuple[Name, ...] = ("diff", "promote", "rollback", "help")
 """Commands in comments that are answered."""
 _HELP_KEY = "gitops-help"
 _CLAIMED = "reported by a run of the pull request's own workflow, which the pull request may have changed"
@@ -70,6 +71,8 @@ class Doors(msgspec.Struct, frozen=True, kw_only=True):
     """Puts a reaction (``+1``, ``-1``, ``confused``) to a comment."""
     write: Write
     """Commits or proposes what a bump asks for."""
+    carry: Carry
+    """Promotes or rolls back."""
 
 
 def run(work: Work, doors: Doors) -> None:
@@ -84,8 +87,8 @@ def run(work: Work, doors: Doors) -> None:
         raise UsageError(refused, hint="docs/reference/forks.md shows the way with two workflows")
     if work.inputs.command == "post":
         _post(work, doors)
-    elif work.inputs.command == "bump":
-        reason = run_bump(work, doors.write)
+    elif work.inputs.command != "diff":
+        reason = run_bump(work, doors.write) if work.inputs.command == "bump" else run_move(work, doors.carry)
         if reason is not None:
             _nothing(work, reason)
     elif isinstance(work.activity, CommentMade):
@@ -105,6 +108,8 @@ def _answer(work: Work, comment: CommentMade, doors: Doors) -> None:
         _nothing(work, f"{found.reason}: nothing is done")
     elif found.command.name == "help":
         _help(work, found, doors)
+    elif found.command.name != "diff":
+        answer_move(work, comment, found, doors)
     else:
         _review(work, doors, sides_of(found.pull, work.runner.repository))
 

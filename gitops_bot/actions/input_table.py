@@ -1,11 +1,12 @@
 """The table of the Action's inputs: names, defaults and meanings, in the order in which people read them.
 
 ``action.yml``, ``docs/reference/action.md`` and the README repeat it; a test compares them. Names and defaults of the
-write-back inputs are those of the options of ``gitops-bot bump``.
+write-back inputs are those of the options of ``gitops-bot bump``, ``promote`` and ``rollback``.
 """
 
 from __future__ import annotations
 
+import keyword
 from typing import NamedTuple
 
 
@@ -25,19 +26,25 @@ class Input(NamedTuple):
         """Name of the environment variable: ``INPUT_FAIL_ON``."""
         return f"INPUT_{self.name.upper()}"
 
+    @property
+    def field(self) -> str:
+        """Its attribute of ``Inputs``: ``from_`` where the name is a word of Python's."""
+        return f"{self.name}_" if keyword.iskeyword(self.name) else self.name
+
 
 INPUTS = (
     Input(
         "command",
         "diff",
         "`diff` renders and compares, `post` publishes what a `diff` without rights has left in `report_file`, `bump` "
-        "writes a new image tag or model version into Git.",
+        "writes a new image tag or model version into Git, `promote` proposes for one environment what another has, "
+        "`rollback` undoes a change of an environment.",
     ),
     Input(
         "token",
         "${{ github.token }}",
-        "Reads the pull request and its commits and writes the comment; `bump` commits with it. Where it may not "
-        "comment, the step summary holds the result.",
+        "Reads the pull request and its commits and writes the comment; what writes into Git commits with it. Where "
+        "it may not comment, the step summary holds the result.",
         secret=True,
     ),
     Input("app_id", "", "Id or client id of a GitHub App that comments and commits instead of `token`."),
@@ -91,18 +98,35 @@ INPUTS = (
     Input(
         "environment",
         "",
-        "`bump`: where to; its branch is written to. Without it, rules and files of the settings say where.",
+        "`bump`: where to; its branch is written to. Without it, rules and files of the settings say where. "
+        "`rollback`: what is rolled back.",
     ),
-    Input("repository", "", "`bump`: `OWNER/NAME` where the configuration lives, if not in this repository."),
-    Input("branch", "", "`bump`: what is written to; without it the environment's branch, else the workflow's."),
+    Input("repository", "", "What is written to, `OWNER/NAME`, where the configuration is not in this repository."),
+    Input(
+        "branch",
+        "",
+        "`bump`, `rollback`: what is written to; without it the environment's branch, else the workflow's (`bump`).",
+    ),
     Input(
         "mode",
         "",
-        "`bump`: `api`, `push` or `pull-request`; `auto` commits, and proposes where the branch takes no commits. "
-        "Without it, `commit.mode` of the settings.",
+        "`bump`, `rollback`: `api`, `push` or `pull-request`; `auto` commits, and proposes where the branch takes no "
+        "commits. Without it, `commit.mode` of the settings.",
     ),
     Input("allow_downgrade", "false", "`bump`, `true`: also write something older than what is there."),
     Input("create", "false", "`bump`, `true`: add keys that are not there."),
-    Input("dry_run", "false", "`bump`, `true`: show the change in the step summary and write nothing."),
+    Input("dry_run", "false", "`true`: show in the step summary what would be written, and write nothing."),
+    Input("to", "", "`promote`: the environment that gets it."),
+    Input("from", "", "`promote`: the environment that has it; without it, the one that the settings name."),
+    Input("level", "", "`promote`: which number of the tag is raised, `patch`, `minor` or `major`."),
+    Input(
+        "after_merge",
+        "false",
+        "`promote`, `rollback`, `true`: tag the merge of the pull request, for an environment that follows tags.",
+    ),
+    Input("to_revision", "", "`rollback`: tag, branch or commit to go back to; without it, before the newest change."),
+    Input("last_healthy", "false", "`rollback`, `true`: go back to what the agent last found healthy."),
+    Input("why", "", "`rollback`: the reason, for people and the hold."),
+    Input("until", "", "`rollback`: when the hold ends, `2026-12-01` or an RFC 3339 time; without it, when released."),
 )
 """In the order in which people read them."""

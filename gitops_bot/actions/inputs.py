@@ -20,16 +20,23 @@ from gitops_bot.doors.credentials import Credentials
 from gitops_bot.errors import UsageError
 from gitops_bot.model.signal import SEVERITIES, Severity
 
-Command = Literal["diff", "post", "bump"]
+Command = Literal["diff", "post", "bump", "promote", "rollback"]
 Comment = Literal["auto", "never"]
 Mode = Literal["", "auto", "api", "push", "pull-request"]
+Level = Literal["", "patch", "minor", "major"]
 
 
 OF_BUMP = (
     "image", "digest", "file", "path", "value", "model", "model_version", "model_path", "data_version", "run_url",
     "metrics", "environment", "repository", "branch", "mode", "allow_downgrade", "create", "dry_run",
 )  # fmt: skip
-"""Inputs that only ``bump`` looks at."""
+"""Inputs that ``bump`` looks at and a comparison does not."""
+OF_PROMOTE = ("repository", "dry_run", "to", "from", "level", "after_merge")
+OF_ROLLBACK = (
+    "environment", "repository", "branch", "mode", "dry_run", "after_merge", "to_revision", "last_healthy", "why",
+    "until",
+)  # fmt: skip
+_OF: dict[Command, tuple[str, ...]] = {"bump": OF_BUMP, "promote": OF_PROMOTE, "rollback": OF_ROLLBACK}
 
 _BY_NAME = {each.name: each for each in INPUTS}
 _KEY = re.compile(r"[A-Za-z0-9._/-]{1,64}")
@@ -89,11 +96,21 @@ class Inputs(msgspec.Struct, frozen=True, kw_only=True):
     allow_downgrade: bool = False
     create: bool = False
     dry_run: bool = False
+    to: str = ""
+    from_: str = ""
+    """``""``: as the settings say."""
+    level: Level = ""
+    """``""``: as the settings say."""
+    after_merge: bool = False
+    to_revision: str = ""
+    last_healthy: bool = False
+    why: str = ""
+    until: str = ""
 
     def __repr__(self) -> str:
         """Everything but the secrets."""
         shown = (
-            f"{each.name}={'…' if each.secret and getattr(self, each.name) else repr(getattr(self, each.name))}"
+            f"{each.name}={'…' if each.secret and getattr(self, each.field) else repr(getattr(self, each.field))}"
             for each in INPUTS
         )
         return f"Inputs({', '.join(shown)})"
@@ -152,6 +169,14 @@ def read_inputs(environ: Mapping[str, str]) -> Inputs:
         allow_downgrade=reader.flag("allow_downgrade"),
         create=reader.flag("create"),
         dry_run=reader.flag("dry_run"),
+        to=reader.line("to"),
+        from_=reader.line("from"),
+        level=reader.level("level"),
+        after_merge=reader.flag("after_merge"),
+        to_revision=reader.revision("to_revision"),
+        last_healthy=reader.flag("last_healthy"),
+        why=reader.line("why"),
+        until=reader.line("until"),
     )
     found = [*reader.problems, *_contradictions(inputs), *_misspelled(environ)]
     if found:
@@ -229,6 +254,9 @@ class _Reader:
     def mode(self, name: str) -> Mode:
         return self.choice(name, get_args(Mode)[1:]) if self.text(name) else ""
 
+    def level(self, name: str) -> Level:
+        return self.choice(name, get_args(Level)[1:]) if self.text(name) else ""
+
     def severities(self, name: str) -> tuple[Severity, ...]:
         given = re.split(r"[\s,]+", self.text(name))
         for word in dict.fromkeys(given):
@@ -268,19 +296,41 @@ def _contradictions(inputs: Inputs) -> list[str]:
         found.append("report_file: is missing; the command post publishes it")
     if inputs.command == "post" and not (inputs.token or inputs.app_id):
         found.append("token: is missing; the command post writes with it")
-    return found + _of_bump(inputs)
+    found += _of_others(inputs)
+    return found + (_of_bump(inputs) if inputs.command == "bump" else _of_moves(inputs))
+
+
+def _of_others(inputs: Inputs) -> list[str]:
+    """What only other commands than the one that was given look at."""
+    default, own, found = Inputs(), _OF.get(inputs.command, ()), []
+    for each in INPUTS:
+        commands = [command for command, names in _OF.items() if each.name in names]
+        if commands and each.name not in own and getattr(inputs, each.field) != getattr(default, each.field):
+            several = "the command" if len(commands) == 1 else "the commands"
+            found.append(f"{each.name}: goes with {several} {', '.join(commands)}, not with {inputs.command}")
+    return found
+
+
+def _of_moves(inputs: Inputs) -> list[str]:
+    """What is missing of a promotion or a rollback, and what does not go together."""
+    found = []
+    if inputs.command == "promote" and not inputs.to:
+        found.append("to: is missing; it names the environment that gets something")
+    if inputs.command == "rollback" and not inputs.environment:
+        found.append("environment: is missing; it names what is rolled back")
+    if inputs.to_revision and inputs.last_healthy:
+        found.append("last_healthy: is another state than to_revision; give one of them")
+    if inputs.after_merge and (inputs.dry_run or inputs.to_revision or inputs.last_healthy):
+        found.append("after_merge: tags what was merged and changes nothing; give it without the others")
+    return found
 
 
 def _of_bump(inputs: Inputs) -> list[str]:
-    """Lines that do not belong together, and what another command would not look at.
+    """Lines that do not belong together.
 
     One line too few would give the digest of one image to another.
     """
     found = []
-    if inputs.command != "bump":
-        default = Inputs()
-        given = (name for name in OF_BUMP if getattr(inputs, name) != getattr(default, name))
-        return [f"{name}: goes with the command bump, not with {inputs.command}" for name in given]
     if inputs.digest and len(inputs.digest) != len(inputs.image):
         found.append(f"digest: needs a line for each image: {len(inputs.digest)} for {len(inputs.image)}")
     if len(inputs.value) != len(inputs.path):

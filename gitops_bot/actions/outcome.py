@@ -23,16 +23,17 @@ def outputs_of(outcome: Outcome) -> dict[str, str]:
         found["changed_files"] = "\n".join(file.path for file in proposal.files)
     if landed is not None:
         found["commit_sha"] = landed.commit
+    found["tag"] = outcome.tag
     if landed is not None and landed.pull is not None:
         found |= {"pull_request_number": str(landed.pull), "pull_request_url": landed.url}
     return found
 
 
 def mode_of(outcome: Outcome) -> str:
-    """How it was written: ``api``, ``push``, ``pull-request``, ``dry-run`` or ``nothing``."""
+    """How it was written: ``api``, ``push``, ``pull-request``, ``tag`` alone, ``dry-run`` or ``nothing``."""
     if outcome.landed is None:
         return "dry-run" if outcome.proposal is not None else "nothing"
-    return outcome.landed.mode
+    return "tag" if outcome.tag and outcome.landed.mode == "nothing" else outcome.landed.mode
 
 
 def headline(outcome: Outcome) -> str:
@@ -44,11 +45,14 @@ def headline(outcome: Outcome) -> str:
             return f"nothing to commit: {_why_nothing(outcome)}"
         case "dry-run":
             return f"dry run: {subject} would go to {where}"
+        case "tag":
+            return f"tagged {outcome.tag} for {where}"
         case "pull-request":
             assert landed is not None
             return f"pull request #{landed.pull} proposes to {where}: {subject}"
     assert landed is not None
-    return f"committed {landed.commit[:8]} to {where}: {subject}"
+    tagged = f"; tagged {outcome.tag}" if outcome.tag else ""
+    return f"committed {landed.commit[:8]} to {where}: {subject}{tagged}"
 
 
 def say(console: Console, outcome: Outcome) -> None:
@@ -75,14 +79,7 @@ def summary_of(outcome: Outcome, room: int) -> str:
 
     What does not fit is left out part by part, the last first, and that is said.
     """
-    landed = outcome.landed
-    line = f"**{md_text(headline(outcome))}**"
-    if landed is not None and landed.url:
-        line += f" [{'Commit' if landed.mode in ('api', 'push') else 'Pull request'}]({landed.url})"
-    parts = [line]
-    notes = [*(landed.notes if landed else ()), *(outcome.nothing.notes if outcome.nothing else ())]
-    if notes:
-        parts.append("\n".join(f"- {md_text(note)}" for note in notes))
+    parts = _told(outcome)
     proposal = outcome.proposal
     if proposal is not None and mode_of(outcome) != "nothing":
         parts.append(proposal.body or "\n".join(f"- {md_code(file.path)}" for file in proposal.files))
@@ -94,6 +91,22 @@ def summary_of(outcome: Outcome, room: int) -> str:
         parts.pop()
         text = _joined(parts) + _CUT
     return text
+
+
+def reply_of(outcome: Outcome) -> str:
+    """Markdown for a comment: what became of it, notes and gates."""
+    return _joined(_told(outcome))
+
+
+def _told(outcome: Outcome) -> list[str]:
+    """What became of it with its link, and a list of notes and gates where there are any."""
+    landed = outcome.landed
+    line = f"**{md_text(headline(outcome))}**"
+    if landed is not None and landed.url:
+        line += f" [{'Commit' if landed.mode in ('api', 'push') else 'Pull request'}]({landed.url})"
+    notes = [*(landed.notes if landed else ()), *(outcome.nothing.notes if outcome.nothing else ())]
+    notes += [f"{gate.name} is {gate.state}: {gate.reason}" for gate in outcome.gates]
+    return [line, "\n".join(f"- {md_text(note)}" for note in notes)] if notes else [line]
 
 
 def _joined(parts: list[str]) -> str:

@@ -25,7 +25,7 @@ class Output(NamedTuple):
 OUTPUTS = (
     Output(
         "changed",
-        "`true` when anything is added, changed or removed, or when `bump` has committed or proposed something, else "
+        "`true` when anything is added, changed or removed, or when something was committed, proposed or tagged, else "
         "`false`.",
     ),
     Output("added", "How many resources are added."),
@@ -40,13 +40,17 @@ OUTPUTS = (
     Output("plan", "Hash of everything that the changed targets will be; empty when it cannot be known beforehand."),
     Output(
         "mode",
-        "How `bump` has written: `api`, `push`, `pull-request`, `dry-run`, or `nothing`; empty for other commands.",
+        "How `bump`, `promote` and `rollback` have written: `api`, `push`, `pull-request`, `tag` (alone), `dry-run`, "
+        "or `nothing`; empty for other commands.",
     ),
-    Output("branch", "The branch that `bump` has written to or proposes to change; empty for `nothing`."),
-    Output("commit_sha", "The commit that `bump` has made, on that branch or on the pull request's."),
-    Output("pull_request_number", "The pull request of `bump`; empty when there is none."),
+    Output("branch", "The branch that was written to or that is proposed to change; empty for `nothing`."),
+    Output("commit_sha", "The commit that was made, on that branch or on the pull request's."),
+    Output(
+        "pull_request_number", "The pull request that was opened, or whose merge was tagged; empty when there is none."
+    ),
     Output("pull_request_url", "Page of that pull request."),
-    Output("changed_files", "Files that `bump` has changed, one per line."),
+    Output("changed_files", "Files that were changed, one per line."),
+    Output("tag", "The tag that `promote` or `rollback` has made; empty when there is none."),
 )
 """In the order in which people read them. All are set by every run that ends without an error of the Action's own."""
 
@@ -54,7 +58,9 @@ NOTHING: Mapping[str, str] = {
     **dict.fromkeys(("changed", "routine"), "false"),
     **dict.fromkeys(("added", "changed_count", "removed", "failed", "errors", "warnings"), "0"),
     **dict.fromkeys(("comment_url", "report", "plan"), ""),
-    **dict.fromkeys(("mode", "branch", "commit_sha", "pull_request_number", "pull_request_url", "changed_files"), ""),
+    **dict.fromkeys(
+        ("mode", "branch", "commit_sha", "pull_request_number", "pull_request_url", "changed_files", "tag"), ""
+    ),
 }
 """The outputs of a run that had nothing to do."""
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -21,7 +21,9 @@ if TYPE_CHECKING:
     from gitops_bot.actions.environment import Runner
     from gitops_bot.actions.flow import Doors
     from gitops_bot.actions.inputs import Inputs
+    from gitops_bot.actions.move import Move
     from gitops_bot.actions.sides import Sides
+    from gitops_bot.cli.writing import Place
     from gitops_bot.doors.github.api import GitHub
     from gitops_bot.doors.history import Origin
     from gitops_bot.model.reviewed import Reviewed
@@ -107,6 +109,7 @@ class _Outside:
             questions=self._questions,
             react=self._react,
             write=self._write,
+            carry=self._carry,
         )
 
     def close(self) -> None:
@@ -143,14 +146,15 @@ class _Outside:
         finally:
             github.close()
 
-    def _write(self, wish: Wish) -> Outcome:
-        from gitops_bot.cli.bumping import bump_there
+    @contextlib.contextmanager
+    def _place(self, repository: str) -> Iterator[Place]:
+        """The repository that is written to, ``""`` for the workflow's own. Raises UsageError, GitHubError."""
         from gitops_bot.cli.workspace import Wanted
-        from gitops_bot.cli.writing import branch_of, find_target, open_place
+        from gitops_bot.cli.writing import find_target, open_place
         from gitops_bot.errors import UsageError
 
         inputs = self._inputs
-        target = find_target(self._checkout, wish.repository, self._environ)
+        target = find_target(self._checkout, repository, self._environ)
         environ = {**self._environ, "GITHUB_TOKEN": self._token(target.name), "GH_TOKEN": ""}
         if not environ["GITHUB_TOKEN"] and not environ.get("GITOPS_BOT_DEPLOY_KEY"):
             raise UsageError(
@@ -159,8 +163,21 @@ class _Outside:
             )
         wanted = Wanted(cache_dir=self._cache(""), offline=inputs.offline, credentials=inputs.fetch_credentials)
         with open_place(target, self._checkout, environ, wanted) as place:
+            yield place
+
+    def _write(self, wish: Wish) -> Outcome:
+        from gitops_bot.cli.bumping import bump_there
+        from gitops_bot.cli.writing import branch_of
+
+        with self._place(wish.repository) as place:
             branch = wish.branch or branch_of(place, wish.request.environment)
             return bump_there(place, wish.request, branch=branch, mode=wish.mode or None, dry_run=wish.dry_run)
+
+    def _carry(self, move: Move) -> Outcome:
+        from gitops_bot.cli.moving import carry_there
+
+        with self._place(move.repository) as place:
+            return carry_there(place, move)
 
     def _questions(self) -> Questions:
         from gitops_bot.actions.comments import Questions

@@ -47,6 +47,8 @@ class Promoted(NamedTuple):
     """What was tagged, or will be after the merge."""
     gates: tuple[Gate, ...] = ()
     notes: tuple[str, ...] = ()
+    found: Promotion | None = None
+    """What was proposed; None for a tag alone and where there is nothing to do."""
 
 
 class Promoter:
@@ -165,7 +167,7 @@ def _proposed(evidence: Evidence, way: Route, found: Promotion, landed: Landed) 
             report(evidence, landed.commit, way.target, found.gates, landed.url)
         except GitHubError as error:
             notes.append(f"the gates are not shown as a check: {error.told}")
-    return Promoted(way, "pull-request", landed, "", tag, found.gates, tuple(notes))
+    return Promoted(way, "pull-request", landed, "", tag, found.gates, tuple(notes), found)
 
 
 def check_name(target: str) -> str:

@@ -6,6 +6,7 @@ import msgspec
 
 from gitops_bot.model.writeback import Landed, Proposal
 from gitops_bot.writeback.bump import Nothing
+from gitops_bot.writeback.gates import Gate
 
 
 class Outcome(msgspec.Struct, frozen=True, kw_only=True):
@@ -23,3 +24,7 @@ class Outcome(msgspec.Struct, frozen=True, kw_only=True):
     """Why there is nothing to commit; None when there is something, or when it landed meanwhile by somebody else."""
     diff: str = ""
     """For a dry run: the change as a unified diff, with what is not seen drawn."""
+    tag: str = ""
+    """The tag that was made; a tag that a merge has yet to bring is not named here."""
+    gates: tuple[Gate, ...] = ()
+    """Of a promotion, as they were judged."""

@@ -241,7 +241,7 @@ def test_help_is_one_comment_however_often(talk):
         assert signs(made) == ["+1"]
     (answer,) = talk.ours()
     assert "`/gitops diff`" in answer.body
-    assert "promote" not in answer.body
+    assert "`/gitops promote ENVIRONMENT`" in answer.body
 
 
 @pytest.mark.parametrize(

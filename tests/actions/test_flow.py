@@ -82,7 +82,7 @@ def test_one_step_puts_one_truthful_comment_on_the_pull_request(github, acme, he
         "errors": step.outputs["errors"], "warnings": step.outputs["warnings"], "plan": "",
         "comment_url": f"{github.server_url}/{acme.repository.full_name}/pull/1#issuecomment-{comment.id}",
         "report": "gitops-bot-report/report.html", "mode": "", "branch": "", "commit_sha": "",
-        "pull_request_number": "", "pull_request_url": "", "changed_files": "",
+        "pull_request_number": "", "pull_request_url": "", "changed_files": "", "tag": "",
     }  # fmt: skip
     assert "3 to change" in step.summary
     report = json.loads((here.workspace / "gitops-bot-report" / "report.json").read_text())

@@ -98,7 +98,7 @@ def test_a_table_holds_what_tables_can_hold():
 
 def test_every_input_is_read_and_has_a_place():
     names = [each.name for each in INPUTS]
-    assert list(Inputs.__struct_fields__) == names
+    assert list(Inputs.__struct_fields__) == [each.field for each in INPUTS]
     read_by_name = {
         node.args[0].value
         for node in ast.walk(ast.parse(inspect.getsource(module.read_inputs)))
@@ -199,6 +199,18 @@ def test_all_inputs():
     )
 
 
+def test_all_inputs_of_promotions_and_rollbacks():
+    promoted = {"to": "production", "level": "minor", "repository": "acme/config"}
+    assert read(command="promote", **promoted, after_merge="true", **{"from": "staging"}) == Inputs(
+        command="promote", **promoted, after_merge=True, from_="staging"
+    )
+    undone = {"environment": "staging", "branch": "main", "mode": "api", "why": "it's slow", "until": "2026-12-01"}
+    assert read(command="rollback", **undone, to_revision="v1.0.0") == Inputs(
+        command="rollback", **undone, to_revision="v1.0.0"
+    )
+    assert read(command="rollback", environment="x", last_healthy="true").last_healthy
+
+
 @pytest.mark.parametrize(
     "given", ["error,warning", "warning\nerror", " error  warning ", "error,,warning,", "error, error, warning"]
 )
@@ -214,8 +226,8 @@ def test_a_key_may_come_in_one_line(given):
 @pytest.mark.parametrize(
     ("given", "expected"),
     [
-        ({"command": "bum"}, "command: there is no 'bum' (there are diff, post, bump)"),
-        ({"command": "diff; rm -rf /"}, "command: there is no 'diff; rm -rf /' (there are diff, post, bump)"),
+        ({"command": "bum"}, "command: there is no 'bum' (there are diff, post, bump, promote, rollback)"),
+        ({"command": "diff; rm -rf /"}, "command: there is no 'diff; rm -rf /' (there are diff, post, bump, promote, rollback)"),
         ({"comment": "Auto"}, "comment: there is no 'Auto' (there are auto, never)"),
         ({"comment_key": "a b"}, "comment_key: may have letters, digits, dots, dashes, slashes and underscores, at most 64"),
         ({"comment_key": "--><b>"}, "comment_key: may have letters, digits, dots, dashes, slashes and underscores, at most 64"),
@@ -241,7 +253,7 @@ def test_a_key_may_come_in_one_line(given):
         ({"command": "post", "report_file": "x"}, "token: is missing; the command post writes with it"),
         ({"image": "a:1"}, "image: goes with the command bump, not with diff"),
         ({"command": "post", "token": TOKEN, "report_file": "x", "dry_run": "true"},
-         "dry_run: goes with the command bump, not with post"),
+         "dry_run: goes with the commands bump, promote, rollback, not with post"),
         ({"command": "bump", "image": "a:1\nb:2", "digest": "sha256:x"}, "digest: needs a line for each image: 1 for 2"),
         ({"command": "bump", "digest": "sha256:x"}, "digest: needs a line for each image: 1 for 0"),
         ({"command": "bump", "file": "x", "path": "a\nb", "value": "1"}, "value: needs a line for each path: 1 for 2"),
@@ -257,6 +269,17 @@ def test_a_key_may_come_in_one_line(given):
         ({"command": "bump", "repository": "https://github.com/acme/x"}, "repository: is not OWNER/NAME"),
         ({"command": "bump", "branch": "-x"}, "branch: is no branch, tag or commit"),
         ({"command": "bump", "model": "m", "metrics": "../x"}, "metrics: leads upwards"),
+        ({"command": "promote"}, "to: is missing; it names the environment that gets something"),
+        ({"command": "rollback"}, "environment: is missing; it names what is rolled back"),
+        ({"command": "promote", "to": "a", "level": "huge"}, "level: there is no 'huge' (there are patch, minor, major)"),
+        ({"command": "promote", "to": "a", "why": "x"}, "why: goes with the command rollback, not with promote"),
+        ({"command": "rollback", "environment": "a", "from": "x"}, "from: goes with the command promote, not with rollback"),
+        ({"command": "bump", "to": "a"}, "to: goes with the command promote, not with bump"),
+        ({"command": "rollback", "environment": "a", "to_revision": "v1", "last_healthy": "true"},
+         "last_healthy: is another state than to_revision; give one of them"),
+        ({"command": "promote", "to": "a", "after_merge": "true", "dry_run": "true"},
+         "after_merge: tags what was merged and changes nothing; give it without the others"),
+        ({"command": "rollback", "environment": "a", "to_revision": "--x"}, "to_revision: is no branch, tag or commit"),
         ({"fail-on": "warning"}, "'fail-on': there is no such input; did you mean fail_on?"),
         ({"comment_keys": "x"}, "'comment_keys': there is no such input; did you mean comment_key?"),
     ],
@@ -270,7 +293,7 @@ def test_every_problem_is_told_at_once_and_in_order():
         read(command="bumb", offline="x", head="-x", fail_on="a,b")
     assert caught.value.message.splitlines() == [
         "5 inputs of the Action are wrong",
-        "  command: there is no 'bumb' (there are diff, post, bump)",
+        "  command: there is no 'bumb' (there are diff, post, bump, promote, rollback)",
         "  fail_on: there is no severity 'a' (there are error, warning, info)",
         "  fail_on: there is no severity 'b' (there are error, warning, info)",
         "  head: is no branch, tag or commit",
