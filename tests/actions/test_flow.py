@@ -62,8 +62,7 @@ def commands(stdout: str) -> list[str]:
 
 def settled(body: str) -> str:
     """A comment without what differs from run to run and from tool to tool: digest, commits, versions."""
-    body = re.sub(r"[0-9a-f]{64}|(?<=sha256:)[0-9a-f]+|\b[0-9a-f]{7,8}\b(?=\))", "…", body)
-    body = re.sub(r"(result of merging|merge base|against) [0-9a-f]{8}", r"\1 …", body)
+    body = re.sub(r"[0-9a-f]{64}|(?<=sha256:)[0-9a-f]+|(?<=`)[0-9a-f]{8}(?=`)", "…", body)
     return re.sub(r"\b(helm|kustomize) v?[0-9][0-9.]*", r"\1 …", body)
 
 
