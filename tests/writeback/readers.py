@@ -65,11 +65,16 @@ def ruamel(data: bytes) -> list[Any]:
     return list(reader.load_all(data.decode("utf-8-sig")))
 
 
+def _is_key(read: str, written: str) -> bool:
+    """Whether a key was read from this text: a workflow's ``on`` is a boolean to readers of YAML 1.1."""
+    return read == written or (read.lower() == "true" and written.lower() in ("on", "yes", "y"))
+
+
 def get(document: Any, path: Iterable[object]) -> Any:
     """What stands at a path of keys and indexes, keys compared as text."""
     for step in path:
         if isinstance(document, list):
             document = document[int(str(step))]
         else:
-            document = next(value for key, value in document.items() if str(key) == str(step))
+            document = next(value for key, value in document.items() if _is_key(str(key), str(step)))
     return document
