@@ -25,9 +25,9 @@ from gitops_bot.actions.outputs import write_outputs
 from gitops_bot.actions.summary import append_summary, summary_room
 from gitops_bot.errors import BotError, UsageError
 from gitops_bot.text.escape import md_lines
+from gitops_bot.writeback.bumps.payloads import read_request
+from gitops_bot.writeback.bumps.request import BumpRequest, Item, ModelOptions, Source, request_from_options
 from gitops_bot.writeback.outcome import Outcome
-from gitops_bot.writeback.payloads import read_request
-from gitops_bot.writeback.request import BumpRequest, Item, ModelOptions, Source, request_from_options
 
 if TYPE_CHECKING:
     from gitops_bot.actions.flow import Work

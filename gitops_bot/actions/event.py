@@ -29,7 +29,7 @@ from gitops_bot.actions.activity import (
 from gitops_bot.actions.payload import HINT, LARGEST_NUMBER, Payload
 from gitops_bot.errors import UsageError
 from gitops_bot.model.settings import Environment
-from gitops_bot.writeback.commit_message import all_ours
+from gitops_bot.writeback.landing.commit_message import all_ours
 
 LARGEST_EVENT = 32 << 20
 """Bytes of an event file that are read; GitHub caps payloads at 25 MB."""

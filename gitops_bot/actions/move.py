@@ -16,8 +16,8 @@ from gitops_bot.actions.outputs import write_outputs
 from gitops_bot.actions.summary import append_summary, summary_room
 from gitops_bot.errors import BotError
 from gitops_bot.text.escape import md_lines
+from gitops_bot.writeback.moves.versions import Level
 from gitops_bot.writeback.outcome import Outcome
-from gitops_bot.writeback.versions import Level
 
 if TYPE_CHECKING:
     from gitops_bot.actions.flow import Doors, Work

@@ -16,8 +16,8 @@ from gitops_bot.errors import UsageError
 
 if TYPE_CHECKING:
     from gitops_bot.cli.workspace import Wanted
-    from gitops_bot.writeback.bump import Nothing
-    from gitops_bot.writeback.request import BumpRequest, Item, ModelRequest, Source
+    from gitops_bot.writeback.bumps.bump import Nothing
+    from gitops_bot.writeback.bumps.request import BumpRequest, Item, ModelRequest, Source
 
 Mode = Literal["auto", "api", "push", "pull-request"]
 
@@ -87,7 +87,7 @@ def command(
     environment, a threshold or the file itself stands against it.
     """
     from gitops_bot.cli.workspace import Wanted
-    from gitops_bot.writeback.request import ModelOptions, request_from_options
+    from gitops_bot.writeback.bumps.request import ModelOptions, request_from_options
 
     asked = None
     told = any((model_version, model_path, data_version, run_url, metrics))
@@ -110,7 +110,7 @@ def command(
     if input_ is not None:
         request = _from_file(input_, environment, allow_downgrade, create)
     else:
-        from gitops_bot.writeback.request import BumpRequest
+        from gitops_bot.writeback.bumps.request import BumpRequest
 
         items: tuple[Item, ...] = ()
         if from_mlflow and alias and model:
@@ -132,7 +132,7 @@ def command(
 
 def _source(commit: str, build_url: str) -> Source:
     """Where the bump comes from: the options, else the workflow that runs us. Raises UsageError."""
-    from gitops_bot.writeback.request import Source, source_problems
+    from gitops_bot.writeback.bumps.request import Source, source_problems
 
     env = os.environ
     repository, server = env.get("GITHUB_REPOSITORY", ""), env.get("GITHUB_SERVER_URL", "")
@@ -158,7 +158,7 @@ def _registered(server: str, model: str, alias: str) -> ModelRequest:
     from gitops_bot.doors import credentials
     from gitops_bot.doors.http import Client
     from gitops_bot.doors.mlflow import Mlflow
-    from gitops_bot.writeback.models import from_registry
+    from gitops_bot.writeback.bumps.models import from_registry
 
     client = Client(credentials.load(os.environ))
     try:
@@ -170,7 +170,7 @@ def _registered(server: str, model: str, alias: str) -> ModelRequest:
 def _from_file(path: str, environment: str | None, allow_downgrade: bool, create: bool) -> BumpRequest:
     import msgspec
 
-    from gitops_bot.writeback.payloads import read_request
+    from gitops_bot.writeback.bumps.payloads import read_request
 
     data = sys.stdin.buffer.read() if path == "-" else Path(path).read_bytes()
     request = read_request(data)
@@ -190,8 +190,8 @@ def _edit_here(repo: str, request: BumpRequest, wanted: Wanted, *, dry_run: bool
     from gitops_bot.doors.history import ancestry
     from gitops_bot.model.writeback import Head
     from gitops_bot.render.settings import read_settings
-    from gitops_bot.writeback.bump import BumpDoors, Nothing, bump
-    from gitops_bot.writeback.files import changes_of, write_files
+    from gitops_bot.writeback.bumps.bump import BumpDoors, Nothing, bump
+    from gitops_bot.writeback.editor.files import changes_of, write_files
 
     with ExitStack() as stack:
         repository = stack.enter_context(Repository(repo))

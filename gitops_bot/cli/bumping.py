@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING, Literal
 from gitops_bot.doors.git import text_diff
 from gitops_bot.render.settings import read_settings
 from gitops_bot.text.escape import visible_lines
-from gitops_bot.writeback.bump import BumpDoors, Nothing, bump
-from gitops_bot.writeback.landing import land
+from gitops_bot.writeback.bumps.bump import BumpDoors, Nothing, bump
+from gitops_bot.writeback.landing.land import land
 from gitops_bot.writeback.outcome import Outcome
 
 if TYPE_CHECKING:
     from gitops_bot.cli.writing import Place
     from gitops_bot.model.writeback import Head, Mode, Proposal
-    from gitops_bot.writeback.request import BumpRequest
+    from gitops_bot.writeback.bumps.request import BumpRequest
 
 _PAST = 50
 """Commits of a branch that may tell what the last bump was made from."""

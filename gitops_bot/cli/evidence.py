@@ -19,8 +19,8 @@ from gitops_bot.errors import CommitGone, GitHubError, UsageError
 from gitops_bot.model.github import Commits, DeploymentState, Tag
 from gitops_bot.model.settings import Promotion, Settings
 from gitops_bot.model.tree import Tree
-from gitops_bot.writeback.gates import CommitState, Gate, judge
-from gitops_bot.writeback.gates import Evidence as Asked
+from gitops_bot.writeback.moves.gates import CommitState, Gate, judge
+from gitops_bot.writeback.moves.gates import Evidence as Asked
 
 _LONGEST_LINE = 10
 """Commits that are looked at for statuses: those of this program that follow one another, and the one below them."""

@@ -17,7 +17,7 @@ from gitops_bot.render.settings import read_settings
 from gitops_bot.text.escape import visible
 from gitops_bot.writeback.environments import known
 from gitops_bot.writeback.holds import FILE, Hold, add_hold, read_holds, release_hold
-from gitops_bot.writeback.landing import land
+from gitops_bot.writeback.landing.land import land
 
 Make = Callable[[Head], Proposal | None]
 """None: the holds say it already."""

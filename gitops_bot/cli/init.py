@@ -114,7 +114,7 @@ def _workflows(tree: Tree, extra: tuple[str, ...], default_branch: str, notes: l
     """Path → content of the workflows that are asked for; without diff.yml where another workflow does it already."""
     from importlib import resources
 
-    from gitops_bot.writeback.scalar import write
+    from gitops_bot.writeback.editor.scalar import write
     from gitops_bot.writeback.survey.used import diffs_by
 
     names = [name for key in WORKFLOWS if key in extra for name in WORKFLOWS[key]]

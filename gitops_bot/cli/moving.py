@@ -14,11 +14,11 @@ from gitops_bot.cli.promoting import Asked, Promoted, Promoter, promote_there, t
 from gitops_bot.cli.rolling_back import RolledBack, Undo, Undoer, roll_back_there, tag_merged_rollback
 from gitops_bot.cli.writing import Place
 from gitops_bot.model.writeback import Landed, Proposal
-from gitops_bot.writeback.bump import Nothing
+from gitops_bot.writeback.bumps.bump import Nothing
+from gitops_bot.writeback.moves.promote import Nothing as NoMove
+from gitops_bot.writeback.moves.promote import Promotion
+from gitops_bot.writeback.moves.rollback import RollbackRequest
 from gitops_bot.writeback.outcome import Outcome
-from gitops_bot.writeback.promote import Nothing as NoMove
-from gitops_bot.writeback.promote import Promotion
-from gitops_bot.writeback.rollback import RollbackRequest
 
 
 def carry_there(place: Place, move: Move) -> Outcome:

@@ -76,7 +76,7 @@ def _show(place: Place, evidence: Evidence, asked: Asked) -> None:
     """Print what would be proposed: its title, its gates, and the change."""
     from gitops_bot.cli.promoting import Promoter
     from gitops_bot.cli.told import print_change, print_gates
-    from gitops_bot.writeback.promote import Nothing
+    from gitops_bot.writeback.moves.promote import Nothing
 
     promoter = Promoter(place, evidence, asked, diff=False)
     head = place.clone.head(promoter.way.base)
@@ -118,8 +118,8 @@ def _edit_here(repo: str, asked: Asked, *, dry_run: bool) -> None:
     from gitops_bot.errors import UsageError
     from gitops_bot.model.writeback import Head
     from gitops_bot.render.settings import read_settings
-    from gitops_bot.writeback.promote import Nothing, Scene, promote, route
-    from gitops_bot.writeback.versions import newest_release
+    from gitops_bot.writeback.moves.promote import Nothing, Scene, promote, route
+    from gitops_bot.writeback.moves.versions import newest_release
 
     with ExitStack() as stack:
         repository = stack.enter_context(Repository(repo))

@@ -15,13 +15,13 @@ from gitops_bot.model.github import Commits
 from gitops_bot.model.settings import Settings
 from gitops_bot.model.writeback import Head, Landed, Proposal
 from gitops_bot.render.settings import read_settings
-from gitops_bot.writeback.commit_message import trailers_of
-from gitops_bot.writeback.gates import Gate, all_passed, verdict
-from gitops_bot.writeback.landing import land
-from gitops_bot.writeback.promote import SOURCE, Nothing, Promotion, Route, Scene, promote, route
-from gitops_bot.writeback.pull_request import open_between
+from gitops_bot.writeback.landing.commit_message import trailers_of
+from gitops_bot.writeback.landing.land import land
+from gitops_bot.writeback.landing.pull_request import open_between
+from gitops_bot.writeback.moves.gates import Gate, all_passed, verdict
+from gitops_bot.writeback.moves.promote import SOURCE, Nothing, Promotion, Route, Scene, promote, route
+from gitops_bot.writeback.moves.versions import Level, NextTag, newest_release
 from gitops_bot.writeback.refused import Refused
-from gitops_bot.writeback.versions import Level, NextTag, newest_release
 
 
 class Asked(NamedTuple):

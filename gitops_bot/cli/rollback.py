@@ -19,8 +19,8 @@ if TYPE_CHECKING:
     from gitops_bot.doors.git import Repository
     from gitops_bot.model.settings import Settings
     from gitops_bot.model.tree import Tree
-    from gitops_bot.writeback.history import Change, Point
     from gitops_bot.writeback.holds import Hold
+    from gitops_bot.writeback.moves.history import Change, Point
 
 Mode = Literal["auto", "api", "push", "pull-request"]
 
@@ -69,7 +69,7 @@ def command(
     from gitops_bot.cli.rolling_back import Undo
     from gitops_bot.cli.who import who
     from gitops_bot.cli.workspace import Wanted
-    from gitops_bot.writeback.rollback import RollbackRequest
+    from gitops_bot.writeback.moves.rollback import RollbackRequest
 
     if revision and last_healthy:
         raise UsageError("--to and --last-healthy are two different states", hint="give one of them")
@@ -86,7 +86,7 @@ def command(
     from gitops_bot.cli.rolling_back import Undoer, roll_back_there, tag_merged_rollback
     from gitops_bot.cli.told import print_change
     from gitops_bot.cli.writing import find_target, open_place
-    from gitops_bot.writeback.promote import Nothing
+    from gitops_bot.writeback.moves.promote import Nothing
 
     wanted = Wanted(repo_urls=repo_urls, offline=offline)
     with open_place(find_target(repo, repository, os.environ), repo, os.environ, wanted) as place:
@@ -137,8 +137,8 @@ def _edit_here(repo: str, undo: Undo, *, dry_run: bool) -> None:
     from gitops_bot.model.writeback import Head
     from gitops_bot.render.settings import read_settings
     from gitops_bot.writeback.environments import known
-    from gitops_bot.writeback.promote import Nothing
-    from gitops_bot.writeback.rollback import RollbackScene, branch_for, rollback
+    from gitops_bot.writeback.moves.promote import Nothing
+    from gitops_bot.writeback.moves.rollback import RollbackScene, branch_for, rollback
 
     with ExitStack() as stack:
         repository = stack.enter_context(Repository(repo))
@@ -161,9 +161,9 @@ def _edit_here(repo: str, undo: Undo, *, dry_run: bool) -> None:
 def _change_here(repository: Repository, settings: Settings, undo: Undo, here: Tree) -> Change:
     """What is undone, by the history of the checkout. Raises UsageError when there is none."""
     from gitops_bot.cli.rolling_back import FAR
-    from gitops_bot.writeback.history import Point, previous, previous_release, to_revision
-    from gitops_bot.writeback.rollback import allowed_in, belongs_to
-    from gitops_bot.writeback.versions import releases
+    from gitops_bot.writeback.moves.history import Point, previous, previous_release, to_revision
+    from gitops_bot.writeback.moves.rollback import allowed_in, belongs_to
+    from gitops_bot.writeback.moves.versions import releases
 
     name = undo.request.environment
     if undo.to:

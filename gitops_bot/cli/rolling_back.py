@@ -20,12 +20,12 @@ from gitops_bot.model.settings import Settings
 from gitops_bot.model.tree import Tree
 from gitops_bot.model.writeback import Head, Landed, Mode, Proposal
 from gitops_bot.render.settings import read_settings
-from gitops_bot.writeback.commit_message import topic_of
 from gitops_bot.writeback.environments import known, tag_pattern
-from gitops_bot.writeback.history import Change, Point, last_healthy, previous, previous_release, to_revision
-from gitops_bot.writeback.landing import land
-from gitops_bot.writeback.promote import Nothing, recorded
-from gitops_bot.writeback.rollback import (
+from gitops_bot.writeback.landing.commit_message import topic_of
+from gitops_bot.writeback.landing.land import land
+from gitops_bot.writeback.moves.history import Change, Point, last_healthy, previous, previous_release, to_revision
+from gitops_bot.writeback.moves.promote import Nothing, recorded
+from gitops_bot.writeback.moves.rollback import (
     Rollback,
     RollbackRequest,
     RollbackScene,
@@ -34,7 +34,7 @@ from gitops_bot.writeback.rollback import (
     branch_for,
     rollback,
 )
-from gitops_bot.writeback.versions import newest_release, releases
+from gitops_bot.writeback.moves.versions import newest_release, releases
 
 FAR = 200
 """Commits of a branch that are looked at for a change of the environment."""

@@ -9,12 +9,12 @@ from gitops_bot.cli.evidence import Evidence
 from gitops_bot.doors.rejection import Rejected
 from gitops_bot.model.github import PullRequest
 from gitops_bot.model.settings import Settings
-from gitops_bot.writeback.commit_message import topic_of
 from gitops_bot.writeback.environments import branch_of, tag_pattern
-from gitops_bot.writeback.promote import Nothing, Recorded, recorded, tag_after_merge
-from gitops_bot.writeback.topics import branch_of as branch_of_topic
-from gitops_bot.writeback.topics import marker_of
-from gitops_bot.writeback.versions import Level, NextTag, newest_release
+from gitops_bot.writeback.landing.commit_message import topic_of
+from gitops_bot.writeback.landing.topics import branch_of as branch_of_topic
+from gitops_bot.writeback.landing.topics import marker_of
+from gitops_bot.writeback.moves.promote import Nothing, Recorded, recorded, tag_after_merge
+from gitops_bot.writeback.moves.versions import Level, NextTag, newest_release
 
 _ATTEMPTS = 5
 

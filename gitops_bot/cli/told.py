@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from gitops_bot.model.writeback import Head, Landed, Proposal
-    from gitops_bot.writeback.gates import Gate
+    from gitops_bot.writeback.moves.gates import Gate
 
 
 def print_change(head: Head, proposal: Proposal) -> None:
@@ -54,7 +54,7 @@ def write_here(root: str, head: Head, proposal: Proposal) -> None:
 
     from gitops_bot.doors.files import write_whole
     from gitops_bot.errors import UsageError
-    from gitops_bot.writeback.files import changes_of, write_files
+    from gitops_bot.writeback.editor.files import changes_of, write_files
 
     there = tuple(file for file in proposal.files if file.path in head.tree or file.content is None)
     write_files(root, changes_of(head.tree, msgspec.structs.replace(proposal, files=there)))

@@ -9,6 +9,8 @@ from typing import Literal, NamedTuple
 from gitops_bot.errors import UsageError
 from gitops_bot.model.settings import Promotion, Settings
 
+ENVIRONMENT = "{environment}"
+"""What stands for an environment's name in a rule's file."""
 _YAML = (".yaml", ".yml")
 _NOT_VALUES = (".github/", ".gitops-bot/")
 
@@ -77,7 +79,7 @@ def templates(settings: Settings) -> list[str]:
     """The files that images and models are written to, with ``{environment}`` in them, each once, in order."""
     files = [write.file for image in settings.images for write in image.write]
     files += [write.file for model in settings.models for write in model.write]
-    return [each for each in dict.fromkeys(files) if "{environment}" in each]
+    return [each for each in dict.fromkeys(files) if ENVIRONMENT in each]
 
 
 def mapped_paths(settings: Settings) -> tuple[str, ...]:
@@ -85,10 +87,10 @@ def mapped_paths(settings: Settings) -> tuple[str, ...]:
     found: list[str | None] = []
     for image in settings.images:
         for place in image.write:
-            found += [place.path, place.digest] if "{environment}" in place.file else []
+            found += [place.path, place.digest] if ENVIRONMENT in place.file else []
     for model in settings.models:
         for write in model.write:
-            found += [write.version, write.path, write.data] if "{environment}" in write.file else []
+            found += [write.version, write.path, write.data] if ENVIRONMENT in write.file else []
     return tuple(dict.fromkeys(path for path in found if path))
 
 
@@ -117,7 +119,7 @@ def own_files(settings: Settings, name: str, paths: Iterable[str]) -> tuple[str,
     """
     named = templates(settings)
     if named:
-        wanted = {each.replace("{environment}", name) for each in named}
+        wanted = {each.replace(ENVIRONMENT, name) for each in named}
         return tuple(sorted(path for path in paths if path in wanted))
     applications = settings.environments[name].applications
     word = _word(name)
@@ -141,7 +143,7 @@ def pairs(settings: Settings, source: str, target: str, paths: Iterable[str]) ->
     """
     named = templates(settings)
     if named:
-        found = [Pair(each.replace("{environment}", source), each.replace("{environment}", target)) for each in named]
+        found = [Pair(each.replace(ENVIRONMENT, source), each.replace(ENVIRONMENT, target)) for each in named]
         there = set(paths)
         return tuple(sorted(pair for pair in found if pair.source in there))
     word = _word(source)

@@ -10,9 +10,9 @@ import posixpath
 from typing import Literal
 
 from gitops_bot.model.tree import PathEscape, Tree
-from gitops_bot.writeback.address import Address, Key, Match
-from gitops_bot.writeback.problems import EditRefused
-from gitops_bot.writeback.read import read
+from gitops_bot.writeback.editor.address import Address, Key, Match
+from gitops_bot.writeback.editor.problems import EditRefused
+from gitops_bot.writeback.editor.read import read
 
 _ROLES: dict[str, Literal["tag", "digest"]] = {"tag": "tag", "newTag": "tag", "digest": "digest"}
 

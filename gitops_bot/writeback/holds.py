@@ -25,7 +25,7 @@ from gitops_bot.manifests import yaml
 from gitops_bot.manifests.lines import lines_of
 from gitops_bot.model.check import problems
 from gitops_bot.model.tree import PathEscape, Tree
-from gitops_bot.writeback.scalar import write
+from gitops_bot.writeback.editor.scalar import write
 
 FILE = ".gitops-bot/holds.yaml"
 """Where holds live, from the repository's root."""

@@ -5,8 +5,8 @@ from __future__ import annotations
 import msgspec
 
 from gitops_bot.model.writeback import Landed, Proposal
-from gitops_bot.writeback.bump import Nothing
-from gitops_bot.writeback.gates import Gate
+from gitops_bot.writeback.bumps.bump import Nothing
+from gitops_bot.writeback.moves.gates import Gate
 
 
 class Outcome(msgspec.Struct, frozen=True, kw_only=True):

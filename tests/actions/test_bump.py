@@ -27,9 +27,9 @@ from gitops_bot.actions.outcome import headline, outputs_of, summary_of
 from gitops_bot.actions.outputs import NOTHING, OUTPUTS
 from gitops_bot.errors import UsageError
 from gitops_bot.model.writeback import FileChange, Landed, Proposal
-from gitops_bot.writeback.bump import Nothing
+from gitops_bot.writeback.bumps.bump import Nothing
+from gitops_bot.writeback.bumps.request import ImageRequest, ModelRequest, ValueRequest
 from gitops_bot.writeback.outcome import Outcome
-from gitops_bot.writeback.request import ImageRequest, ModelRequest, ValueRequest
 from tests.actions import payloads
 from tests.actions.churn import Churn, checkout, churn
 from tests.actions.here import Here

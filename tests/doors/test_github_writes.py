@@ -14,7 +14,7 @@ from gitops_bot.errors import GitHubError
 from gitops_bot.model.writeback import FileChange
 from tests.github import faults
 from tests.github.clients import client
-from tests.writeback.landings import Waits
+from tests.writeback.landing.landings import Waits
 
 
 @pytest.fixture

@@ -21,7 +21,7 @@ from gitops_bot.doors.credentials import Credential, Credentials
 from gitops_bot.doors.mlflow import Mlflow, MlflowError
 from gitops_bot.errors import FetchError, UsageError
 from gitops_bot.model import url as urls
-from gitops_bot.writeback.models import from_registry
+from gitops_bot.writeback.bumps.models import from_registry
 from tests.servers import Server, gives, redirects
 
 _SCRIPT = Path(__file__).parents[1] / "tools" / "mlflow.sh"

@@ -20,7 +20,7 @@ from gitops_bot.doors.rejection import Rejected
 from gitops_bot.errors import GitError, GitHubError, UsageError
 from gitops_bot.model.writeback import FileChange
 from tests.github import faults
-from tests.writeback.landings import Waits
+from tests.writeback.landing.landings import Waits
 
 KEY = "-----BEGIN OPENSSH PRIVATE KEY-----\nQ0FOQVJZLWtleS1tYXRlcmlhbA==\n-----END OPENSSH PRIVATE KEY-----\n"
 HOSTS = "git.example.org ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIGVeVDFIm0oyAHIcNQkKPFFXrDJtxcZOFNMtKRUpW4Uq\n"

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.writeback.readers import GoYaml, find_goyaml
+from tests.writeback.editor.readers import GoYaml, find_goyaml
 
 _GOYAML = find_goyaml()
 

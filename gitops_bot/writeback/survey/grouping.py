@@ -6,11 +6,11 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
-from gitops_bot.writeback.address import Address, Index, Match, Step
-from gitops_bot.writeback.problems import EditRefused
-from gitops_bot.writeback.read import read
-from gitops_bot.writeback.rules import ENVIRONMENT
-from gitops_bot.writeback.search import Found
+from gitops_bot.writeback.editor.address import Address, Index, Match, Step
+from gitops_bot.writeback.editor.problems import EditRefused
+from gitops_bot.writeback.editor.read import read
+from gitops_bot.writeback.editor.search import Found
+from gitops_bot.writeback.environments import ENVIRONMENT
 
 
 class Grouped(NamedTuple):

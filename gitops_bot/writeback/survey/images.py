@@ -7,11 +7,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Literal
 
 from gitops_bot.model.settings import ImageRule, ImageWrite
-from gitops_bot.writeback.address import Address, Key
-from gitops_bot.writeback.problems import EditRefused
-from gitops_bot.writeback.read import Value, read, scalars
-from gitops_bot.writeback.search import Found, Searched, above, named_images
-from gitops_bot.writeback.setters import image_name
+from gitops_bot.writeback.editor.address import Address, Key
+from gitops_bot.writeback.editor.problems import EditRefused
+from gitops_bot.writeback.editor.read import Value, read, scalars
+from gitops_bot.writeback.editor.search import Found, Searched, above, named_images
+from gitops_bot.writeback.editor.setters import image_name
 from gitops_bot.writeback.survey.grouping import Grouped, by_names, grouped
 from gitops_bot.writeback.survey.proposed import ProposedImage
 

@@ -8,10 +8,10 @@ from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 from gitops_bot.model.settings import ModelRule, ModelWrite
-from gitops_bot.writeback.address import Address, Key
-from gitops_bot.writeback.problems import EditRefused
-from gitops_bot.writeback.read import Value, scalars
-from gitops_bot.writeback.search import Found, Searched, above
+from gitops_bot.writeback.editor.address import Address, Key
+from gitops_bot.writeback.editor.problems import EditRefused
+from gitops_bot.writeback.editor.read import Value, scalars
+from gitops_bot.writeback.editor.search import Found, Searched, above
 from gitops_bot.writeback.survey.grouping import Grouped, grouped
 from gitops_bot.writeback.survey.proposed import ProposedModel
 

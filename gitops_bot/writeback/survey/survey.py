@@ -11,7 +11,7 @@ from gitops_bot.model.tree import Tree
 from gitops_bot.render.definitions import Definition, find_definitions
 from gitops_bot.render.own import OwnUrls
 from gitops_bot.render.settings import FILE
-from gitops_bot.writeback.search import Searched, searched
+from gitops_bot.writeback.editor.search import Searched, searched
 from gitops_bot.writeback.survey.environments import find_environments
 from gitops_bot.writeback.survey.images import find_images
 from gitops_bot.writeback.survey.models import find_models

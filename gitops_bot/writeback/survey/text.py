@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 
 from gitops_bot.text.escape import visible
-from gitops_bot.writeback.scalar import write
+from gitops_bot.writeback.editor.scalar import write
 from gitops_bot.writeback.survey.proposed import Proposed, ProposedEnvironment, ProposedImage, ProposedModel
 
 _MOST_LISTED = 10

@@ -1,0 +1,271 @@
+"""From a request and the tip of a branch to one commit in the making, or to why there is none.
+
+Everything that is asked for goes into one proposal, or nothing does. A proposal is made from one head; when the branch
+has moved, ``bump`` is called again with the new head, so that what is newest by the rule wins whoever comes last.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from datetime import datetime
+from typing import Literal, NamedTuple
+
+import msgspec
+
+from gitops_bot.model.moving import is_moving_tag
+from gitops_bot.model.settings import Settings
+from gitops_bot.model.tree import Tree
+from gitops_bot.model.writeback import FileChange, Head, Proposal
+from gitops_bot.writeback.bumps import messages
+from gitops_bot.writeback.bumps.messages import Told
+from gitops_bot.writeback.bumps.models import Metric, metrics_table, missed, movable
+from gitops_bot.writeback.bumps.order import Ancestor, Standing, Versions, by_version, stand
+from gitops_bot.writeback.bumps.request import BumpRequest, ImageRequest, ModelRequest
+from gitops_bot.writeback.bumps.rules import Planned, Write, files_of, plan
+from gitops_bot.writeback.bumps.shadow import Edited, Renderer, Shadows
+from gitops_bot.writeback.editor.files import FileChange as Changed
+from gitops_bot.writeback.editor.files import FileEdits, edit_files
+from gitops_bot.writeback.holds import holding, read_holds
+from gitops_bot.writeback.refused import Refused
+from gitops_bot.writeback.trailers import Trailers, read_trailers, write_trailers
+
+
+class BumpDoors(NamedTuple):
+    """The outside of a bump; handed in."""
+
+    now: datetime
+    """Aware: holds end."""
+    past: Callable[[str], Iterable[str]]
+    """File → messages of the commits that changed it, newest first; as far back as is cheap."""
+    ancestor: Ancestor
+    """Whether one commit of the code is an ancestor of another; None where one is not known."""
+    renderer: Renderer | None = None
+    """None: the effect of the edit is not checked, and that is said."""
+
+
+class Nothing(msgspec.Struct, frozen=True, kw_only=True):
+    """There is nothing to commit."""
+
+    kind: Literal["same", "older"]
+    """``same``: the branch says it already; ``older``: it has something newer."""
+    reason: str
+    """One sentence, for people."""
+    notes: tuple[str, ...] = ()
+
+
+def bump(head: Head, request: BumpRequest, policy: Settings, doors: BumpDoors) -> Proposal | Nothing:
+    """The commit that a request needs on a branch, made from its tip; nothing is written anywhere.
+
+    ``policy`` are the settings of the branch. Raises UsageError for what nobody knows or what is ambiguous, Refused for
+    what a hold, a protected environment, a threshold or a shadow stands against, EditRefused for what cannot be edited.
+    """
+    planned = plan(head.tree, request, policy)
+    _refuse(head.tree, planned, request, policy, doors.now)
+    pasts = {each.what: _past(each, request, doors) for each in planned}
+    told, older, notes = _stand(planned, request, pasts, doors.ancestor)
+    if older:
+        return Nothing(kind="older", reason="; ".join(older), notes=tuple(notes))
+    _refuse_metrics(told, request, policy)
+    changes = edit_files(head.tree, _edits(planned), create=request.create)
+    changed = [change for change in changes if change.changed]
+    if not changed:
+        names = ", ".join(f"{each.what} {each.main[0].new}" for each in planned if each.kind != "value")
+        where = ", ".join(files_of(planned))
+        return Nothing(kind="same", reason=f"{names or 'every value'} is in {where} already", notes=tuple(notes))
+    notes += [note for change in changed for _path, outcome in change.outcomes for note in outcome.notes]
+    effects, effect_notes = _effects(head.tree, planned, request, changes, doors.renderer)
+    notes = list(dict.fromkeys([*notes, *effect_notes, *_missed_notes(told)]))
+    return Proposal(
+        files=tuple(FileChange(path=change.path, content=change.new, mode=change.mode) for change in changed),
+        subject=messages.subject(told, request, policy.commit),
+        body=messages.body(told, request, notes, effects),
+        message=messages.message(told, request),
+        trailers=write_trailers(messages.trailers(told, request)),
+        topic=topic(planned, request.environment),
+    )
+
+
+def topic(planned: Sequence[Planned], environment: str | None) -> str:
+    """What the branch of a pull request is named for: ``bump/staging/churn-api``; no version is in it."""
+    names = []
+    for each in planned:
+        name = each.what.rpartition("/")[2] if each.kind != "value" else each.what
+        names.append(re.sub(r"[^A-Za-z0-9._-]+", "-", name).strip("-.") or each.kind)
+    joined = "+".join(dict.fromkeys(names))[:100]
+    place = re.sub(r"[^A-Za-z0-9._-]+", "-", environment or "any").strip("-.") or "any"
+    return f"bump/{place}/{joined}"
+
+
+# -- what stands against it -------------------------------------------------------------------------------------------
+
+
+def _refuse(tree: Tree, planned: Sequence[Planned], request: BumpRequest, policy: Settings, now: datetime) -> None:
+    """Raise Refused for held versions, and for what can move in protected environments."""
+    holds = read_holds(tree)
+    reasons, held = [], False
+    for each in planned:
+        if all(write.old == write.new for write in each.writes):
+            continue  # it is there already: nothing is written
+        against = holding(holds, each.what, each.versions, environment=request.environment, now=now)
+        reasons += [hold.told for hold in against]
+        held = held or bool(against)
+        for environment in protected(each, request, policy):
+            reasons += _moving(each, environment)
+    if reasons:
+        hint = "`gitops-bot hold release` lets it be written again" if held else "name a version that stays what it is"
+        raise Refused(reasons, hint=hint)
+
+
+def protected(planned: Planned, request: BumpRequest, policy: Settings) -> tuple[str, ...]:
+    """The protected environments that something is written for: the request's, else those that its files name."""
+    names = [name for name, environment in policy.environments.items() if environment.protected]
+    if request.environment is not None:
+        return tuple(name for name in names if name == request.environment)
+    return tuple(
+        name
+        for name in names
+        if any(re.search(rf"(?<![A-Za-z0-9]){re.escape(name)}(?![A-Za-z0-9])", write.file) for write in planned.writes)
+    )
+
+
+def _moving(planned: Planned, environment: str) -> list[str]:
+    item = planned.item
+    if isinstance(item, ModelRequest):
+        return list(movable(item, environment))
+    if isinstance(item, ImageRequest) and is_moving_tag(item.tag):
+        pinned = item.digest and any(item.digest in (write.edit.value or "") for write in planned.writes)
+        if not pinned:
+            moves = f"the tag {item.tag} of {item.repository} can move"
+            return [f"{environment} is protected, and {moves}: name a version, or give the digest and a place for it"]
+    return []
+
+
+def _refuse_metrics(told: Sequence[Told], request: BumpRequest, policy: Settings) -> None:
+    """Raise Refused for a model that misses a threshold on its way into a protected environment."""
+    reasons = [
+        f"{environment} is protected, and {each.planned.what}: {sentence}"
+        for each in told
+        for environment in protected(each.planned, request, policy)
+        for sentence in missed(each.metrics)
+    ]
+    if reasons:
+        raise Refused(reasons, hint="thresholds of the model are in .gitops-bot.yaml; give --metrics, or train on")
+
+
+def _missed_notes(told: Sequence[Told]) -> list[str]:
+    return [f"{each.planned.what}: {sentence}" for each in told for sentence in missed(each.metrics)]
+
+
+# -- order ------------------------------------------------------------------------------------------------------------
+
+
+def _past(planned: Planned, request: BumpRequest, doors: BumpDoors) -> Trailers | None:
+    """What the commit says that wrote what is there now; None when no commit of ours did."""
+    if planned.kind == "value":
+        return None
+    for write in planned.main[:1]:
+        for message in doors.past(write.file):
+            found = read_trailers(message)
+            bumped = found.of(planned.kind, planned.what)
+            elsewhere = request.environment and found.environment and found.environment != request.environment
+            if bumped is not None and bumped.new == write.old and not elsewhere:
+                return found
+    return None
+
+
+def _stand(
+    planned: Sequence[Planned], request: BumpRequest, pasts: Mapping[str, Trailers | None], ancestor: Ancestor
+) -> tuple[list[Told], list[str], list[str]]:
+    """Everything with its evidence; what is older than what is there; and what must be said of the order."""
+    told: list[Told] = []
+    older: list[str] = []
+    notes: list[str] = []
+    for each in planned:
+        notes += each.notes
+        past = pasts[each.what]
+        evidence = ""
+        for write in each.main:
+            standing = _standing(each, write, request, past, ancestor)
+            if standing.relation == "older":
+                sentence = f"{each.what}: {write.new} is older than {write.old} in {write.file} ({standing.evidence})"
+                if not request.allow_downgrade:
+                    older.append(f"{sentence}; --allow-downgrade writes it all the same")
+                    continue
+                notes.append(f"{sentence}; it is written because --allow-downgrade says so")
+            elif standing.relation == "unknown":
+                notes.append(f"{each.what}: {write.old} → {write.new}: {standing.evidence}")
+            if standing.relation != "same" and each.kind != "value":
+                evidence = evidence or _evidence(standing)
+        told.append(Told(each, _metrics(each, past), evidence))
+    return told, older, list(dict.fromkeys(notes))
+
+
+def _standing(
+    planned: Planned, write: Write, request: BumpRequest, past: Trailers | None, ancestor: Ancestor
+) -> Standing:
+    versions = Versions(write.old, write.new)
+    if planned.kind == "model" and write.old and write.old != write.new:
+        return by_version(versions)
+    return stand(planned.order, versions, request.source, past, ancestor)
+
+
+def _evidence(standing: Standing) -> str:
+    relation = messages.UNKNOWN if standing.relation == "unknown" else standing.relation
+    return f"{relation}: {standing.evidence}"
+
+
+def _metrics(planned: Planned, past: Trailers | None) -> tuple[Metric, ...]:
+    item = planned.item
+    if not isinstance(item, ModelRequest):
+        return ()
+    old = item.previous or (past.metrics.get(planned.what, {}) if past is not None else {})
+    return metrics_table(item.metrics, old, planned.thresholds)
+
+
+# -- edits ------------------------------------------------------------------------------------------------------------
+
+
+def _edits(planned: Iterable[Planned]) -> list[FileEdits]:
+    """The edits of every file, in order of path."""
+    by_file: dict[str, list[Write]] = {}
+    for each in planned:
+        for write in each.writes:
+            by_file.setdefault(write.file, []).append(write)
+    return [FileEdits(file, [write.edit for write in by_file[file]]) for file in sorted(by_file)]
+
+
+def _effects(
+    tree: Tree,
+    planned: Sequence[Planned],
+    request: BumpRequest,
+    changes: Sequence[Changed],
+    renderer: Renderer | None,
+) -> tuple[tuple[str, ...], list[str]]:
+    """The targets that render differently, and notes; each thing that is asked for must have an effect of its own."""
+    if renderer is None:
+        return (), ["the effect of the edit on what is rendered was not checked"]
+    shadows = Shadows(tree, renderer)
+    names: set[str] = set()
+    notes: list[str] = []
+    refused: list[str] = []
+    hint = ""
+    for each in planned:
+        own = changes if len(planned) == 1 else edit_files(tree, _edits([each]), create=request.create)
+        files = {change.path: change.new for change in own if change.changed}
+        if not files:
+            continue
+        values = tuple(
+            (change.path, outcome.address) for change in own for _path, outcome in change.outcomes if outcome.changed
+        )
+        try:
+            effect = shadows.check(Edited(each.what, files, values))
+        except Refused as error:
+            refused += error.reasons
+            hint = hint or error.hint
+            continue
+        names.update(effect.changes)
+        notes += effect.notes
+    if refused:
+        raise Refused(refused, hint=hint)
+    return tuple(sorted(names)), notes

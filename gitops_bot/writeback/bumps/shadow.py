@@ -1,0 +1,312 @@
+"""Whether an edit does anything: the targets it affects must render differently afterwards.
+
+Nothing is guessed: what an edit affects are the targets whose inputs it changes, and their manifests are rendered
+before and after. Only when they are the same is it looked for what wins over the edited value, to name its file and
+line (precedence of Argo CD: parameters, inline values, later value files, earlier ones, the chart's own).
+"""
+
+from __future__ import annotations
+
+import posixpath
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from functools import partial
+from typing import NamedTuple
+
+from gitops_bot.model.target import Target
+from gitops_bot.model.tree import PathEscape, Tree
+from gitops_bot.render.discover import Discovery
+from gitops_bot.render.prepared import InputFile, Prepared
+from gitops_bot.render.workshop import Preparation, Rendering
+from gitops_bot.writeback.bumps.overlay import overlaid
+from gitops_bot.writeback.editor.address import Address, Document, Key, Match, Step
+from gitops_bot.writeback.editor.problems import EditRefused
+from gitops_bot.writeback.editor.read import read
+from gitops_bot.writeback.editor.setters import Setter, helm_setters, image_setters
+from gitops_bot.writeback.refused import Refused
+
+_KUSTOMIZATIONS = ("kustomization.yaml", "kustomization.yml", "Kustomization")
+_HINT = "write the value where it counts, or take away what stands above it"
+
+
+class Renderer(NamedTuple):
+    """How a tree is looked at and rendered: handed in, the same for every tree of a run."""
+
+    discover: Callable[[Tree], Discovery]
+    key: Callable[[Preparation], str]
+    """Equal keys, equal manifests; ``""`` for one that could not be prepared."""
+    render: Callable[[Preparation], Rendering]
+
+
+class Edited(NamedTuple):
+    """The edits of one thing that was asked for."""
+
+    what: str
+    """Image repository, model name, or ``FILE#PATH``."""
+    files: Mapping[str, bytes]
+    """Real path → content with these edits only."""
+    values: tuple[tuple[str, Address], ...]
+    """(real path, address) of every value that changes, the version first."""
+
+
+class Winner(NamedTuple):
+    """What decides instead of the edited value."""
+
+    file: str
+    line: int
+    """0 when it stands in something rendered, which has no line."""
+    how: str
+
+    @property
+    def told(self) -> str:
+        """``argocd/application.yaml:19: helm.parameters sets it``."""
+        return f"{self.file}:{self.line}: {self.how}" if self.line else f"{self.file}: {self.how}"
+
+
+class Effect(NamedTuple):
+    """What an edit does."""
+
+    changes: tuple[str, ...] = ()
+    """Names of the targets that render differently, in order."""
+    notes: tuple[str, ...] = ()
+    """What could not be checked, and targets that stay the same beside others that change."""
+
+
+class _Seen(NamedTuple):
+    """What became of the targets that an edit touches."""
+
+    changes: list[str]
+    silent: list[Preparation]
+    """Those that render as before."""
+    broken: list[str]
+    notes: list[str]
+
+
+class Shadows:
+    """Checks the edits of one run on one tree; the tree itself is looked at and rendered once."""
+
+    def __init__(self, tree: Tree, renderer: Renderer) -> None:
+        self.tree = tree
+        self.renderer = renderer
+        self._before: Discovery | None = None
+
+    def check(self, edited: Edited) -> Effect:
+        """What the edits do. Raises Refused when all that they affect renders as before, or cannot be rendered."""
+        if self._before is None:
+            self._before = self.renderer.discover(self.tree)
+        carried = _carried(self._before, edited.files)
+        seen = self._compared(self._before, edited, carried)
+        if seen.broken:
+            raise Refused(seen.broken, hint="correct the value")
+        shadowed = [f"{old.target.name} renders as before: {self._why(old, edited)}" for old in seen.silent]
+        if shadowed and not seen.changes:
+            raise Refused([f"writing {edited.what} would change nothing: {each}" for each in shadowed], hint=_HINT)
+        notes = [*seen.notes, *shadowed]
+        if not seen.changes and not notes:
+            files = ", ".join(sorted(edited.files))
+            notes.append(
+                f"{files} changes an Application itself, and nothing that it renders"
+                if carried
+                else f"nothing that is deployed from this repository reads {files}, so the effect is not checked"
+            )
+        return Effect(tuple(sorted(set(seen.changes))), tuple(notes))
+
+    def _compared(self, before: Discovery, edited: Edited, left_out: frozenset[str]) -> _Seen:
+        """Every target that the edits touch, before and after."""
+        after = self.renderer.discover(overlaid(self.tree, edited.files))
+        seen = _Seen([], [], [], [])
+        for identity, new in after.preparations.items():
+            old = before.preparations.get(identity)
+            if old is None or identity in left_out:
+                continue
+            name = new.target.name
+            if not self._touched(old, new):
+                if old.error is not None and _lies_in(old.target, edited.files):
+                    seen.notes.append(f"{name} could not be checked: {old.error.message}")
+                continue
+            told = self._compare(old, new)
+            if told == "changed":
+                seen.changes.append(name)
+            elif told == "same":
+                seen.silent.append(old)
+            elif told.startswith("broken "):
+                seen.broken.append(f"{name} could not be rendered any more: {told.removeprefix('broken ')}")
+            else:
+                seen.notes.append(f"{name} could not be checked: {told}")
+        return seen
+
+    def _touched(self, old: Preparation, new: Preparation) -> bool:
+        if (old.error is None) != (new.error is None):
+            return True
+        return old.error is None and self.renderer.key(old) != self.renderer.key(new)
+
+    def _compare(self, old: Preparation, new: Preparation) -> str:
+        """``changed``, ``same``, ``broken`` and why, or why it cannot be told."""
+        before, after = self.renderer.render(old), self.renderer.render(new)
+        if before.error is not None:
+            return "changed" if after.error is None else before.error.message
+        if after.error is not None:
+            return f"broken {after.error.message}"
+        if before.manifests == after.manifests:
+            return "same"
+        return f"two renders of it differ anyway ({new.unstable})" if new.unstable else "changed"
+
+    def _why(self, old: Preparation, edited: Edited) -> str:
+        found = [
+            winner for file, address in edited.values for winner in winners(self.tree, old, file, address, edited.what)
+        ]
+        if found:
+            return "; ".join(dict.fromkeys(winner.told for winner in found))
+        places = " and ".join(f"{address} of {file}" for file, address in edited.values)
+        return f"nothing that it renders uses {places}"
+
+
+def _carried(discovery: Discovery, files: Iterable[str]) -> frozenset[str]:
+    """The plain directories that hold an edited Application as a manifest: that it changes there proves nothing."""
+    wanted = set(files)
+    defining = [one.target for one in discovery.preparations.values() if one.target.application is not None]
+    if not any(target.file in wanted for target in defining):
+        return frozenset()
+    return frozenset(
+        identity
+        for identity, one in discovery.preparations.items()
+        if one.target.kind == "Directory" and _lies_in(one.target, wanted)
+    )
+
+
+def _lies_in(target: Target, files: Iterable[str]) -> bool:
+    """Whether one of the files lies in a directory that a target is made from, or defines it."""
+    places = [source.path.strip("/") for source in target.sources if source.path]
+    return any(file == target.file or any(file.startswith(f"{place}/") for place in places) for file in files)
+
+
+# -- what wins --------------------------------------------------------------------------------------------------------
+
+
+def winners(tree: Tree, preparation: Preparation, file: str, address: Address, image: str = "") -> tuple[Winner, ...]:
+    """What decides instead of a value of a file for one target, strongest first; empty when nothing is found.
+
+    ``image`` is the repository that the value speaks of, where it is one: kustomize knows images by that name.
+    """
+    target = preparation.target
+    entry = tree.entry(file)
+    found: list[Winner] = []
+    for prepared in preparation.sources:
+        if entry is None or not any(one.oid == entry.oid for one in prepared.files):
+            continue
+        if prepared.renderer == "helm" and len(address.paths) == 1:
+            found += _above_files(tree, target, address.paths[0])
+            found += _later_files(tree, prepared, entry.oid, address)
+        elif prepared.renderer == "kustomize":
+            found += _kustomize(tree, target, prepared, file, _image(address) or image)
+    return tuple(dict.fromkeys(found))
+
+
+def _above_files(tree: Tree, target: Target, path: tuple[Step, ...]) -> Iterator[Winner]:
+    """What an Application, or an override file beside the chart, sets above all value files."""
+    for file, document in _definitions(tree, target):
+        for setter in _setters(partial(helm_setters, path=path, document=document), tree, file):
+            if setter.covers != "below":
+                yield Winner(file, setter.line, f"helm.{setter.where} {_sets(setter)}")
+    if target.application is not None and (target.parent is not None or target.generated):
+        for source in target.sources:
+            for parameter in source.helm.parameters if source.helm else ():
+                if parameter.name == ".".join(step.name for step in path if isinstance(step, Key)):
+                    yield Winner(target.file, 0, f"helm.parameters of the Application {target.name} sets it")
+
+
+def _definitions(tree: Tree, target: Target) -> Iterator[tuple[str, Document | None]]:
+    """The files that say how a target is rendered, strongest first; a document where the file has several."""
+    for source in target.sources:
+        for name in (f".argocd-source-{target.name}.yaml", ".argocd-source.yaml"):
+            path = posixpath.join(source.path or "", name)
+            if path in tree:
+                yield path, None
+    if target.application is not None and target.parent is None:
+        yield target.file, None if target.generated else Document(kind="Application", name=target.name)
+
+
+def _setters(look: Callable[[bytes], tuple[Setter, ...]], tree: Tree, file: str) -> tuple[Setter, ...]:
+    try:
+        return look(tree.read(file))
+    except (EditRefused, FileNotFoundError, PathEscape):
+        return ()  # its own problem is told where it is rendered
+
+
+def _sets(setter: Setter) -> str:
+    return "sets it" if setter.covers == "same" else "replaces what it lies in"
+
+
+def _later_files(tree: Tree, prepared: Prepared, oid: str, address: Address) -> Iterator[Winner]:
+    """The value files that Helm reads after the edited one and that set the value too, the last one first."""
+    by_place = {one.path: one for one in prepared.files}
+    values = [
+        posixpath.normpath(posixpath.join(prepared.directory, prepared.arguments[at + 1]))
+        for at, argument in enumerate(prepared.arguments)
+        if argument == "--values"
+    ]
+    order = [by_place[place] for place in values if place in by_place]
+    at = max((index for index, one in enumerate(order) if one.oid == oid), default=-1)
+    for one in reversed(order[at + 1 :]):
+        yield from _in_file(tree, one, address, "a later value file")
+    path = address.paths[0]
+    if path[-1] == Key("tag"):
+        digest = Address((path[:-1],)) / "digest" if len(path) > 1 else Address(((Key("digest"),),))
+        for one in reversed(order):
+            for winner in _in_file(tree, one, digest, "", filled=True):
+                yield winner._replace(how=f"{digest} pins the image, whatever its tag says")
+
+
+def _in_file(tree: Tree, one: InputFile, address: Address, label: str, *, filled: bool = False) -> Iterator[Winner]:
+    """The value, or a single value in place of what it lies in, in a value file."""
+    if one.tree is None:
+        return
+    data = one.tree.blobs([one.oid])[one.oid]
+    path = address.paths[0]
+    for end in range(len(path), 0, -1):
+        try:
+            there = read(data, Address((path[:end],)))
+        except EditRefused:
+            return
+        if there is not None and (there.text or not filled):
+            how = "sets it" if end == len(path) else "replaces what it lies in"
+            yield Winner(_path_of(tree, one), there.line, f"{label} {how}")
+            return
+
+
+def _path_of(tree: Tree, one: InputFile) -> str:
+    """Where an input lies in this repository, else its place in the scratch directory."""
+    path = one.path.removeprefix("repo/")
+    entry = tree.entry(path)
+    if entry is not None and entry.oid == one.oid:
+        return path
+    return next((path for path, entry in sorted(tree.entries.items()) if entry.oid == one.oid), one.path)
+
+
+def _kustomize(tree: Tree, target: Target, prepared: Prepared, file: str, image: str) -> Iterator[Winner]:
+    """What sets an image above the edited kustomization: the Application, and kustomizations that build on it."""
+    if not image:
+        return
+    for definition, document in _definitions(tree, target):
+        for setter in _setters(partial(image_setters, name=image, document=document), tree, definition):
+            yield Winner(definition, setter.line, "kustomize.images sets it")
+    for one in prepared.files:
+        path = _path_of(tree, one) if one.oid else ""
+        if posixpath.basename(path) not in _KUSTOMIZATIONS or path == file or one.tree is None:
+            continue
+        data = one.tree.blobs([one.oid])[one.oid]
+        for key in ("digest", "newTag"):
+            address = Address(((Key("images"), Match("name", image), Key(key)),))
+            try:
+                there = read(data, address)
+            except EditRefused:
+                continue
+            if there is not None and there.text:
+                yield Winner(path, there.line, f"{address} of another kustomization sets it")
+
+
+def _image(address: Address) -> str:
+    """The name in ``images[name=…].newTag``, ``""`` for any other address."""
+    path = address.paths[-1]
+    if len(path) >= 3 and path[-3] == Key("images") and isinstance(path[-2], Match) and path[-2].field == "name":
+        return path[-2].value
+    return ""

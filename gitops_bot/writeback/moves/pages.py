@@ -1,0 +1,106 @@
+"""The bodies of pull requests that move versions: sections in Markdown that fit, with foreign text made harmless."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+from gitops_bot.model.github import CommitInfo, Commits
+from gitops_bot.text.escape import md_cell_code, md_code, md_text
+from gitops_bot.text.shorten import clip
+from gitops_bot.writeback.moves.gates import Gate, gates_table
+from gitops_bot.writeback.trailers import read_trailers
+
+MOST = 60_000
+"""Characters of a body; GitHub takes 65,536, and a marker has to fit too."""
+_MOST_COMMITS = 25
+_URL = re.compile(r"https?://[^\s<>()\"'`\\\[\]{}|^]{1,2000}")
+
+
+class Page:
+    """Sections under a leading sentence; what comes last gives way where there is no room for all."""
+
+    def __init__(self, lead: str) -> None:
+        """Take the first paragraph, Markdown of ours."""
+        self._parts = [lead]
+        self._last = ""
+
+    def asked(self, login: str) -> None:
+        """Say who asked, as a name that notifies nobody; nothing for ``""``."""
+        if login:
+            self._parts.append(f"Asked for by {md_text(login)}.")
+
+    def add(self, section: str) -> None:
+        """Add a section; ``""`` is left out."""
+        if section:
+            self._parts.append(section.rstrip("\n"))
+
+    def last(self, section: str) -> None:
+        """Set what comes last, the rendered diff: it is left out, and that is said, where there is no room for it."""
+        self._last = section.rstrip("\n")
+
+    def text(self) -> str:
+        """The whole body, at most ``MOST`` characters."""
+        parts, room = [], MOST - 200
+        left_out = 0
+        for part in [*self._parts, *([f"### Rendered diff\n\n{self._last}"] if self._last else [])]:
+            if len(part) + 2 <= room:
+                parts.append(part)
+                room -= len(part) + 2
+            else:
+                left_out += 1
+        if left_out:
+            what = "1 section is" if left_out == 1 else f"{left_out} sections are"
+            parts.append(f"_{what} left out here, because a pull request has no room for more._")
+        return "\n\n".join(parts) + "\n"
+
+
+def builds_of(commits: Commits, environment: str) -> tuple[str, ...]:
+    """The runs that the bumps of an environment among these commits came from, newest first, each once."""
+    told = [read_trailers(commit.message) for commit in commits.commits]
+    return tuple(dict.fromkeys(each.run_url for each in told if each.run_url and each.environment in ("", environment)))
+
+
+def link(text: str, url: str) -> str:
+    """Markdown of ours as a link, or without one where the URL is none of the web's. ``text`` is Markdown already."""
+    return f"[{text}](<{url}>)" if _URL.fullmatch(url) else text
+
+
+def gates_section(gates: Sequence[Gate]) -> str:
+    """The gates under a heading; ``""`` without gates."""
+    return f"### Gates\n\n{gates_table(gates)}" if gates else ""
+
+
+def notes_section(notes: Sequence[str]) -> str:
+    """Sentences with foreign text, as a list under a heading; ``""`` without any."""
+    if not notes:
+        return ""
+    return "\n".join(["### To know", "", *(f"- {md_text(note)}" for note in dict.fromkeys(notes))])
+
+
+def commits_section(commits: Commits, builds: Sequence[str], title: str = "Commits") -> str:
+    """The newest commits with their links, how many more there are, and the builds; ``""`` for nothing of it."""
+    if not commits.total and not builds:
+        return ""
+    lines = [f"### {title}", ""]
+    shown = commits.commits[:_MOST_COMMITS]
+    lines += [_line(commit) for commit in shown]
+    if commits.total > len(shown):
+        lines.append(f"- {link(f'{commits.total - len(shown)} more', commits.url)}")
+    elif commits.total and commits.url:
+        lines.append(f"- {link('all of them as one diff', commits.url)}")
+    lines += [f"- build: {link(md_text(clip(url, 120)), url)}" for url in dict.fromkeys(builds)]
+    return "\n".join(lines)
+
+
+def _line(commit: CommitInfo) -> str:
+    who = f", {md_text(clip(commit.author, 40))}" if commit.author else ""
+    return f"- {link(md_code(commit.sha[:7]), commit.url)} {md_text(clip(commit.subject, 100))}{who}"
+
+
+def hold_rows(rows: Sequence[tuple[str, str, str]]) -> str:
+    """Holds as a table: what, version, until; ``""`` without any."""
+    if not rows:
+        return ""
+    lines = [f"| {' | '.join(map(md_cell_code, row))} |" for row in rows]
+    return "\n".join(["| held | version | until |", "|---|---|---|", *lines])

@@ -1,0 +1,287 @@
+"""A rollback: undo a change of an environment in Git, and hold its versions so that no bump brings them back. Pure.
+
+Everything is one commit: the values as they were, and the holds in ``.gitops-bot/holds.yaml``. An environment that
+follows tags is rolled back on the branch where its files lie, and gets it with the next patch tag.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime
+from typing import Literal
+
+import msgspec
+
+from gitops_bot.model.github import Commits, Tag
+from gitops_bot.model.settings import Settings
+from gitops_bot.model.tree import Tree
+from gitops_bot.model.writeback import FileChange, Head, Proposal
+from gitops_bot.text.escape import md_code, md_text
+from gitops_bot.writeback.editor.leaves import MASK, shown
+from gitops_bot.writeback.editor.problems import EditRefused, Problem
+from gitops_bot.writeback.environments import branch_of, known, own_files, tag_pattern
+from gitops_bot.writeback.holds import FILE, Hold, add_hold, read_holds
+from gitops_bot.writeback.landing.commit_message import visible_text
+from gitops_bot.writeback.moves.history import Belongs, Change, differ
+from gitops_bot.writeback.moves.pages import Page, commits_section, hold_rows, link, notes_section
+from gitops_bot.writeback.moves.promote import LEVEL, ROLLBACK, TAG, Nothing
+from gitops_bot.writeback.moves.revert import Merge, Reverted, renamed, revert
+from gitops_bot.writeback.moves.subjects import Subject, held, subjects, summary_lines, table, trailers
+from gitops_bot.writeback.moves.versions import NextTag, next_tag
+from gitops_bot.writeback.refused import Refused
+
+_MOST_HELD = 10
+"""Single values that are held, where no image and no model is rolled back."""
+_LONGEST_HELD = 200
+
+
+class RollbackRequest(msgspec.Struct, frozen=True, kw_only=True):
+    """What was asked for."""
+
+    environment: str
+    by: str
+    """Login or name of who asked."""
+    why: str = ""
+    """Reason in people's words; ``""``: that it was rolled back."""
+    until: str | None = None
+    """RFC 3339 time or date at which the holds end; None: when they are released."""
+    hold: bool = True
+    """False writes no holds: the next bump may bring the version back."""
+
+
+class RollbackScene(msgspec.Struct, frozen=True, kw_only=True):
+    """What was read for one rollback, beside the branch and the change."""
+
+    now: datetime
+    """Aware."""
+    merge: Merge
+    """Git's three-way merge (``doors.merge.merge_text``)."""
+    belongs: Belongs | None = None
+    """Whether a path is one of the files to undo the change in; None: the environment's own files."""
+    tags: tuple[Tag, ...] = ()
+    """All tags of the repository, for an environment that follows tags."""
+    deployed: tuple[str, ...] = ()
+    """Refs of its deployments."""
+    contained: Callable[[str], bool] = lambda _commit: True
+    """Whether the branch has a commit."""
+    commits: Commits = Commits()
+    """For an environment that follows tags: what the branch has and the newest release has not, and what the next tag
+    therefore brings as well."""
+    apps: Mapping[str, Sequence[str]] = {}
+    """File → names of the apps that read it."""
+    diff: str = ""
+    """The rendered diff as Markdown, made elsewhere; ``""`` for none."""
+
+
+class Rollback(msgspec.Struct, frozen=True, kw_only=True):
+    """What to do."""
+
+    proposal: Proposal
+    """Into the branch of the environment's files."""
+    subjects: tuple[Subject, ...]
+    holds: tuple[Hold, ...] = ()
+    """Those that the proposal writes."""
+    tag: NextTag | None = None
+    """What is tagged when it has landed; None where the environment follows a branch, or is tagged by hand."""
+    how: Mapping[str, Literal["values", "text"]] = {}
+    """File → whether single values were put back, or its text was merged."""
+
+
+def belongs_to(settings: Settings, environment: str, now: Tree, *past: Tree) -> Belongs:
+    """Whether a path is one of the environment's own files, now or under an earlier name in the past trees."""
+    own = set(own_files(settings, known(settings, environment), sorted(now.entries)))
+    for tree in past:
+        own |= set(own_files(settings, environment, sorted(tree.entries)))
+        missing = [path for path in own if path in now and path not in tree]
+        endings = {path.rpartition(".")[2] for path in missing}
+        for path in sorted(tree.entries) if missing else ():
+            if path not in now and path.rpartition(".")[2] in endings and tree.entries[path].is_file:
+                with contextlib.suppress(EditRefused):
+                    own |= {path} if renamed(path, tree, now) in missing else set()
+    return frozenset(own).__contains__
+
+
+def allowed_in(settings: Settings, environment: str, holding_tree: Tree, now: datetime) -> Callable[[Tree], bool]:
+    """Whether an environment may be brought to a state, by the holds that ``holding_tree`` has.
+
+    Every value of a state counts, also those that would not change.
+    """
+    holds = read_holds(holding_tree)
+
+    def allowed(tree: Tree) -> bool:
+        return not held(_everything(settings, environment, tree), holds, environment=environment, now=now)
+
+    return allowed
+
+
+def _everything(settings: Settings, environment: str, tree: Tree) -> tuple[Subject, ...]:
+    """All that a state's files say, as if it were new."""
+    from gitops_bot.writeback.editor.leaves import leaves
+    from gitops_bot.writeback.moves.copying import Moved
+
+    found: list[Moved] = []
+    for path in own_files(settings, environment, sorted(tree.entries)):
+        try:
+            found += [Moved(path, at, None, leaf) for at, leaf in leaves(tree.read(path)).items()]
+        except (EditRefused, FileNotFoundError, ValueError):
+            continue
+    return subjects(settings, environment, found, tree)
+
+
+def rollback(
+    settings: Settings, ask: RollbackRequest, base: Head, change: Change, scene: RollbackScene
+) -> Rollback | Nothing:
+    """Undo a change in one state of the environment's branch, made anew for every other state.
+
+    Raises EditRefused that says what changed again since, Refused where the old version is itself on hold, UsageError
+    for settings that do not fit.
+    """
+    name = known(settings, ask.environment)
+    belongs = scene.belongs or belongs_to(settings, name, base.tree, change.before, change.after)
+    done = _undone(change, base.tree, belongs, scene.merge)
+    if not done:
+        return Nothing(f"{name} has nothing left of it: its files on {base.branch} say what {change.label} says")
+    found = subjects(settings, name, [moved for each in done for moved in each.moved], base.tree)
+    _refuse_held(found, name, base, scene.now)
+    holds = _holds(found, ask) if ask.hold else ()
+    files = [each.change for each in done]
+    held_file = _with_holds(base.tree, holds)
+    files += [held_file] if held_file else []
+    pattern = tag_pattern(settings, name)
+    tag = (
+        next_tag(scene.tags, pattern, "patch", deployed=scene.deployed, contained=scene.contained) if pattern else None
+    )
+    title = f"fix: roll back {name} to {change.label}" if not change.label.startswith("before ") else (
+        f"fix: roll back {name} to the state {change.label}"
+    )  # fmt: skip
+    title += f" ({tag.name})" if tag else ""
+    proposal = Proposal(
+        files=tuple(sorted(files, key=lambda each: each.path)),
+        subject=title,
+        body=_body(ask, change, scene, found, holds, tag, _notes(done, change, belongs, tag)),
+        message=visible_text("\n".join([change.story, "", *summary_lines(found), *_said(ask, holds)])),
+        trailers=(
+            (ROLLBACK, name),
+            *(((TAG, tag.name), (LEVEL, tag.level)) if tag else ()),
+            *trailers(found, name),
+        ),
+        topic=f"rollback/{name}",
+    )
+    return Rollback(
+        proposal=proposal, subjects=found, holds=holds, tag=tag, how={each.change.path: each.how for each in done}
+    )
+
+
+def branch_for(settings: Settings, environment: str) -> str:
+    """The branch that a rollback of an environment goes into. Raises UsageError as ``environments.branch_of``."""
+    return branch_of(settings, environment)
+
+
+def _undone(change: Change, now: Tree, belongs: Belongs, merge: Merge) -> list[Reverted]:
+    """Every file with the change undone. Raises EditRefused with the problems of all of them."""
+    done: list[Reverted] = []
+    problems: list[Problem] = []
+    for path in differ(change.before, change.after, belongs):
+        try:
+            each = revert(path, change.before, change.after, now, merge)
+        except EditRefused as error:
+            problems += [problem if problem.file else problem._replace(file=path) for problem in error.problems]
+            continue
+        done += [each] if each else []
+    if problems:
+        raise EditRefused(problems)
+    return done
+
+
+def _refuse_held(found: Sequence[Subject], name: str, base: Head, now: datetime) -> None:
+    holds = held(found, read_holds(base.tree), environment=name, now=now)
+    if holds:
+        raise Refused(
+            [f"what {name} would be rolled back to is on hold itself: {hold.told}" for hold in holds],
+            hint="`gitops-bot hold release` lets it be written again, or name another revision with --to",
+        )
+
+
+def _holds(found: Sequence[Subject], ask: RollbackRequest) -> tuple[Hold, ...]:
+    """A hold for every version that is left: images and models, or without any the single values."""
+    left = [subject for subject in found if subject.changed and subject.kind != "value"]
+    left = left or [subject for subject in found if subject.changed and _may_be_held(subject)][:_MOST_HELD]
+    why = ask.why or "rolled back"
+    made = []
+    for subject in left:
+        old, new = subject.versions(new=False), subject.versions(new=True)
+        # A tag that stays is not what was wrong: then its digest is.
+        gone = [version for version in old if version not in new]
+        made += [
+            Hold(what=subject.what, version=version, why=why, by=ask.by, until=ask.until, environment=ask.environment)
+            for version in gone[:1]
+        ]
+    return tuple(made)
+
+
+def _may_be_held(subject: Subject) -> bool:
+    """Whether a single value may be written down once more: no secret, and short."""
+    change = subject.parts[0].change
+    text = change.old.text if change.old else ""
+    return bool(text) and len(text) <= _LONGEST_HELD and shown(change.address, change.old) != MASK
+
+
+def _with_holds(tree: Tree, holds: Sequence[Hold]) -> FileChange | None:
+    if not holds:
+        return None
+    entry = tree.entry(FILE)
+    before = data = tree.read(FILE) if entry else None
+    for hold in holds:
+        data = add_hold(data, hold)
+    if data == before or data is None:
+        return None
+    return FileChange(path=FILE, content=data, mode=entry.mode if entry and entry.is_file else "100644")
+
+
+def _notes(done: Sequence[Reverted], change: Change, belongs: Belongs, tag: NextTag | None) -> list[str]:
+    notes = [note for each in done for note in each.notes]
+    notes += [f"{each.change.path}: its text was merged, not only its values" for each in done if each.how == "text"]
+    others = [path for path in _other_files(change) if not belongs(path)]
+    if others:
+        names = ", ".join(others[:5]) + (f" and {len(others) - 5} more" if len(others) > 5 else "")
+        notes.append(f"left as they are, because they are not this environment's alone: {names}")
+    return notes + list(tag.notes if tag else ())
+
+
+def _other_files(change: Change) -> list[str]:
+    before, after = change.before.entries, change.after.entries
+    return [
+        path
+        for path in sorted({*before, *after})
+        if path != FILE
+        and before.get(path) != after.get(path)
+        and not any(side[path].is_directory for side in (before, after) if path in side)
+    ]
+
+
+def _said(ask: RollbackRequest, holds: Sequence[Hold]) -> list[str]:
+    asked = f"asked for by {ask.by}" + (f": {ask.why}" if ask.why else "")
+    return ["", " ".join(asked.split()), *(hold.told for hold in holds)]
+
+
+def _body(
+    ask: RollbackRequest, change: Change, scene: RollbackScene, found: Sequence[Subject], holds: Sequence[Hold],
+    tag: NextTag | None, notes: Sequence[str],
+) -> str:  # fmt: skip
+    page = Page(f"Rolls back {md_code(ask.environment)}: {link(md_text(change.story), change.url)}.")
+    page.asked(ask.by)
+    if ask.why:
+        page.add(f"Why: {md_text(' '.join(ask.why.split()))}")
+    if tag:
+        page.add(f"When it has landed, {md_code(ask.environment)} gets it with the tag {md_code(tag.name)}.")
+    page.add(table(found, scene.apps, heads=("now", "back to")))
+    if holds:
+        rows = hold_rows([(hold.what, hold.version, hold.until or "it is released") for hold in holds])
+        page.add(f"Bumps and promotions leave these alone until then:\n\n{rows}")
+    elif not ask.hold:
+        page.add("Nothing is held: the next bump may bring the version back.")
+    page.add(notes_section(notes))
+    page.add(commits_section(scene.commits, (), title="Also in the next tag") if tag else "")
+    page.last(scene.diff)
+    return page.text()
