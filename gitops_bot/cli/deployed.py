@@ -10,8 +10,8 @@ from gitops_bot.model.target import Target
 from gitops_bot.model.tree import Tree
 from gitops_bot.render.discover import Discovery
 from gitops_bot.render.workshop import Preparation
-from gitops_bot.writeback.bumps.shadow import Renderer
 from gitops_bot.writeback.environments import own_files
+from gitops_bot.writeback.shadow import Renderer
 
 _NOT_DEPLOYED = (".github/", ".gitops-bot/")
 

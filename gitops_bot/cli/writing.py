@@ -19,9 +19,9 @@ from gitops_bot.doors.push import Clone
 from gitops_bot.errors import GitError, UsageError
 from gitops_bot.model.tree import Tree
 from gitops_bot.render.settings import read_settings
-from gitops_bot.writeback.bumps.shadow import Renderer
 from gitops_bot.writeback.environments import branch_of as branch_of_environment
 from gitops_bot.writeback.landing.land import LandingDoors
+from gitops_bot.writeback.shadow import Renderer
 
 if TYPE_CHECKING:
     from gitops_bot.doors.github.writing import Writing

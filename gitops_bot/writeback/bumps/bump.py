@@ -23,11 +23,11 @@ from gitops_bot.writeback.bumps.models import Metric, metrics_table, missed, mov
 from gitops_bot.writeback.bumps.order import Ancestor, Standing, Versions, by_version, stand
 from gitops_bot.writeback.bumps.request import BumpRequest, ImageRequest, ModelRequest
 from gitops_bot.writeback.bumps.rules import Planned, Write, files_of, plan
-from gitops_bot.writeback.bumps.shadow import Edited, Renderer, Shadows
 from gitops_bot.writeback.editor.files import FileChange as Changed
 from gitops_bot.writeback.editor.files import FileEdits, edit_files
 from gitops_bot.writeback.holds import holding, read_holds
 from gitops_bot.writeback.refused import Refused
+from gitops_bot.writeback.shadow import Edited, Renderer, Shadows
 from gitops_bot.writeback.trailers import Trailers, read_trailers, write_trailers
 
 

@@ -16,7 +16,7 @@ from gitops_bot.model.writeback import Head, Proposal
 from gitops_bot.render.settings import read_settings
 from gitops_bot.writeback.bumps.bump import BumpDoors, Nothing, bump
 from gitops_bot.writeback.bumps.request import BumpRequest, Item
-from gitops_bot.writeback.bumps.shadow import Renderer
+from gitops_bot.writeback.shadow import Renderer
 
 ROOT = Path(__file__).parents[3]
 EXAMPLE = ROOT / "examples" / "churn-mlops"

@@ -14,10 +14,10 @@ from gitops_bot.errors import UsageError
 from gitops_bot.model.settings import Commit, ImageRule, ImageWrite, ModelRule, ModelWrite, Settings
 from gitops_bot.model.writeback import Proposal
 from gitops_bot.writeback.bumps.bump import Nothing
-from gitops_bot.writeback.bumps.overlay import overlaid
 from gitops_bot.writeback.bumps.request import ModelRequest, Source, ValueRequest, parse_image
 from gitops_bot.writeback.editor.problems import EditRefused
 from gitops_bot.writeback.holds import FILE, Hold, add_hold
+from gitops_bot.writeback.overlay import overlaid
 from gitops_bot.writeback.refused import Refused
 from gitops_bot.writeback.trailers import read_trailers
 from tests.render.trees import tree_of

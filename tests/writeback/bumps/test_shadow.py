@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from gitops_bot.model.writeback import Proposal
-from gitops_bot.writeback.bumps.overlay import overlaid
 from gitops_bot.writeback.bumps.request import ModelRequest, ValueRequest, parse_image
+from gitops_bot.writeback.overlay import overlaid
 from gitops_bot.writeback.refused import Refused
 from tests.writeback.bumps.place import API, DATA, EXAMPLE, FULL, VALUES, bumped, content, doors, files_below, rendering
 

@@ -17,11 +17,11 @@ from gitops_bot.model.tree import PathEscape, Tree
 from gitops_bot.render.discover import Discovery
 from gitops_bot.render.prepared import InputFile, Prepared
 from gitops_bot.render.workshop import Preparation, Rendering
-from gitops_bot.writeback.bumps.overlay import overlaid
 from gitops_bot.writeback.editor.address import Address, Document, Key, Match, Step
 from gitops_bot.writeback.editor.problems import EditRefused
 from gitops_bot.writeback.editor.read import read
 from gitops_bot.writeback.editor.setters import Setter, helm_setters, image_setters
+from gitops_bot.writeback.overlay import overlaid
 from gitops_bot.writeback.refused import Refused
 
 _KUSTOMIZATIONS = ("kustomization.yaml", "kustomization.yml", "Kustomization")
