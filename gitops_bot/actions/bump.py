@@ -132,8 +132,8 @@ def request_of(activity: Activity, inputs: Inputs, runner: Runner) -> BumpReques
         asked,
         source=source,
         environment=inputs.environment or asked.environment,
-        allow_downgrade=inputs.allow_downgrade or asked.allow_downgrade,
-        create=inputs.create or asked.create,
+        allow_downgrade=inputs.allow_downgrade,
+        create=inputs.create,
     )
 
 

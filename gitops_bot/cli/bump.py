@@ -177,8 +177,8 @@ def _from_file(path: str, environment: str | None, allow_downgrade: bool, create
     return msgspec.structs.replace(
         request,
         environment=environment or request.environment,
-        allow_downgrade=allow_downgrade or request.allow_downgrade,
-        create=create or request.create,
+        allow_downgrade=allow_downgrade,
+        create=create,
     )
 
 

@@ -350,6 +350,14 @@ def test_a_payload_that_asks_for_nothing_known_is_refused(acme, payload):
     assert acme.github.writes() == []
 
 
+def test_a_payload_may_not_write_what_the_workflow_does_not_allow(acme):
+    payload = {"images": [f"{IMAGE}:sha-abc1234"], "environment": "staging", "allow_downgrade": True}
+    step = acme.step({"command": "bump"}, "repository_dispatch", payloads.repository_dispatch(payload))
+    assert step.code == 2, step.stdout
+    assert "allow_downgrade: only the command that reads this may say so" in step.stdout
+    assert acme.github.writes() == []
+
+
 RUNNER = Runner(workspace="/nonexistent", event_name="push", event_path="", repository="octo/shop",
                 server_url="https://github.com", api_url="https://api.github.com", sha="e" * 40, run_id=4711,
                 actor="ada")  # fmt: skip

@@ -37,6 +37,8 @@ from gitops_bot.writeback.bumps.request import (
 _HINT = "docs/reference/bump.md shows the JSON that bump takes"
 _LARGEST = 1_000_000
 _OURS = ("images", "values", "models")
+_WIDENING = ("allow_downgrade", "create")
+"""What allows more than is written by default: whoever may send a payload need not be who set up the workflow."""
 
 
 class _Image(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -67,7 +69,6 @@ class _Document(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     values: tuple[Any, ...] = ()
     models: tuple[Any, ...] = ()
     source: Any = None
-    allow_downgrade: bool = False
 
 
 class _Source(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -82,7 +83,8 @@ class _Source(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 def read_request(data: bytes) -> BumpRequest:
     """The request in a JSON text. Raises UsageError with every problem.
 
-    A whole event of ``repository_dispatch``, or an object with ``client_payload``, stands for that payload.
+    A whole event of ``repository_dispatch``, or an object with ``client_payload``, stands for that payload. It says what
+    is written and where; whether more is allowed than by default (an older version, new keys) is not for it to say.
     """
     if len(data) > _LARGEST:
         raise UsageError(f"the input is larger than {_LARGEST:,} bytes", hint=_HINT)
@@ -94,17 +96,24 @@ def read_request(data: bytes) -> BumpRequest:
         document = document["client_payload"]
     if not isinstance(document, dict):
         raise UsageError("the input is no JSON object", hint=_HINT)
-    if "artifact_collection_name" in document or "artifact_version_string" in document:
-        return _from_wandb(document)
-    if not any(key in document for key in _OURS):
-        raise UsageError(
-            "the input names neither images, values nor models, and is no payload of Weights & Biases", hint=_HINT
-        )
-    return _from_ours(document)
+    asked = {key: value for key, value in document.items() if key.replace("-", "_") not in _WIDENING}
+    wrong = [_may_not(key) for key in document if key not in asked]
+    if "artifact_collection_name" in asked or "artifact_version_string" in asked:
+        return _from_wandb(asked, wrong)
+    if not any(key in asked for key in _OURS):
+        wrong.append("the input names neither images, values nor models, and is no payload of Weights & Biases")
+        raise UsageError("\n  ".join(wrong), hint=_HINT)
+    return _from_ours(asked, wrong)
 
 
-def _from_ours(document: Mapping[str, Any]) -> BumpRequest:
-    wrong = [f"{found.path or 'the input'}: {found.text}" for found in problems(document, _Document)]
+def _may_not(key: str) -> str:
+    name = key.replace("-", "_")
+    option = name.replace("_", "-")
+    return f"{key}: only the command that reads this may say so: leave it out, and set the input {name} or --{option}"
+
+
+def _from_ours(document: Mapping[str, Any], wrong: list[str]) -> BumpRequest:
+    wrong += [f"{found.path or 'the input'}: {found.text}" for found in problems(document, _Document)]
     if wrong:
         raise UsageError("\n  ".join(wrong), hint=_HINT)
     read = msgspec.convert(document, _Document)
@@ -116,12 +125,7 @@ def _from_ours(document: Mapping[str, Any]) -> BumpRequest:
             except UsageError as error:
                 wrong.append(error.message)
     source = _source(read.source, wrong)
-    return BumpRequest(
-        items=checked(items, wrong),
-        environment=read.environment,
-        source=source,
-        allow_downgrade=read.allow_downgrade,
-    )
+    return BumpRequest(items=checked(items, wrong), environment=read.environment, source=source)
 
 
 def _item(given: Any, kind: Any, where: str) -> Item:
@@ -161,14 +165,14 @@ def _source(given: Any, wrong: list[str]) -> Source:
 # -- Weights & Biases -------------------------------------------------------------------------------------------------
 
 
-def _from_wandb(document: Mapping[str, Any]) -> BumpRequest:
+def _from_wandb(document: Mapping[str, Any], wrong: list[str]) -> BumpRequest:
     """A payload with the variables of Weights & Biases' templates; what it has beside them is left aside.
 
     The version is what follows the last colon of ``artifact_version_string`` (``acme/churn/churn-model:v12``), which
     with ``wandb-artifact://`` before it is also the path, unless the template adds a ``path`` of its own.
     """
     texts = {key: str(value) for key, value in document.items() if isinstance(value, (str, int, float))}
-    wrong = [
+    wrong += [
         f"{key} still has the variable {text[:60]} in it: the template or the event does not fill it"
         for key, text in sorted(texts.items())
         if "${" in text

@@ -209,3 +209,31 @@ def test_a_payload_may_bring_more():
 def test_a_payload_that_is_not_filled_is_refused(change, says):
     with pytest.raises(UsageError, match=says):
         read({**WANDB, **change})
+
+
+WIDENED = [
+    {"images": ["a:1"], "allow_downgrade": True},
+    {"images": ["a:1"], "allow_downgrade": False},
+    {"values": [{"file": "v.yaml", "path": "a", "value": 1}], "create": True},
+    {"artifact_collection_name": "m", "artifact_version_string": "acme/churn/m:v1", "allow-downgrade": True},
+    {"create": True},
+]
+
+
+@pytest.mark.parametrize("document", WIDENED)
+@pytest.mark.parametrize("wrap", [lambda x: x, lambda x: {"event_type": "deploy", "client_payload": x}])
+def test_a_payload_may_not_widen_what_is_allowed(document, wrap):
+    with pytest.raises(UsageError) as caught:
+        read_request(json.dumps(wrap(document)).encode())
+    name = next(key for key in document if key in ("allow_downgrade", "allow-downgrade", "create"))
+    assert f"{name}: only the command that reads this may say so" in caught.value.message
+    option = name.replace("_", "-")
+    assert f"--{option}" in caught.value.message
+    assert f"input {name.replace('-', '_')}" in caught.value.message
+
+
+def test_everything_that_a_payload_may_not_say_is_named_with_its_other_problems():
+    with pytest.raises(UsageError) as caught:
+        read_request(b'{"images": ["a"], "allow_downgrade": true, "create": true, "colour": 1}')
+    for part in ("allow_downgrade: only", "create: only", "colour"):
+        assert part in caught.value.message
