@@ -24,6 +24,7 @@ from gitops_bot.errors import UsageError
 from gitops_bot.manifests import yaml
 from gitops_bot.manifests.lines import lines_of
 from gitops_bot.model.check import problems
+from gitops_bot.model.image import same_repository
 from gitops_bot.model.tree import PathEscape, Tree
 from gitops_bot.writeback.editor.scalar import write
 
@@ -119,11 +120,16 @@ def holding(
     return tuple(
         hold
         for hold in holds
-        if hold.what == what
+        if is_about(hold, what)
         and (hold.version == EVERY or hold.version in versions)
         and (hold.environment is None or environment is None or hold.environment == environment)
         and is_active(hold, now)
     )
+
+
+def is_about(hold: Hold, what: str) -> bool:
+    """Whether a hold is of something, however the name of an image is spelled."""
+    return hold.what == what or ("#" not in f"{hold.what}{what}" and same_repository(hold.what, what))
 
 
 def is_active(hold: Hold, now: datetime) -> bool:
@@ -178,7 +184,7 @@ def release_hold(
     gone = [
         index
         for index, hold in enumerate(before)
-        if hold.what == what
+        if is_about(hold, what)
         and (version is None or hold.version == version)
         and (environment is None or hold.environment == environment)
     ]
@@ -192,7 +198,7 @@ def release_hold(
 
 
 def _same(one: Hold, other: Hold) -> bool:
-    return (one.what, one.version, one.environment) == (other.what, other.version, other.environment)
+    return is_about(one, other.what) and (one.version, one.environment) == (other.version, other.environment)
 
 
 def _cleaned(hold: Hold) -> Hold:

@@ -18,6 +18,8 @@ from urllib.parse import quote, unquote
 
 import msgspec
 
+from gitops_bot.model.image import same_repository
+
 PREFIX = "Gitops-Bot-"
 _PLAIN = "/:@._-+#[]~,!*()$&;?|"
 _LINE = re.compile(r"Gitops-Bot-(Environment|Bump|Source|Run|Metrics): (.*)")
@@ -54,7 +56,11 @@ class Trailers(msgspec.Struct, frozen=True, kw_only=True):
 
     def of(self, kind: Kind, what: str) -> Bumped | None:
         """What it says of one thing, None for nothing."""
-        return next((bump for bump in self.bumps if (bump.kind, bump.what) == (kind, what)), None)
+        return next((bump for bump in self.bumps if bump.kind == kind and _same(kind, bump.what, what)), None)
+
+
+def _same(kind: Kind, one: str, other: str) -> bool:
+    return same_repository(one, other) if kind == "image" else one == other
 
 
 def write_trailers(trailers: Trailers) -> tuple[tuple[str, str], ...]:

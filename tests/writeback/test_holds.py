@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
+import msgspec
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -44,6 +45,25 @@ def test_no_file_holds_nothing():
 )  # fmt: skip
 def test_what_counts(hold, counts):
     assert bool(held(hold)) is counts
+
+
+@pytest.mark.parametrize(
+    "spelled", ["nginx", "docker.io/nginx", "index.docker.io/library/nginx", "Docker.io:443/nginx"]
+)
+def test_every_spelling_of_an_image_is_held_and_released(spelled):
+    hold = Hold(what="docker.io/library/nginx", version="1.27", why="w", by="b")
+    assert held(hold, what=spelled, versions=("1.27",)) == (hold,)
+    assert held(msgspec.structs.replace(hold, what=spelled), what="library/nginx", versions=("1.27",))
+    data = add_hold(None, hold)
+    again = msgspec.structs.replace(hold, what=spelled, why="again")
+    assert parse_holds(add_hold(data, again)) == (again,)
+    assert release_hold(data, spelled)[1] == (hold,)
+
+
+def test_a_place_in_a_file_is_no_spelling_of_another():
+    hold = Hold(what="K8s/values.yaml#a", version="1", why="w", by="b")
+    assert held(hold, what="K8s/values.yaml#a", versions=("1",))
+    assert not held(hold, what="k8s/values.yaml#a", versions=("1",))
 
 
 def test_a_digest_is_held_too():

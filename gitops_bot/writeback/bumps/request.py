@@ -10,6 +10,7 @@ from typing import Any
 import msgspec
 
 from gitops_bot.errors import UsageError
+from gitops_bot.model.image import canonical
 from gitops_bot.writeback.editor.address import AddressError, parse
 from gitops_bot.writeback.editor.scalar import Kind
 
@@ -164,9 +165,10 @@ def checked(items: Iterable[Item], problems: Sequence[str] = ()) -> tuple[Item, 
     found = [*problems, *(problem for item in given for problem in item_problems(item))]
     if not given and not found:
         found.append("there is nothing to write: name an image, a model, or a file with path and value")
-    names = [item.repository if isinstance(item, ImageRequest) else item.name for item in given
-             if not isinstance(item, ValueRequest)]  # fmt: skip
-    found += [f"{name} is asked for twice" for name in dict.fromkeys(names) if names.count(name) > 1]
+    named = [(canonical(item.repository), item.repository) for item in given if isinstance(item, ImageRequest)]
+    named += [(item.name, item.name) for item in given if isinstance(item, ModelRequest)]
+    known = [name for name, _spelled in named]
+    found += [f"{spelled} is asked for twice" for name, spelled in dict(named).items() if known.count(name) > 1]
     if found:
         raise UsageError("\n  ".join(dict.fromkeys(found)), hint=_HINT)
     return given

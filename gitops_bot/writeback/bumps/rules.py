@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Literal, NamedTuple
 
 from gitops_bot.errors import UsageError
+from gitops_bot.model.image import same_repository, split
 from gitops_bot.model.settings import Settings
 from gitops_bot.model.tree import PathEscape, Tree
 from gitops_bot.writeback.bumps.models import incomplete, inconsistent
@@ -24,7 +25,6 @@ from gitops_bot.writeback.editor.search import (
     named_images,
     searched,
 )
-from gitops_bot.writeback.editor.setters import image_name
 from gitops_bot.writeback.environments import ENVIRONMENT
 from gitops_bot.writeback.refused import Refused
 
@@ -133,7 +133,7 @@ class _Planner:
     # -- images -------------------------------------------------------------------------------------------------------
 
     def image(self, item: ImageRequest) -> Planned:
-        rules = [rule for rule in self.policy.images if _same(rule.repository, item.repository)]
+        rules = [rule for rule in self.policy.images if same_repository(rule.repository, item.repository)]
         places: list[tuple[str, Address, Address | None]] = []
         notes: list[str] = []
         for rule in rules:
@@ -157,9 +157,9 @@ class _Planner:
     ) -> Iterator[Write]:
         """The tag, and the digest where there is a place for it; a digest that would stay behind is taken away."""
         there = self.read(file, path)
-        if there is not None and ":" in there.text and _same(image_name(there.text), item.repository):
+        if there is not None and ":" in there.text and same_repository(split(there.text).repository, item.repository):
             whole = f"{there.text.rpartition('@')[0] or there.text}"
-            name = image_name(whole)
+            name = split(whole).repository
             pin = f"@{item.digest}" if item.digest else ""
             old = whole.removeprefix(f"{name}:")
             yield Write(file, "tag", Edit(address=path, value=f"{name}:{item.tag}{pin}"), old, item.tag)
@@ -292,17 +292,6 @@ def _in_list(address: Address) -> bool:
     """Whether a key belongs to an item of a list, as in a kustomization, where it is taken out, not emptied."""
     *above, last = address.paths[-1]
     return isinstance(last, Key) and bool(above) and isinstance(above[-1], (Match, Index))
-
-
-def _same(one: str, other: str) -> bool:
-    """Whether two spellings mean one repository: Docker Hub's own host and ``library`` may be left out."""
-    return _canonical(one) == _canonical(other)
-
-
-def _canonical(repository: str) -> str:
-    for host in ("index.docker.io/", "docker.io/"):
-        repository = repository.removeprefix(host)
-    return repository.removeprefix("library/")
 
 
 def files_of(planned: Iterable[Planned]) -> tuple[str, ...]:

@@ -14,12 +14,12 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, NamedTuple
 
 from gitops_bot.manifests import yaml
+from gitops_bot.model.image import canonical, same_repository, split
 from gitops_bot.model.tree import Tree
 from gitops_bot.writeback.editor.address import Address, Index, Key
 from gitops_bot.writeback.editor.markers import Marker, find_markers
 from gitops_bot.writeback.editor.problems import EditRefused
 from gitops_bot.writeback.editor.read import Value, read, scalars
-from gitops_bot.writeback.editor.setters import image_name
 
 _LEFT_OUT = re.compile(r"(?:^|/)(?:\.git|\.github|\.gitops-bot|node_modules|templates)/")
 """Not written to: workflows, our own settings, a chart's templates."""
@@ -92,7 +92,9 @@ def marked_images(files: Searched, repository: str) -> tuple[Found, ...]:
 
     def part(marker: Marker) -> str | None:
         name = policies.get(marker.name) if marker.what == "policy" else marker.name
-        return None if name != repository or marker.what == "model" else marker.part or "reference"
+        if marker.what == "model" or name is None or not same_repository(name, repository):
+            return None
+        return marker.part or "reference"
 
     return _marked(files, part, ("tag", "digest", "reference"))
 
@@ -186,20 +188,22 @@ def _in_file(path: str, data: bytes, repository: str, bases: list[tuple[str, Add
         if not isinstance(last, Key):
             continue
         parent = above(value.address)
-        if last.name == "repository" and value.text in _spellings(by_address, parent, repository):
+        if last.name == "repository" and same_repository(_with_host(by_address, parent, value.text), repository):
             bases.append((path, parent))
             yield from _sibling(path, parent, by_address, "tag", "digest")
-        elif last.name in ("name", "newName") and value.text == repository and _is_image_entry(value.address):
-            yield from _sibling(path, parent, by_address, "newTag", "digest")
-        elif last.name in ("image", "value") and image_name(value.text) == repository and value.text != repository:
-            yield Found(path, value.line, {"reference": value.address})
+        elif last.name in ("name", "newName") and _is_image_entry(value.address):
+            if same_repository(value.text, repository):
+                yield from _sibling(path, parent, by_address, "newTag", "digest")
+        elif last.name in ("image", "value"):
+            named = split(value.text)
+            if (named.tag or named.digest) and same_repository(named.repository, repository):
+                yield Found(path, value.line, {"reference": value.address})
 
 
-def _spellings(by_address: Mapping[Address, Value], parent: Address, repository: str) -> tuple[str, ...]:
-    """How the repository may be written where its host stands apart, as ``registry``."""
+def _with_host(by_address: Mapping[Address, Value], parent: Address, repository: str) -> str:
+    """The repository as a whole where its host may stand apart, as ``registry``."""
     registry = by_address.get(parent / "registry")
-    host = f"{registry.text}/" if registry is not None and registry.text else ""
-    return (repository.removeprefix(host),) if host and repository.startswith(host) else (repository,)
+    return f"{registry.text}/{repository}" if registry is not None and registry.text else repository
 
 
 def _is_image_entry(address: Address) -> bool:
@@ -222,7 +226,12 @@ def _overlay(path: str, data: bytes, image: Address, repository: str) -> Found |
         tag, digest, name = (read(data, image / key) for key in ("tag", "digest", "repository"))
     except EditRefused:
         return None
-    if tag is None or (name is not None and not repository.endswith(name.text)):
+    if tag is None or (name is not None and not _ends_in(repository, name.text)):
         return None
     places = {"tag": image / "tag", **({"digest": image / "digest"} if digest is not None else {})}
     return Found(path, tag.line, places)
+
+
+def _ends_in(repository: str, name: str) -> bool:
+    """Whether a name is the repository's, or that without its host."""
+    return same_repository(repository, name) or canonical(repository).endswith(f"/{name}")

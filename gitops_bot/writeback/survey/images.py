@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Literal
 
+from gitops_bot.model.image import canonical
 from gitops_bot.model.settings import ImageRule, ImageWrite
 from gitops_bot.writeback.editor.address import Address, Key
 from gitops_bot.writeback.editor.problems import EditRefused
@@ -35,7 +36,8 @@ def find_images(
     of its name; where none is, and the images are few, all of them are.
     """
     small = Searched({path: data for path, data in files.contents.items() if len(data) <= _LARGEST})
-    places = {name: named_images(small, name) for name in sorted(_names(small))[:_MOST]}
+    spellings = {canonical(name): name for name in sorted(_names(small), reverse=True)}
+    places = {name: named_images(small, name) for name in sorted(spellings.values())[:_MOST]}
     groups = {
         name: grouped((by_names(each, small.contents) for each in found), environments)
         for name, found in places.items()

@@ -6,7 +6,7 @@ import pytest
 
 from gitops_bot.errors import UsageError
 from gitops_bot.model.settings import Environment, ImageRule, ImageWrite, ModelRule, ModelWrite, Settings
-from gitops_bot.writeback.bumps.request import BumpRequest, ModelRequest, ValueRequest, parse_image
+from gitops_bot.writeback.bumps.request import BumpRequest, ModelRequest, ValueRequest, checked, parse_image
 from gitops_bot.writeback.bumps.rules import plan
 from gitops_bot.writeback.refused import Refused
 from tests.render.trees import tree_of
@@ -227,3 +227,36 @@ def test_environments_are_the_settings_own():
     policy = Settings(environments={"eu": Environment(branch="main"), "us": Environment(branch="main")})
     files = {f"values-{name}.yaml": "image:\n  tag: x\n" for name in ("eu", "us")} | {"values.yaml": BASE}
     assert list(written(files, f"{API}:v1", policy, environment="eu")) == ["values-eu.yaml"]
+
+
+# -- spellings --------------------------------------------------------------------------------------------------------
+
+SPELLINGS = ["nginx", "docker.io/nginx", "index.docker.io/library/nginx", "DOCKER.io:443/library/nginx"]
+PLACES = {
+    "values.yaml": ("image:\n  repository: {}\n  tag: old\n", "tag: old", "tag: v1"),
+    "kustomization.yaml": ("images:\n- name: {}\n  newTag: old\n", "newTag: old", "newTag: v1"),
+    "pod.yaml": ("image: {}:old\n", ":old", ":v1"),
+    "marked.yaml": ("tag: old  # gitops-bot: image {}:tag\n", "tag: old", "tag: v1"),
+}
+
+
+@pytest.mark.parametrize("asked", SPELLINGS)
+@pytest.mark.parametrize("there", SPELLINGS)
+def test_an_image_is_found_under_every_spelling_and_keeps_its_own(asked, there):
+    for path, (text, old, new) in PLACES.items():
+        data = text.format(there)
+        assert written({path: data}, f"{asked}:v1") == {path: data.replace(old, new)}
+    assert written({"v.yaml": "t: old\n"}, f"{asked}:v1", rule(path="t", file="v.yaml", repository=there))
+
+
+def test_a_host_that_stands_apart_belongs_to_the_name():
+    data = "image:\n  registry: {}\n  repository: {}\n  tag: old\n"
+    for registry, repository in (("docker.io", "library/nginx"), ("index.docker.io", "nginx"), ("''", "nginx")):
+        assert written({"values.yaml": data.format(registry, repository)}, "nginx:v1")
+    said = fails(UsageError, {"values.yaml": data.format("ghcr.io", "nginx")}, parse_image("nginx:v1"))
+    assert "no file of values has it" in said
+
+
+def test_one_image_in_two_spellings_is_asked_for_twice():
+    with pytest.raises(UsageError, match=r"docker\.io/nginx is asked for twice"):
+        checked((parse_image("nginx:1"), parse_image("docker.io/nginx:2")))
