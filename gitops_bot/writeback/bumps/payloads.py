@@ -83,8 +83,8 @@ class _Source(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 def read_request(data: bytes) -> BumpRequest:
     """The request in a JSON text. Raises UsageError with every problem.
 
-    A whole event of ``repository_dispatch``, or an object with ``client_payload``, stands for that payload. It says what
-    is written and where; whether more is allowed than by default (an older version, new keys) is not for it to say.
+    A whole event of ``repository_dispatch``, or an object with ``client_payload``, stands for that payload. It says
+    what is written and where; whether more is allowed than by default (an older version, new keys) it may not say.
     """
     if len(data) > _LARGEST:
         raise UsageError(f"the input is larger than {_LARGEST:,} bytes", hint=_HINT)
