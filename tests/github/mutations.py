@@ -104,9 +104,7 @@ def _commit(run: Execution, given: Value) -> Value:
     text = given["message"]
     message = text["headline"] + (f"\n\n{text['body']}" if text.get("body") else "")
     who = run.token.account
-    from tests.github.git import Person
-
-    author = Person(who.login, f"{who.id}+{who.login}@users.noreply.github.com", run.github.state.now())
+    author = run.github.state.person(who)
     sha = git.write_commit(
         tree, [expected], message, author, author._replace(name="GitHub", email="noreply@github.com")
     )
@@ -114,6 +112,7 @@ def _commit(run: Execution, given: Value) -> Value:
         git.update(ref, sha, expected)
     except GitFailed as error:
         raise stale from error
+    repository.signed.add(sha)
     repository.refresh()
     run.github.state.event("push", "", repository, ref=ref, after=sha)
     commit = {

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.github.exchange import Refusal
-from tests.github.git import Bare
+from tests.github.git import Bare, Person
 
 
 @dataclass(eq=False)
@@ -112,6 +112,8 @@ class Repository:
     """Changes of branches with pull requests, oldest first: ``ref``, ``before``, ``after``, ``timestamp``."""
     permissions: dict[str, str] = field(default_factory=dict)
     """Role of people: ``admin``, ``maintain``, ``write``, ``triage``, ``read``."""
+    signed: set[str] = field(default_factory=set)
+    """Commits that GitHub signed, for whomever."""
 
     @property
     def full_name(self) -> str:
@@ -135,16 +137,22 @@ class Repository:
         return self.git.refs()[f"refs/heads/{branch}"]
 
     def commit(
-        self, files: Mapping[str, str | bytes | None], branch: str = "main", message: str = "change", start: str = ""
-    ) -> str:
-        """Commit files (None removes one) on a branch, which begins at ``start`` (a branch) if it is new; its id."""
+        self, files: Mapping[str, str | bytes | None], branch: str = "main", message: str = "change", start: str = "",
+        *, by: str = "", signed: bool = False,
+    ) -> str:  # fmt: skip
+        """Commit files (None removes one) on a branch, which begins at ``start`` (a branch) if it is new; its id.
+
+        ``by`` is the login of who made it; GitHub signs what is made through its API.
+        """
         ref = f"refs/heads/{branch}"
         parent = self.git.resolve(ref) or (self.git.resolve(start) if start else None)
         changes = [
             (path, "100644", None if content is None else self.git.write_blob(content.encode() if isinstance(content, str) else content))
             for path, content in files.items()
         ]  # fmt: skip
-        sha = self.git.write_commit(self.git.write_tree(parent, changes), [parent] if parent else [], message)
+        who = self.state.person(self.state.account(by)) if by else None
+        sha = self.git.write_commit(self.git.write_tree(parent, changes), [parent] if parent else [], message, who)
+        self.signed |= {sha} if signed else set()
         self.git.update(ref, sha)
         self.refresh()
         return sha
@@ -249,6 +257,15 @@ class State:
             kind = kind or ("Bot" if login.endswith("[bot]") else "User")
             self.accounts[login] = Account(self.new_id(), login, kind)
         return self.accounts[login]
+
+    def person(self, account: Account) -> Person:
+        """Who stands in the commits that an account makes through the API, now."""
+        return Person(account.login, f"{account.id}+{account.login}@users.noreply.github.com", self.now())
+
+    def who(self, person: Person) -> Account | None:
+        """The account of an author or committer, by the address; None for people without one."""
+        number, plus, _ = person.email.removesuffix("@users.noreply.github.com").partition("+")
+        return next((one for one in self.accounts.values() if plus and str(one.id) == number), None)
 
     def repository(self, full_name: str) -> Repository:
         """A repository.

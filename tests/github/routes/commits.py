@@ -9,6 +9,7 @@ from urllib.parse import quote
 
 from tests.github.exchange import Answer, Refusal
 from tests.github.git import Commit, File, GitFailed, Person
+from tests.github.routes.accounts import user
 from tests.github.routes.repositories import api_url, page_url
 from tests.github.routing import Call, route
 from tests.github.state import Repository
@@ -33,6 +34,16 @@ def person(who: Person) -> dict[str, str]:
     return {"name": who.name, "email": who.email, "date": who.date}
 
 
+def verification(call: Call, commit: Commit) -> dict[str, Any]:
+    """What GitHub thinks of a commit's signature."""
+    if commit.sha not in call.repository.signed:
+        return UNSIGNED
+    return {
+        "verified": True, "reason": "valid", "signature": "-----BEGIN PGP SIGNATURE-----",
+        "payload": f"tree {commit.tree}", "verified_at": commit.committer.date,
+    }  # fmt: skip
+
+
 def parents(call: Call, commit: Commit) -> list[dict[str, str]]:
     """The parents of a commit."""
     url, page = api_url(call, call.repository), page_url(call.repository)
@@ -50,11 +61,18 @@ def shape(call: Call, sha: str) -> dict[str, Any]:
         "commit": {
             "author": person(commit.author), "committer": person(commit.committer), "message": commit.message,
             "tree": {"sha": commit.tree, "url": f"{url}/git/trees/{commit.tree}"},
-            "url": f"{url}/git/commits/{sha}", "comment_count": 0, "verification": UNSIGNED,
+            "url": f"{url}/git/commits/{sha}", "comment_count": 0,
+            "verification": verification(call, commit),
         },
         "url": f"{url}/commits/{sha}", "html_url": f"{page}/commit/{sha}", "comments_url": f"{url}/commits/{sha}/comments",
-        "author": None, "committer": None, "parents": parents(call, commit),
+        "author": _account(call, commit.author), "committer": _account(call, commit.committer),
+        "parents": parents(call, commit),
     }  # fmt: skip
+
+
+def _account(call: Call, who: Person) -> dict[str, Any] | None:
+    found = call.state.who(who)
+    return user(call, found) if found is not None else None
 
 
 def entry(call: Call, file: File, at: str) -> dict[str, Any]:

@@ -8,7 +8,7 @@ from typing import Any
 
 from tests.github.exchange import Answer, Refusal
 from tests.github.git import NOBODY, GitFailed, Person
-from tests.github.routes.commits import UNSIGNED, parents, person
+from tests.github.routes.commits import parents, person, verification
 from tests.github.routes.repositories import api_url, page_url
 from tests.github.routing import Call, route
 
@@ -107,7 +107,7 @@ def _commit(call: Call, sha: str) -> dict[str, Any]:
         "sha": sha, "node_id": f"C_{sha}", "url": f"{url}/git/commits/{sha}",
         "html_url": f"{page_url(call.repository)}/commit/{sha}", "author": person(commit.author),
         "committer": person(commit.committer), "tree": {"sha": commit.tree, "url": f"{url}/git/trees/{commit.tree}"},
-        "message": commit.message, "verification": UNSIGNED,
+        "message": commit.message, "verification": verification(call, commit),
         "parents": [{**one, "url": f"{url}/git/commits/{one['sha']}"} for one in parents(call, commit)],
     }  # fmt: skip
 
@@ -137,21 +137,13 @@ def create_commit(call: Call) -> Answer:
         if asked.get(role):
             who = asked[role]
             people[role] = Person(who["name"], who["email"], who.get("date") or call.state.now())
-    caller = call.caller.account
-    default = Person(caller.login, f"{caller.id}+{caller.login}@users.noreply.github.com", call.state.now())
+    default = call.state.person(call.caller.account)
     sha = git.write_commit(
         tree, asked.get("parents") or [], message, people.get("author", default), people.get("committer")
     )
-    made = _commit(call, sha)
     if not people and call.caller.is_app:
-        signed = {
-            "verified": True,
-            "reason": "valid",
-            "signature": "-----BEGIN PGP SIGNATURE-----",
-            "payload": f"tree {tree}",
-        }
-        made["verification"] = {**signed, "verified_at": call.state.now()}
-    return Answer(201, made)
+        call.repository.signed.add(sha)
+    return Answer(201, _commit(call, sha))
 
 
 def _tree(call: Call, sha: str, *, recursive: bool) -> dict[str, Any]:
