@@ -5,9 +5,10 @@ A proposal is made anew whenever its branch has moved; what was read of a commit
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Iterator
 from datetime import datetime
 from itertools import dropwhile
+from typing import NamedTuple
 
 import msgspec
 
@@ -16,18 +17,42 @@ from gitops_bot.cli.writing import Place
 from gitops_bot.doors.github.errors import NotFound
 from gitops_bot.doors.github.writing import Writing
 from gitops_bot.errors import CommitGone, GitHubError, UsageError
-from gitops_bot.model.github import Commits, DeploymentState, Tag
+from gitops_bot.model.github import CheckState, CommitInfo, Commits, DeploymentState, Status, Tag
 from gitops_bot.model.settings import Promotion, Settings
 from gitops_bot.model.tree import Tree
-from gitops_bot.writeback.moves.gates import CommitState, Gate, judge
+from gitops_bot.writeback.moves.gates import CONTEXT, CommitState, Gate, judge
 from gitops_bot.writeback.moves.gates import Evidence as Asked
+from gitops_bot.writeback.moves.own_commits import is_own, only_values
 
 _LONGEST_LINE = 10
 """Commits that are looked at for statuses: those of this program that follow one another, and the one below them."""
 _MOST_DEPLOYMENTS = 30
 _MOST_RELEASES = 5
 """Deployments of an environment whose tags may have been deleted since; the newest are the highest."""
-_CONTEXT = "gitops-bot/"
+
+
+class GateAsk(NamedTuple):
+    """Of what the gates are asked."""
+
+    policy: Promotion
+    commit: str
+    """Of the source environment, what would be promoted: full id."""
+    tagged: str = ""
+    """What will be tagged, full id; ``""``: nothing is."""
+    branch: str = ""
+    """The branch that has it."""
+    merge: str = ""
+    """What merged a pull request of this program; ``""`` before the merge."""
+    past: bool = False
+    """True: it is enough that the source was healthy with it before it got something newer."""
+
+
+class _Read(NamedTuple):
+    """A commit, and what was reported on it."""
+
+    info: CommitInfo
+    statuses: tuple[Status, ...]
+    checks: tuple[CheckState, ...]
 
 
 class Evidence:
@@ -40,9 +65,9 @@ class Evidence:
         self._trees: dict[str, Tree] = {}
         self._compared: dict[tuple[str, str], Commits] = {}
         self._contained: dict[tuple[str, str], bool] = {}
-        self._states: dict[str, tuple[CommitState, str]] = {}
+        self._commits: dict[str, _Read] = {}
         self._deployments: dict[str, tuple[DeploymentState, ...]] = {}
-        self._gates: dict[tuple[object, ...], tuple[Gate, ...]] = {}
+        self._gates: dict[GateAsk, tuple[Gate, ...]] = {}
         self._deployed: Deployed | None = None
 
     @property
@@ -120,26 +145,28 @@ class Evidence:
         except GitHubError:
             return ()  # a token that may not read them: what was deleted is not known then
 
-    def gates(
-        self, policy: Promotion, settings: Settings, commit: str, *, ours: Collection[str] = (), past: bool = False
-    ) -> tuple[Gate, ...]:
-        """The state of every gate for what a commit (full id) of the source environment would promote.
+    def gates(self, settings: Settings, ask: GateAsk) -> tuple[Gate, ...]:
+        """The state of every gate of a promotion.
 
-        ``ours`` are commits that count as this program's, because they merge a pull request of it. With ``past`` it is
-        enough that the source was healthy with it before it got something newer. Raises UsageError where a gate needs
-        GitHub and there is no token.
+        Raises UsageError where a gate needs GitHub and there is no token.
         """
-        wanted = policy.gates
-        key = (policy, commit, tuple(sorted(ours)), past)
-        if key not in self._gates:
+        if ask not in self._gates:
+            policy, wanted = ask.policy, ask.policy.gates
             asks = bool(wanted.statuses or wanted.healthy or wanted.soak)
-            same = self.deployed(self.tree(commit)).same(settings, policy.source, self.tree(commit), self.known_tree)
-            deployments = self._judged(policy.source, same, past=past) if wanted.healthy or wanted.soak else ()
-            line = tuple(self._line(commit, policy.source, deployments, ours)) if asks else ()
-            self._gates[key] = judge(policy, Asked(
-                environment=policy.source, line=line, deployments=deployments, same=same, now=self.now,
+            tree = self.tree(ask.commit)
+            same = self.deployed(tree).same(settings, policy.source, tree, self.known_tree)
+            deployments = self._judged(policy.source, same, past=ask.past) if wanted.healthy or wanted.soak else ()
+            tagged = wanted.statuses and ask.tagged not in ("", ask.commit)
+            self._gates[ask] = judge(policy, Asked(
+                environment=policy.source,
+                line=tuple(self._told(settings, ask, deployments)) if asks else (),
+                tagged=tuple(self._own_and_one(settings, ask)) if tagged else (),
+                tagged_branch=ask.branch,
+                deployments=deployments,
+                same=same,
+                now=self.now,
             ))  # fmt: skip
-        return self._gates[key]
+        return self._gates[ask]
 
     def _judged(self, environment: str, same: Callable[[str], bool], *, past: bool) -> tuple[DeploymentState, ...]:
         """The deployments that tell of health: as far back as they are the same, and the one before."""
@@ -157,42 +184,53 @@ class Evidence:
         left = tuple(dropwhile(lambda each: not same(each.commit), listed))
         return tuple(map(_until_replaced, left)) or listed
 
-    def _line(
-        self, commit: str, environment: str, deployments: tuple[DeploymentState, ...], ours: Collection[str]
+    def _told(
+        self, settings: Settings, ask: GateAsk, deployments: tuple[DeploymentState, ...]
     ) -> Iterator[CommitState]:
         """The commit and those below it, to the first that is not this program's, and what the agent speaks of."""
+        context = CONTEXT + ask.policy.source
         told = {each.commit for each in deployments[:1]}
         done = False
         seen: set[str] = set()
-        at = commit
-        for _ in range(_LONGEST_LINE):
-            if not at:
-                break
-            state, below = self._state(at)
-            state = msgspec.structs.replace(state, bot=state.bot or at in ours)
-            seen.add(at)
+        for state in self._line(settings, ask.commit, ask.merge):
+            seen.add(state.sha)
             yield state
             done = done or not state.bot
-            spoken = told <= seen if told else any(one.context == _CONTEXT + environment for one in state.statuses)
+            spoken = told <= seen if told else any(one.context == context for one in state.statuses)
             if done and (spoken or told):
                 break
-            at = below
         for missing in sorted(told - seen):
-            yield self._state(missing)[0]
+            yield self._state(settings, missing, ask.merge)
 
-    def _state(self, commit: str) -> tuple[CommitState, str]:
-        """What was reported on a commit, and its first parent (``""`` for none)."""
-        if commit not in self._states:
+    def _own_and_one(self, settings: Settings, ask: GateAsk) -> Iterator[CommitState]:
+        """The commit to be tagged and those below it, to the first that is not this program's."""
+        for state in self._line(settings, ask.tagged, ask.merge):
+            yield state
+            if not state.bot:
+                break
+
+    def _line(self, settings: Settings, commit: str, merge: str) -> Iterator[CommitState]:
+        """A commit and those below it along first parents."""
+        for _ in range(_LONGEST_LINE):
+            if not commit:
+                break
+            yield self._state(settings, commit, merge)
+            parents = self._commit(commit).info.parents
+            commit = parents[0] if parents else ""
+
+    def _state(self, settings: Settings, commit: str, merge: str) -> CommitState:
+        """What was reported on a commit. The merge of a pull request of ours counts as ours by what it changes."""
+        read = self._commit(commit)
+        own = is_own(settings, read.info) or (commit == merge and only_values(settings, read.info.paths))
+        return CommitState(sha=commit, bot=own, statuses=read.statuses, checks=read.checks)
+
+    def _commit(self, commit: str) -> _Read:
+        if commit not in self._commits:
             github = self.github
-            info = github.commits.commit(commit)
-            state = CommitState(
-                sha=commit,
-                bot=info.bot,
-                statuses=github.verdicts.statuses(commit),
-                checks=github.verdicts.checks(commit),
+            self._commits[commit] = _Read(
+                github.commits.commit(commit), github.verdicts.statuses(commit), github.verdicts.checks(commit)
             )
-            self._states[commit] = (state, info.parents[0] if info.parents else "")
-        return self._states[commit]
+        return self._commits[commit]
 
 
 def _until_replaced(deployment: DeploymentState) -> DeploymentState:

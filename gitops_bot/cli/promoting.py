@@ -6,7 +6,7 @@ from typing import Literal, NamedTuple
 
 import msgspec
 
-from gitops_bot.cli.evidence import Evidence
+from gitops_bot.cli.evidence import Evidence, GateAsk
 from gitops_bot.cli.rendered import RenderedDiffs
 from gitops_bot.cli.tagging import make_tag, merged_pull
 from gitops_bot.cli.writing import Place
@@ -114,7 +114,7 @@ class Promoter:
             source=source,
             source_commit=commit,
             now=evidence.now,
-            gates=evidence.gates(way.policy, settings, commit),
+            gates=evidence.gates(settings, _asks(settings, way, commit, base.commit)),
             tags=tags,
             deployed=evidence.releases(way.target) if way.target_tag else (),
             contained=evidence.contained(base.commit),
@@ -122,6 +122,12 @@ class Promoter:
             apps=evidence.deployed(base.tree).readers(base.tree) if way.kind == "values" else {},
             by=self._asked.by,
         )
+
+
+def _asks(settings: Settings, way: Route, commit: str, tagged: str) -> GateAsk:
+    """The gates of what the source has with a commit; ``tagged`` gets the tag where the target follows tags."""
+    follows_tags = settings.environments[way.target].tag is not None
+    return GateAsk(way.policy, commit, tagged if follows_tags else "", way.base)
 
 
 def promote_there(place: Place, evidence: Evidence, asked: Asked) -> Promoted:
@@ -218,7 +224,8 @@ def tag_merged_promotion(place: Place, evidence: Evidence, asked: Asked) -> Prom
 
     def judged(_tag: NextTag) -> None:
         nonlocal gates
-        gates = evidence.gates(way.policy, settings, proved, ours={merge}, past=True)
+        asks = _asks(settings, way, proved, merge)
+        gates = evidence.gates(settings, asks._replace(merge=merge, past=True))
         refuse_shut(way.target, gates)
 
     made = make_tag(

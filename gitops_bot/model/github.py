@@ -60,8 +60,11 @@ class CommitInfo(msgspec.Struct, frozen=True, kw_only=True):
     """Full ids, the branch's own line first."""
     author: str = ""
     """Login of who wrote it; the name in the commit where GitHub knows no account."""
-    bot: bool = False
-    """True when this program made it: the login is that of its own token, and GitHub verified the signature."""
+    own_login: bool = False
+    """True when the login is that of our own token, and GitHub verified the signature. Every workflow of a repository
+    has the same login, so this does not tell that it was this program."""
+    paths: tuple[str, ...] | None = None
+    """What it changes against its first parent, old names of files too; None where that was not told as a whole."""
     committed_at: datetime | None = None
     url: str = ""
     """Of its page."""

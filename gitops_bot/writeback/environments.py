@@ -82,6 +82,13 @@ def templates(settings: Settings) -> list[str]:
     return [each for each in dict.fromkeys(files) if ENVIRONMENT in each]
 
 
+def shared_files(settings: Settings) -> tuple[str, ...]:
+    """The files that images and models are written to for every environment alike, each once, in order."""
+    files = [write.file for image in settings.images for write in image.write]
+    files += [write.file for model in settings.models for write in model.write]
+    return tuple(each for each in dict.fromkeys(files) if ENVIRONMENT not in each)
+
+
 def mapped_paths(settings: Settings) -> tuple[str, ...]:
     """Every path that a rule writes into an environment's own file, each once, in order."""
     found: list[str | None] = []

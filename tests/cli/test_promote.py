@@ -6,7 +6,7 @@ import subprocess
 
 import pytest
 
-from tests.cli.acme import PRODUCTION, Acme, acme
+from tests.cli.acme import PRODUCTION, STAGING, Acme, acme
 
 __all__ = ["acme"]
 
@@ -77,6 +77,72 @@ def test_gates_are_in_the_pull_request_and_one_check_and_hold_the_tag_back(acme:
     assert "failed  status ci" in failed.out
     (pull,) = acme.pulls()
     assert check() == ("completed", "failure")
+
+
+@pytest.mark.parametrize(
+    ("path", "message", "said"),
+    [
+        (STAGING, "chore: format", "waiting status ci: nothing was reported"),
+        (
+            "k8s/helm/churn-mlops/templates/generated.yaml",
+            "chore: generate\n\nGitops-Bot-Topic: bump/staging/churn-api",
+            "waiting status ci: nothing was reported",
+        ),
+        (STAGING, "chore: values\n\nGitops-Bot-Topic: bump/staging/churn-api", "passed  status ci: success"),
+    ],
+)
+def test_what_another_workflow_commits_with_our_login_is_judged_as_anybodys(
+    acme: Acme, path: str, message: str, said: str
+) -> None:
+    acme.ci(acme.repository.head())
+    told = acme("promote", "--to", "production", "--dry-run")
+    assert "passed  status ci: success" in told.out, told.out + told.err
+    before = acme.read(path) if path == STAGING else ""
+    acme.repository.commit({path: f"{before}# touched\n"}, "main", message, by="gitops-bot[bot]", signed=True)
+    told = acme("promote", "--to", "production", "--dry-run")
+    assert said in told.out, told.out + told.err
+
+
+def test_what_will_be_tagged_must_have_succeeded_where_the_source_follows_tags(acme: Acme) -> None:
+    acme.settings("  production: {tag", '  qa: {tag: "qa-*"}\n  production: {tag')
+    acme.settings(
+        "    from: staging\n    copy: [image.tag, image.digest, model.*]\n    gates: {statuses: [ci], healthy: true, soak: 30m}\n",
+        "    from: qa\n    copy: [image.tag]\n    gates: {statuses: [ci]}\n",
+    )
+    acme.settings("promotion:\n", "promotion:\n  qa: {from: staging, copy: [image.tag], then: tag}\n")
+    qa = STAGING.replace("staging", "qa")
+    released = acme.repository.commit({qa: acme.read(STAGING)}, "main", "chore: qa")
+    acme.repository.git.run("tag", "qa-1.0.0", released)
+    acme.ci(released)
+    tip = acme.repository.commit({"k8s/helm/churn-mlops/templates/new.yaml": "# not tested\n"}, "main", "feat: new")
+
+    ran = acme("promote", "--to", "production")
+    assert ran.code == 0, ran.err
+    assert f"passed  status ci: success on {released[:7]}" in ran.out
+    assert f"waiting status ci on main: nothing was reported on {tip[:7]}" in ran.out
+    (pull,) = acme.pulls()
+    acme.merge(pull)
+    refused = acme("promote", "--to", "production", "--after-merge")
+    assert refused.code == 8
+    # The merge brings only values, so what CI says of the commit below it counts.
+    assert f"status ci on main is waiting: nothing was reported on {tip[:7]}" in refused.err
+    acme.ci(tip)
+    tagged = acme("promote", "--to", "production", "--after-merge")
+    assert tagged.code == 0, tagged.err
+    assert "v1.0.1" in acme.tags()
+
+
+def test_a_merge_that_brings_more_than_values_is_judged_itself(acme: Acme) -> None:
+    acme.settings("gates: {statuses: [ci], healthy: true, soak: 30m}", "gates: {statuses: [ci]}")
+    acme.ci(acme.repository.head())
+    assert acme("promote", "--to", "production").code == 0
+    (pull,) = acme.pulls()
+    ours = acme.message(pull.head_ref)
+    acme.repository.commit({"k8s/helm/churn-mlops/templates/new.yaml": "# slipped in\n"}, pull.head_ref, ours)
+    merge = acme.merge(pull)
+    refused = acme("promote", "--to", "production", "--after-merge")
+    assert refused.code == 8
+    assert f"status ci is waiting: nothing was reported on {merge[:7]}" in refused.err
 
 
 def test_a_tag_alone_waits_for_its_gates(acme: Acme) -> None:

@@ -132,13 +132,28 @@ def test_what_another_revision_has_newest_first_in_pages(github, shop, door):
     assert compared.url.endswith("/compare/v1...main")
     assert compared.commits[0].url.endswith(made[-1])
     assert compared.commits[0].committed_at.utcoffset().total_seconds() == 0
-    assert not compared.commits[0].bot
+    assert not compared.commits[0].own_login
+    assert compared.commits[0].paths is None
     assert door.commits.compare("main", "v1").commits == ()
     with pytest.raises(NotFound):
         door.commits.compare("v1", "nowhere")
     assert door.commits.commit("v1").subject == "first"
     assert door.commits.on("main", made[3])
     assert not door.commits.on("v1", made[3])
+
+
+def test_who_made_a_commit_and_what_it_changes(github, shop, door):
+    shop.commit({"b": "1\n" * 9, "c": "1\n"})
+    door.commits.on_branch("main", shop.head(), "x", "", [FileChange(path="a.yaml", content=b"a: 2\n")])
+    made = door.commits.commit("main")
+    assert (made.own_login, made.author, made.paths) == (True, "gitops-bot[bot]", ("a.yaml",))
+    for by, signed in (("gitops-bot[bot]", False), ("ada", True), ("", True)):
+        shop.commit({"b": None, "d": "1\n" * 9} if by == "ada" else {"c": by}, by=by, signed=signed)
+        assert not door.commits.commit("main").own_login
+        if by == "ada":
+            assert door.commits.commit("main").paths == ("b", "d")  # it moved
+    shop.commit({f"many/{number}": "1\n" for number in range(300)})
+    assert door.commits.commit("main").paths is None
 
 
 # -- references -------------------------------------------------------------------------------------------------------

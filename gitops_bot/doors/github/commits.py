@@ -39,6 +39,8 @@ _COMMIT = """mutation($input: CreateCommitOnBranchInput!) {
 _PAGE = 100
 _MOST_PAGES = 3
 """Pages of a comparison that are read, from its newest end."""
+_MOST_FILES = 300
+"""Files of a commit that one answer holds."""
 
 
 class Made(NamedTuple):
@@ -91,6 +93,11 @@ class _User(msgspec.Struct, frozen=True):
     login: str = ""
 
 
+class _File(msgspec.Struct, frozen=True):
+    filename: str
+    previous_filename: str = ""
+
+
 class _Commit(msgspec.Struct, frozen=True):
     """A commit as REST tells it."""
 
@@ -99,6 +106,8 @@ class _Commit(msgspec.Struct, frozen=True):
     html_url: str = ""
     author: _User | None = None
     parents: tuple[_Object, ...] = ()
+    files: tuple[_File, ...] | None = None
+    """None in lists of commits."""
 
     def value(self, own: str) -> CommitInfo:
         """The same as our value; ``own`` is our login."""
@@ -109,10 +118,17 @@ class _Commit(msgspec.Struct, frozen=True):
             message=self.commit.message,
             parents=tuple(one.sha for one in self.parents),
             author=login or name,
-            bot=bool(own) and login.casefold() == own.casefold() and self.commit.verification.verified,
+            own_login=bool(own) and login.casefold() == own.casefold() and self.commit.verification.verified,
             committed_at=self.commit.committer.date if self.commit.committer else None,
             url=self.html_url,
+            paths=self._paths(),
         )
+
+    def _paths(self) -> tuple[str, ...] | None:
+        if self.files is None or len(self.files) >= _MOST_FILES:
+            return None
+        names = (name for file in self.files for name in (file.previous_filename, file.filename) if name)
+        return tuple(dict.fromkeys(names))
 
 
 class _Compared(msgspec.Struct, frozen=True):

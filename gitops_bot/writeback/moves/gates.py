@@ -33,7 +33,7 @@ class Gate(msgspec.Struct, frozen=True, kw_only=True):
     """One thing that must hold."""
 
     name: str
-    """``status ci``, ``healthy``, ``soak``, ``freeze``."""
+    """``status ci``, ``status ci on main``, ``healthy``, ``soak``, ``freeze``."""
     state: State
     """``waiting``: it may come to hold by itself; ``failed``: somebody has to do something."""
     reason: str
@@ -49,7 +49,8 @@ class CommitState(msgspec.Struct, frozen=True, kw_only=True):
 
     sha: str
     bot: bool = False
-    """True when this program made the commit (``CommitInfo.bot``)."""
+    """True when it only writes down what this program was asked for (``own_commits.is_own``): where nothing was
+    reported on it, the commit below it is asked."""
     statuses: tuple[Status, ...] = ()
     checks: tuple[CheckState, ...] = ()
 
@@ -62,6 +63,10 @@ class Evidence(msgspec.Struct, frozen=True, kw_only=True):
     line: tuple[CommitState, ...]
     """The commit that would be promoted, then its first parents, at least as far as the first that is not the bot's
     and the one that is deployed."""
+    tagged: tuple[CommitState, ...] = ()
+    """The same of the commit that will be tagged, where that is another one."""
+    tagged_branch: str = ""
+    """The branch that has it."""
     deployments: tuple[DeploymentState, ...] = ()
     """Of that environment, in any order and of any task."""
     same: Callable[[str], bool]
@@ -83,9 +88,16 @@ class Health(msgspec.Struct, frozen=True, kw_only=True):
 def judge(policy: Promotion, evidence: Evidence) -> tuple[Gate, ...]:
     """The state of every gate that the policy names, in the order: statuses, healthy, soak, freeze.
 
+    Where another commit than the promoted one will be tagged, the statuses must have succeeded on both.
+
     Raises UsageError for a freeze that cannot be read.
     """
-    found = [_status_gate(context, evidence.line) for context in policy.gates.statuses]
+    found = [_status_gate(f"status {context}", context, evidence.line) for context in policy.gates.statuses]
+    if evidence.tagged:
+        found += [
+            _status_gate(f"status {context} on {evidence.tagged_branch}", context, evidence.tagged)
+            for context in policy.gates.statuses
+        ]
     soak = seconds(policy.gates.soak) if policy.gates.soak else 0
     if policy.gates.healthy or soak:
         health = health_of(evidence)
@@ -105,13 +117,12 @@ def all_passed(gates: Sequence[Gate]) -> bool:
 # -- statuses ---------------------------------------------------------------------------------------------------------
 
 
-def _status_gate(context: str, line: Sequence[CommitState]) -> Gate:
+def _status_gate(name: str, context: str, line: Sequence[CommitState]) -> Gate:
     """A status or check that must have succeeded, on the commit itself.
 
     Commits of this program start no workflows when they are made with the default token; where nothing was reported on
     one, the commit that it was made on is asked.
     """
-    name = f"status {context}"
     for commit in line:
         statuses = [each for each in commit.statuses if each.context == context]
         checks = [each for each in commit.checks if each.name == context]

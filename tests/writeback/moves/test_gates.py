@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -142,6 +143,28 @@ def test_required_statuses(line: list[CommitState], state: str, reason: str) -> 
     found = gate(judge(policy(statuses=("ci",)), evidence(*line)), "status ci")
     assert found.state == state
     assert found.reason.startswith(reason)
+
+
+@pytest.mark.parametrize(
+    ("tagged", "expected"),
+    [
+        ((), {"status ci": "passed"}),
+        ((CommitState(sha=OLD),), {"status ci": "passed", "status ci on main": "waiting"}),
+        (
+            (CommitState(sha=OLD, statuses=(status("failure"),)),),
+            {"status ci": "passed", "status ci on main": "failed"},
+        ),
+        (
+            (CommitState(sha=OLD, bot=True), CommitState(sha=OLDER, statuses=(status("success"),))),
+            {"status ci": "passed", "status ci on main": "passed"},
+        ),
+    ],
+)
+def test_what_will_be_tagged_must_have_succeeded_too(tagged: tuple[CommitState, ...], expected: dict[str, str]) -> None:
+    asked = evidence(CommitState(sha=NEW, statuses=(status("success"),)))
+    asked = msgspec.structs.replace(asked, tagged=tagged, tagged_branch="main")
+    found = judge(policy(statuses=("ci",)), asked)
+    assert {each.name: each.state for each in found} == expected
 
 
 @pytest.mark.parametrize(
