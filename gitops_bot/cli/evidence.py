@@ -23,6 +23,8 @@ from gitops_bot.model.tree import Tree
 from gitops_bot.writeback.moves.gates import CONTEXT, CommitState, Gate, judge
 from gitops_bot.writeback.moves.gates import Evidence as Asked
 from gitops_bot.writeback.moves.own_commits import is_own, only_values
+from gitops_bot.writeback.moves.promote import announced_tags
+from gitops_bot.writeback.moves.versions import Release, Used
 
 _LONGEST_LINE = 10
 """Commits that are looked at for statuses: those of this program that follow one another, and the one below them."""
@@ -68,6 +70,7 @@ class Evidence:
         self._commits: dict[str, _Read] = {}
         self._deployments: dict[str, tuple[DeploymentState, ...]] = {}
         self._gates: dict[GateAsk, tuple[Gate, ...]] = {}
+        self._released: dict[str, tuple[str, ...]] = {}
         self._deployed: Deployed | None = None
 
     @property
@@ -136,14 +139,25 @@ class Evidence:
             self._deployments[environment] = tuple(self.github.deployments.newest(environment, most=most))
         return self._deployments[environment]
 
-    def releases(self, environment: str) -> tuple[str, ...]:
-        """Tags that an environment is known to have had; none where GitHub cannot say."""
+    def used(self, environment: str, newest: Release | None, commit: str) -> Used:
+        """Names of releases that an environment had or was promised since its newest, where ``commit`` gets the next.
+
+        None where GitHub cannot say.
+        """
         if self.place.github is None:
-            return ()
-        try:
-            return tuple(each.ref for each in self.place.github.deployments.newest(environment, most=_MOST_RELEASES))
-        except GitHubError:
-            return ()  # a token that may not read them: what was deleted is not known then
+            return Used()
+        since = self.commits(newest.commit, commit).commits if newest is not None else ()
+        return Used(self._releases(environment), announced_tags(since, environment, commit))
+
+    def _releases(self, environment: str) -> tuple[str, ...]:
+        """Tags that an environment is known to have had."""
+        if environment not in self._released:
+            try:
+                listed = tuple(self.github.deployments.newest(environment, most=_MOST_RELEASES))
+            except GitHubError:
+                listed = ()  # a token that may not read them: what was deleted is not known then
+            self._released[environment] = tuple(each.ref for each in listed)
+        return self._released[environment]
 
     def gates(self, settings: Settings, ask: GateAsk) -> tuple[Gate, ...]:
         """The state of every gate of a promotion.

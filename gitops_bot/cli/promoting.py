@@ -20,7 +20,7 @@ from gitops_bot.writeback.landing.land import land
 from gitops_bot.writeback.landing.pull_request import open_between
 from gitops_bot.writeback.moves.gates import Gate, all_passed, verdict
 from gitops_bot.writeback.moves.promote import SOURCE, Nothing, Promotion, Route, Scene, promote, route
-from gitops_bot.writeback.moves.versions import Level, NextTag, newest_release
+from gitops_bot.writeback.moves.versions import Level, NextTag, Used, newest_release
 from gitops_bot.writeback.refused import Refused
 
 
@@ -105,10 +105,10 @@ class Promoter:
         elif way.head != way.base:
             head = self._place.clone.head(way.head)
             source, commit = head.tree, head.commit
+        newest = newest_release(tags, way.target_tag) if way.target_tag else None
         if way.kind == "branch":
             commits = evidence.commits(base.commit, commit)
         else:
-            newest = newest_release(tags, way.target_tag) if way.target_tag else None
             commits = evidence.commits(newest.commit, base.commit) if newest else Commits()
         return Scene(
             source=source,
@@ -116,7 +116,7 @@ class Promoter:
             now=evidence.now,
             gates=evidence.gates(settings, _asks(settings, way, commit, base.commit)),
             tags=tags,
-            deployed=evidence.releases(way.target) if way.target_tag else (),
+            used=evidence.used(way.target, newest, base.commit) if way.target_tag else Used(),
             contained=evidence.contained(base.commit),
             commits=commits,
             apps=evidence.deployed(base.tree).readers(base.tree) if way.kind == "values" else {},

@@ -34,7 +34,7 @@ from gitops_bot.writeback.moves.rollback import (
     branch_for,
     rollback,
 )
-from gitops_bot.writeback.moves.versions import newest_release, releases
+from gitops_bot.writeback.moves.versions import Used, newest_release, releases
 
 FAR = 200
 """Commits of a branch that are looked at for a change of the environment."""
@@ -97,7 +97,7 @@ class Undoer:
             now=evidence.now,
             merge=merge_text,
             tags=tags,
-            deployed=evidence.releases(name) if pattern else (),
+            used=evidence.used(name, newest, base.commit) if pattern else Used(),
             contained=evidence.contained(base.commit),
             commits=evidence.commits(newest.commit, base.commit) if newest else Commits(),
             apps=evidence.deployed(base.tree).readers(base.tree),

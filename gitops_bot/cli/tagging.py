@@ -66,16 +66,16 @@ def make_tag(
     ``before`` is called before anything is written, and may raise. When somebody else takes the name meanwhile, the
     next one is taken. Raises Rejected when the repository takes no such tag, and what ``tag_after_merge`` raises.
     """
-    deployed = evidence.releases(environment)
     for attempt in range(1, _ATTEMPTS + 1):
         tags = evidence.tags()
+        pattern = tag_pattern(settings, environment)
+        newest = newest_release(tags, pattern) if pattern else None
         found = tag_after_merge(
-            settings, environment, commit, level=level, tags=tags, deployed=deployed, announced=announced,
-            contained=evidence.contained(commit),
+            settings, environment, commit, level=level, tags=tags, announced=announced,
+            used=evidence.used(environment, newest, commit), contained=evidence.contained(commit),
         )  # fmt: skip
         if isinstance(found, Nothing):
             return found
-        newest = newest_release(tags, tag_pattern(settings, environment) or "")
         if newest is not None and evidence.contained(newest.commit)(commit):
             return Nothing(f"{newest.name} has this commit already")
         before(found)

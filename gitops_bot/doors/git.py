@@ -168,9 +168,17 @@ class Repository:
 
     def tags(self) -> tuple[Tag, ...]:
         """All tags with the commits that they mean, in order of names."""
-        ended = self._run(("for-each-ref", "--format=%(refname) %(objectname) %(*objectname)", "refs/tags"))
-        words = (line.split(" ") for line in sorted(ended.stdout.decode("utf-8", "replace").splitlines()))
-        return tuple(Tag(name=each[0].removeprefix("refs/tags/"), commit=each[2] or each[1]) for each in words)
+        names = sorted(self._run(("for-each-ref", "--format=%(refname)", "refs/tags")).stdout.splitlines())
+        asked = b"".join(name + b"^{commit}\n" for name in names)
+        said = self._run(("cat-file", "--batch-check=%(objectname)"), stdin=asked).stdout.decode().splitlines()
+        # What means no commit is answered with its own name and a word.
+        return tuple(
+            Tag(
+                name=name.decode("utf-8", "replace").removeprefix("refs/tags/"),
+                commit=oid if _COMMIT.fullmatch(oid) else "",
+            )
+            for name, oid in zip(names, said, strict=True)
+        )
 
     def branches(self) -> tuple[str, ...]:
         """The names of local branches and of the remotes' (``origin/main`` → ``main``), each once, in order."""
@@ -288,12 +296,15 @@ class Repository:
 
     # -- running --------------------------------------------------------------------------------------------------
 
-    def _run(self, argv: Sequence[str], extra: Mapping[str, str] | None = None) -> process.Finished:
+    def _run(
+        self, argv: Sequence[str], extra: Mapping[str, str] | None = None, *, stdin: bytes = b""
+    ) -> process.Finished:
         try:
             return process.run(
                 ["git", *_SAFE, *argv],
                 cwd=self.directory,
                 env={**self._env, **(extra or {})},
+                stdin=stdin,
                 limits=process.Limits(memory=0),
                 network=True,
             )

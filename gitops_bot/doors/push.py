@@ -17,6 +17,7 @@ from typing import NamedTuple, Self
 from gitops_bot.doors.conceal import conceal
 from gitops_bot.doors.git import Repository
 from gitops_bot.doors.history import History, Origin
+from gitops_bot.doors.kinds import Kinds
 from gitops_bot.doors.process import Finished
 from gitops_bot.doors.rejection import kind_of, rejected
 from gitops_bot.errors import GitError, GitHubError, UsageError
@@ -35,6 +36,10 @@ _FAULT_SIGNS = re.compile(
     r"Could not resolve host|curl \d+|Empty reply|send-pack: |Broken pipe|internal server error|Internal Server Error",
     re.IGNORECASE,
 )
+_GONE_SIGNS = re.compile(
+    r"couldn't find remote ref|not our ref|unadvertised object|bad object|repository corruption on the remote side"
+)
+"""Of a branch that is not there, and of objects that the other side does not have or cannot read."""
 
 
 class Author(NamedTuple):
@@ -72,6 +77,8 @@ class Clone:
         ``wait`` sleeps seconds, ``jitter`` is in [0, 1), ``secrets`` are kept out of messages beside the origin's.
         """
         self._history = History(checkout or "/nonexistent", origin, scratch / "clone.git", offline=False)
+        kinds = History(checkout or "/nonexistent", origin, scratch / "kinds.git", offline=False)
+        self._kinds = Kinds(kinds, self._asked_of_kinds)
         self._url = origin.url
         self._author = author or Author()
         self._wait = wait
@@ -131,13 +138,12 @@ class Clone:
         return self._listed(f"refs/heads/{branch}").get(f"refs/heads/{branch}", "")
 
     def tags(self) -> tuple[Tag, ...]:
-        """All tags, in order of names; one question, however many there are. Raises GitError."""
+        """All tags, in order of names; a question or two, however many there are. Raises GitError."""
         listed = self._listed("refs/tags/*")
         names = sorted({name.removesuffix("^{}") for name in listed})
-        return tuple(
-            Tag(name=name.removeprefix("refs/tags/"), commit=listed.get(f"{name}^{{}}") or listed[name])
-            for name in names
-        )
+        meant = {name.removeprefix("refs/tags/"): listed.get(f"{name}^{{}}") or listed[name] for name in names}
+        commits = self._kinds.commits(meant.values())
+        return tuple(Tag(name=name, commit=oid if oid in commits else "") for name, oid in meant.items())
 
     def log(self, branch: str, limit: int = 10) -> tuple[Logged, ...]:
         """The newest commits of a branch along its first parents, newest first; empty when there is no such branch."""
@@ -242,14 +248,17 @@ class Clone:
         lines = ended.stdout.decode("utf-8", "replace").splitlines() if ended else ()
         return {name: oid for oid, _, name in (line.partition("\t") for line in lines)}
 
-    def _asked(self, argv: Sequence[str], doing: str) -> Finished | None:
-        """What git says to a question, asked again while the connection is lost; None when the branch is not there."""
+    def _asked_of_kinds(self, argv: Sequence[str], directory: Path, stdin: bytes) -> bool:
+        return self._asked(argv, "reading what tags mean", at=directory, stdin=stdin) is not None
+
+    def _asked(self, argv: Sequence[str], doing: str, *, at: Path | None = None, stdin: bytes = b"") -> Finished | None:
+        """What git says to a question, asked again while the connection is lost; None when what it asks for is gone."""
         for pause in self._pauses():
-            ended = self._history.run(argv, self._made_directory())
+            ended = self._history.run(argv, at or self._made_directory(), stdin=stdin)
             if ended.code == 0 and not ended.stopped:
                 return ended
             said = self._said(ended)
-            if "couldn't find remote ref" in said:
+            if _GONE_SIGNS.search(said):
                 return None
             if pause is None or not (ended.stopped or _FAULT_SIGNS.search(said)) or kind_of(said) == "access":
                 break

@@ -100,7 +100,7 @@ class Tag(msgspec.Struct, frozen=True, kw_only=True):
     name: str
     """Without ``refs/tags/``."""
     commit: str
-    """Full id of the commit it means, annotations followed."""
+    """Full id of the commit it means, annotations followed; ``""``: it means a file, a directory, or nothing."""
 
 
 class Status(msgspec.Struct, frozen=True, kw_only=True):

@@ -145,6 +145,45 @@ def test_a_merge_that_brings_more_than_values_is_judged_itself(acme: Acme) -> No
     assert f"status ci is waiting: nothing was reported on {merge[:7]}" in refused.err
 
 
+def test_a_release_that_was_deleted_is_not_made_of_another_commit(acme: Acme) -> None:
+    acme.without_gates()
+    assert acme("promote", "--to", "production").code == 0
+    (pull,) = acme.pulls()
+    merge = acme.merge(pull)
+    for _ in range(2):  # made, and where it was deleted made again of the same commit
+        tagged = acme("promote", "--to", "production", "--after-merge")
+        assert tagged.code == 0, tagged.err
+        assert acme.tags()["v1.0.1"] == merge
+        acme.repository.git.delete("refs/tags/v1.0.1")
+    assert acme("bump", "--image", "ghcr.io/acme/churn-api:sha-0000001", "--environment", "staging").code == 0
+    ran = acme("promote", "--to", "production")
+    assert ran.code == 0, ran.err
+    (pull,) = acme.pulls()
+    assert pull.title == "chore: promote staging to production (v1.0.2)"
+    assert "v1.0.1 was announced by a promotion that is merged, and there is no such tag" in pull.body
+
+
+def test_tags_of_anything_else_than_a_commit_are_no_releases(acme: Acme) -> None:
+    acme.without_gates()
+    git, tip = acme.repository.git, acme.repository.head()
+    git.run("tag", "v1.4.0", f"{tip}:{PRODUCTION}")
+    git.run("tag", "-a", "-m", "words", "v1.5.0", f"{tip}^{{tree}}")
+    git.run("tag", "-a", "-m", "words", "v1.0.1", f"{tip}~1")
+    git.run("tag", "-a", "-m", "of a tag", "v1.0.2", "v1.0.1")
+    ran = acme("promote", "--to", "production")
+    assert ran.code == 0, ran.err
+    (pull,) = acme.pulls()
+    assert pull.title == "chore: promote staging to production (v1.5.1)"
+    assert "after `v1.0.2`" in pull.body
+    assert "v1.5.0 is a tag of no commit" in pull.body
+    for command in ("rollback", "rollback --no-commit"):
+        back = acme(command, "--environment", "production", "--dry-run")
+        assert back.code in (0, 2), back.err
+        refused = acme(command, "--environment", "production", "--to", "v1.4.0", "--dry-run")
+        assert refused.code == 2
+        assert "v1.4.0" in refused.err
+
+
 def test_a_tag_alone_waits_for_its_gates(acme: Acme) -> None:
     acme.without_gates()
     acme("promote", "--to", "production")

@@ -175,3 +175,16 @@ def test_text_diff_is_a_unified_diff_without_headers(lines: int) -> None:
     after = [*before[:5], "changed", *before[6:]]
     assert text_diff("\n".join(before) + "\n", "\n".join(after) + "\n").splitlines()[4:6] == ["-line 5", "+changed"]
     assert text_diff("same\n", "same\n") == ""
+
+
+def test_tags_mean_commits_or_nothing(clone: Path) -> None:
+    first = git(clone, "rev-parse", "HEAD")
+    git(clone, "tag", "v1.0.0")
+    git(clone, "tag", "-a", "-m", "words", "v1.0.1")
+    git(clone, "tag", "-a", "-m", "of a tag", "v1.0.2", "v1.0.1")
+    git(clone, "tag", "blob", "HEAD:.gitignore")
+    git(clone, "tag", "-a", "-m", "words", "tree", "HEAD^{tree}")
+    (clone / ".git" / "refs" / "tags" / "lost").write_text(f"{'5' * 40}\n")
+    with Repository(str(clone)) as repository:
+        found = {tag.name: tag.commit for tag in repository.tags()}
+    assert found == {"blob": "", "lost": "", "tree": "", "v1.0.0": first, "v1.0.1": first, "v1.0.2": first}

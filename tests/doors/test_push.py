@@ -75,6 +75,36 @@ def test_tags_mean_commits_annotated_or_not(shop, clone):
     assert [(tag.name, tag.commit) for tag in clone.tags()] == [("v1.0.0", first), ("v1.1.0", shop.head())]
 
 
+def test_tags_of_anything_else_than_a_commit_mean_none(shop, clone):
+    git, first = shop.git, shop.head()
+    blob = git.run("rev-parse", f"{first}:a.yaml")
+    git.run("tag", "v0.9.0", blob)
+    git.run("tag", "v0.9.1", f"{first}^{{tree}}")
+    git.run("tag", "-a", "-m", "words", "v0.9.2", blob)
+    git.run("tag", "-a", "-m", "words", "v1.0.0", first)
+    git.run("tag", "-a", "-m", "of a tag", "v1.0.1", "v1.0.0")
+    lost = git.run("hash-object", "-t", "tag", "-w", "--stdin", "--literally",
+                   content=git.run("cat-file", "tag", "v1.0.0").replace(first, "5" * 40) + "\n")  # fmt: skip
+    (shop.path / "refs/tags/v1.0.2").write_text(f"{lost}\n")
+    found = {tag.name: tag.commit for tag in clone.tags()}
+    assert found == {"v0.9.0": "", "v0.9.1": "", "v0.9.2": "", "v1.0.0": first, "v1.0.1": first, "v1.0.2": ""}
+    assert clone.tree(found["v1.0.1"]).read("dir/b.yaml") == b"b: 1\n"
+    second = shop.commit({"a.yaml": "a: 2\n"})
+    git.run("tag", "v1.1.0", second)
+    assert {tag.name: tag.commit for tag in clone.tags()} == {**found, "v1.1.0": second}
+    assert clone.head("main").tree.read("a.yaml") == b"a: 2\n"
+
+
+def test_what_tags_mean_is_asked_again_when_the_line_breaks(github, shop, clone):
+    shop.git.run("tag", "v1.0.0")
+    github.faults.add("POST", "*/git-upload-pack", faults.dropped(), nth=2, times=2)
+    assert [tag.commit for tag in clone.tags()] == [shop.head()]
+    shop.git.run("tag", "v1.0.1", shop.commit({"x": "1"}))
+    github.faults.add("POST", "*/git-upload-pack", faults.server_error(), times=20)
+    with pytest.raises(GitError):
+        clone.tags()
+
+
 def test_the_newest_commits_of_a_branch(shop, clone):
     made = [shop.commit({"a.yaml": f"a: {number}\n"}, message=f"change {number}\n\nbody\n") for number in range(2, 9)]
     log = clone.log("main", 3)

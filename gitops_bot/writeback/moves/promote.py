@@ -8,14 +8,14 @@ already, but the branch has commits that no release has, and a tag alone promote
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Literal, NamedTuple
 
 import msgspec
 
 from gitops_bot.errors import UsageError
-from gitops_bot.model.github import Commits, Tag
+from gitops_bot.model.github import CommitInfo, Commits, Tag
 from gitops_bot.model.settings import Promotion as Policy
 from gitops_bot.model.settings import Settings
 from gitops_bot.model.tree import Tree
@@ -29,7 +29,7 @@ from gitops_bot.writeback.moves.drift import drift, drift_table
 from gitops_bot.writeback.moves.gates import Gate
 from gitops_bot.writeback.moves.pages import Page, builds_of, commits_section, gates_section, notes_section
 from gitops_bot.writeback.moves.subjects import Subject, held, movable, subjects, summary_lines, table, trailers
-from gitops_bot.writeback.moves.versions import Level, NextTag, next_tag, tagged
+from gitops_bot.writeback.moves.versions import Level, NextTag, Used, next_tag, tagged
 from gitops_bot.writeback.refused import Refused
 
 PROMOTION, ROLLBACK, TAG, LEVEL, SOURCE = (
@@ -81,8 +81,8 @@ class Scene(msgspec.Struct, frozen=True, kw_only=True):
     """As ``gates.judge`` made them."""
     tags: tuple[Tag, ...] = ()
     """All tags of the repository, for a target that follows tags."""
-    deployed: tuple[str, ...] = ()
-    """Refs of the target's deployments: releases that it is known to have had."""
+    used: Used = Used()
+    """Names of the target's releases that shall not be made again."""
     contained: Callable[[str], bool] = lambda _commit: True
     """Whether the branch that the pull request goes into has a commit."""
     commits: Commits = Commits()
@@ -253,7 +253,7 @@ def _refuse(settings: Settings, found: Sequence[Subject], way: Route, base: Head
 
 
 def _next(way: Route, scene: Scene) -> NextTag:
-    return next_tag(scene.tags, way.target_tag or "", way.level, deployed=scene.deployed, contained=scene.contained)
+    return next_tag(scene.tags, way.target_tag or "", way.level, used=scene.used, contained=scene.contained)
 
 
 def _trailers(way: Route, scene: Scene, tag: NextTag | None) -> tuple[tuple[str, str], ...]:
@@ -304,9 +304,22 @@ def recorded(message: str) -> Recorded | None:
     return Recorded(names[0], names[1], _LEVELS.get(found.get(LEVEL, "")), found.get(TAG, ""))
 
 
+def announced_tags(commits: Iterable[CommitInfo], target: str, tagged: str) -> tuple[str, ...]:
+    """The tags that commits of ours among these announced for an environment: they may have been made, and deleted.
+
+    Not what a commit announced that is to be tagged itself (``tagged``, a full id) or is merged by it: of these the
+    tag is made, or made again.
+    """
+    listed = list(commits)
+    same = {tagged, *(parent for commit in listed if commit.sha == tagged for parent in commit.parents)}
+    told = [recorded(commit.message) for commit in listed if commit.own_login and commit.sha not in same]
+    return tuple(dict.fromkeys(each.tag for each in told if each is not None and each.target == target and each.tag))
+
+
 def tag_after_merge(
     settings: Settings, target: str, commit: str, *, level: Level | None, tags: Sequence[Tag],
-    deployed: Sequence[str] = (), announced: str = "", contained: Callable[[str], bool] = lambda _commit: True,
+    used: Used = Used(), announced: str = "",  # noqa: B008 - a frozen value
+    contained: Callable[[str], bool] = lambda _commit: True,
 ) -> NextTag | Nothing:  # fmt: skip
     """The tag to make of a promotion's merge (full id), reckoned anew, because others may have been made meanwhile.
 
@@ -321,9 +334,7 @@ def tag_after_merge(
     there = tagged(tags, pattern, commit)
     if there is not None:
         return Nothing(f"{there.name} was made of this commit already")
-    found = next_tag(
-        tags, pattern, level or (policy.level if policy else "patch"), deployed=deployed, contained=contained
-    )
+    found = next_tag(tags, pattern, level or (policy.level if policy else "patch"), used=used, contained=contained)
     if announced and announced != found.name:
         note = f"{announced} was announced; {found.name} is the next one now"
         return msgspec.structs.replace(found, notes=(note, *found.notes))

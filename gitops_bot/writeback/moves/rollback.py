@@ -28,7 +28,7 @@ from gitops_bot.writeback.moves.pages import Page, commits_section, hold_rows, l
 from gitops_bot.writeback.moves.promote import LEVEL, ROLLBACK, TAG, Nothing
 from gitops_bot.writeback.moves.revert import Merge, Reverted, renamed, revert
 from gitops_bot.writeback.moves.subjects import Subject, held, subjects, summary_lines, table, trailers
-from gitops_bot.writeback.moves.versions import NextTag, next_tag
+from gitops_bot.writeback.moves.versions import NextTag, Used, next_tag
 from gitops_bot.writeback.refused import Refused
 
 _MOST_HELD = 10
@@ -61,8 +61,8 @@ class RollbackScene(msgspec.Struct, frozen=True, kw_only=True):
     """Whether a path is one of the files to undo the change in; None: the environment's own files."""
     tags: tuple[Tag, ...] = ()
     """All tags of the repository, for an environment that follows tags."""
-    deployed: tuple[str, ...] = ()
-    """Refs of its deployments."""
+    used: Used = Used()
+    """Names of its releases that shall not be made again."""
     contained: Callable[[str], bool] = lambda _commit: True
     """Whether the branch has a commit."""
     commits: Commits = Commits()
@@ -149,9 +149,7 @@ def rollback(
     held_file = _with_holds(base.tree, holds)
     files += [held_file] if held_file else []
     pattern = tag_pattern(settings, name)
-    tag = (
-        next_tag(scene.tags, pattern, "patch", deployed=scene.deployed, contained=scene.contained) if pattern else None
-    )
+    tag = next_tag(scene.tags, pattern, "patch", used=scene.used, contained=scene.contained) if pattern else None
     title = f"fix: roll back {name} to {change.label}" if not change.label.startswith("before ") else (
         f"fix: roll back {name} to the state {change.label}"
     )  # fmt: skip

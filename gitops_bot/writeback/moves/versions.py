@@ -23,7 +23,9 @@ Level = Literal["major", "minor", "patch"]
 _LEVELS: tuple[Level, ...] = ("major", "minor", "patch")
 _LONGEST = 200
 """Characters of a tag's name that is looked at; Git hosts take some 250."""
-_SHAPE = re.compile(r"(v?)([0-9]{1,9})\.([0-9]{1,9})\.([0-9]{1,9})(-[0-9A-Za-z.-]+)?(\+[0-9A-Za-z.-]+)?", re.ASCII)
+_SHAPE = re.compile(r"(v?)([0-9]+)\.([0-9]+)\.([0-9]+)(-[0-9A-Za-z.-]+)?(\+[0-9A-Za-z.-]+)?", re.ASCII)
+_LARGEST = 2**64 - 1
+"""The highest number of a version that Argo CD's library for them reads."""
 _WILDCARD = re.compile(r"[*?\[]")
 _LEADING = re.compile(r"[0-9]+(?:\.[0-9]+)*\.?\Z", re.ASCII)
 
@@ -35,7 +37,7 @@ class Release(NamedTuple):
     """Major, minor, patch."""
     name: str
     commit: str = ""
-    """Full id; ``""`` where only the name is known."""
+    """Full id; ``""`` where only the name is known, or it is a tag of no commit."""
 
 
 class NextTag(msgspec.Struct, frozen=True, kw_only=True):
@@ -47,7 +49,16 @@ class NextTag(msgspec.Struct, frozen=True, kw_only=True):
     """Name of the newest release that is there; ``""`` for the first."""
     level: Level = "patch"
     notes: tuple[str, ...] = ()
-    """What the user should know: a release was deleted, or its commit is not on the branch."""
+    """What the user should know: a release was deleted, or its commit is not on the branch, or two are one version."""
+
+
+class Used(NamedTuple):
+    """Names of releases that are no tags now, but shall not be made again for something else."""
+
+    deployed: tuple[str, ...] = ()
+    """Refs of the environment's deployments."""
+    announced: tuple[str, ...] = ()
+    """What promotions announced that are merged."""
 
 
 class _Pattern(NamedTuple):
@@ -73,12 +84,13 @@ class _Pattern(NamedTuple):
         lead = found[0] if found else ""
         return cls(glob, literal.removesuffix(lead), re.split(r"[*?\]]", glob)[-1], lead)
 
-    def release(self, tag: Tag) -> Release | None:
+    def release(self, name: str, commit: str = "") -> Release | None:
         """The tag as a release; None for other tags and for pre-releases."""
-        shape = self.shape(tag.name)
+        shape = self.shape(name)
         if shape is None or shape[5]:
             return None
-        return Release((int(shape[2]), int(shape[3]), int(shape[4])), tag.name, tag.commit)
+        core = (int(shape[2]), int(shape[3]), int(shape[4]))
+        return Release(core, name, commit) if max(core) <= _LARGEST else None
 
     def shape(self, name: str) -> re.Match[str] | None:
         """The version in a tag's name, None when it has none or the glob does not take it."""
@@ -91,12 +103,12 @@ class _Pattern(NamedTuple):
 
 
 def releases(tags: Iterable[Tag], pattern: str) -> list[Release]:
-    """The releases among tags, oldest version first; pre-releases and other tags are passed over.
+    """The releases among tags, oldest version first; pre-releases, tags of no commit and other tags are passed over.
 
     ``pattern`` is the environment's glob. Raises UsageError when it names one tag instead of many.
     """
     read = _Pattern.read(pattern)
-    return sorted(found for tag in tags if (found := read.release(tag)) is not None)
+    return sorted(found for tag in tags if tag.commit and (found := read.release(tag.name, tag.commit)) is not None)
 
 
 def newest_release(tags: Iterable[Tag], pattern: str) -> Release | None:
@@ -114,20 +126,19 @@ def next_tag(
     pattern: str,
     level: Level = "patch",
     *,
-    deployed: Iterable[str] = (),
+    used: Used = Used(),  # noqa: B008 - a frozen value
     contained: Callable[[str], bool] = lambda _commit: True,
 ) -> NextTag:
-    """The tag after the newest release.
+    """The tag after the newest release, and after every name of one that was used.
 
-    ``deployed`` are names of tags that the environment is known to have had (refs of its deployments): one that is
-    newer than every tag was deleted, and the next tag must be newer than it. ``contained`` tells whether the branch
-    that will be tagged has a commit. Raises UsageError when no such tag can match the pattern.
+    ``contained`` tells whether the branch that will be tagged has a commit. Raises UsageError when no such tag can
+    match the pattern.
     """
     known = list(tags)
     read = _Pattern.read(pattern)
     there = releases(known, pattern)
-    gone = releases((Tag(name=name, commit="") for name in deployed), pattern)
     newest = max(there, default=None)
+    gone = _gone(read, known, used, newest)
     base = max([*there, *gone], default=None)
     name = _raised(read, base, level) if base else _first(read)
     if not fnmatchcase(name, pattern):
@@ -135,7 +146,8 @@ def next_tag(
             f"the next tag would be {name}, and the environment follows {pattern}",
             hint="choose another --level, or widen environments.<name>.tag",
         )
-    notes = _gone_notes(newest, base, there) + _loose_notes(known, read, name)
+    notes = [gone[base]] if base is not None and base in gone else []
+    notes += _twin_notes(there) + _loose_notes(known, read, name)
     if newest is not None and newest.commit and not contained(newest.commit):
         notes.append(
             f"{newest.name} was made of a commit that this branch does not have: what only it has will be gone"
@@ -146,6 +158,8 @@ def next_tag(
 def _raised(read: _Pattern, base: Release, level: Level) -> str:
     at = _LEVELS.index(level)
     core = [*base.core[:at], base.core[at] + 1, 0, 0][:3]
+    if core[at] > _LARGEST:
+        raise UsageError(f"no {level} version comes after {base.name}", hint="choose another --level")
     shape = read.shape(base.name)
     letter = shape[1] if shape else ""
     return f"{read.prefix}{letter}{'.'.join(map(str, core))}{read.suffix}"
@@ -157,10 +171,30 @@ def _first(read: _Pattern) -> str:
     return f"{read.prefix}{'.'.join([*(fixed or ['1']), '0', '0'][:3])}{read.suffix}"
 
 
-def _gone_notes(newest: Release | None, base: Release | None, there: list[Release]) -> list[str]:
-    if base is None or (newest is not None and base.core <= newest.core) or base in there:
+def _gone(read: _Pattern, tags: list[Tag], used: Used, newest: Release | None) -> dict[Release, str]:
+    """Releases that are none now and newer than all that are, each with why the next tag has to be newer still."""
+    agent = "the next tag is newer, so that the agent takes it"
+    again = "its name is not used for another commit"
+    kinds = (
+        (used.announced, f"was announced by a promotion that is merged, and there is no such tag; {again}"),
+        (used.deployed, f"was deployed and its tag is gone; {agent}"),
+        ([tag.name for tag in tags if not tag.commit], f"is a tag of no commit; {agent}"),
+    )
+    found = {read.release(name): f"{name} {why}" for names, why in kinds for name in names}
+    return {
+        release: why
+        for release, why in found.items()
+        if release is not None and (newest is None or release.core > newest.core)
+    }
+
+
+def _twin_notes(there: list[Release]) -> list[str]:
+    """That the newest version has two tags of different commits: which one is deployed is the agent's choice."""
+    twins = [release for release in there if release.core == there[-1].core]
+    if len({release.commit for release in twins}) < 2:
         return []
-    return [f"{base.name} was deployed and its tag is gone; the next tag is newer, so that the agent takes it"]
+    names = " and ".join(release.name for release in twins[:3])
+    return [f"{names} are one version of different commits: which of them is deployed cannot be known"]
 
 
 def _loose_notes(tags: list[Tag], read: _Pattern, name: str) -> list[str]:

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from gitops_bot.errors import UsageError
 from gitops_bot.model.github import Tag
 from gitops_bot.render.fetching.semver import newest
-from gitops_bot.writeback.moves.versions import newest_release, next_tag, releases, tagged
+from gitops_bot.writeback.moves.versions import Used, newest_release, next_tag, releases, tagged
 
 GLOB = "v*.*.*"
 
@@ -54,6 +54,8 @@ def test_the_next_tag_is_one_after_the_newest_release(names: list[str], level: s
         ("v3.*.*", ["v3.1.0", "v4.0.0"], "minor", "v3.2.0"),
         ("v3.2.*", [], "patch", "v3.2.0"),
         ("*.*.*", ["1.2.3"], "patch", "1.2.4"),
+        ("*", ["1.2.3", "latest", "churn/v9.0.0", "v1.1.0"], "minor", "1.3.0"),
+        ("*", ["main"], "patch", "1.0.0"),
         ("*.*.*", ["v1.2.3"], "patch", "v1.2.4"),
         ("v*-prod", ["v1.2.3-prod", "v9.0.0"], "patch", "v1.2.4-prod"),
         ("v[0-9]*.*.*", ["v1.2.3"], "patch", "v1.2.4"),
@@ -71,12 +73,12 @@ def test_a_pattern_that_cannot_take_the_next_tag_is_refused() -> None:
 
 
 def test_a_deleted_release_is_not_made_again_and_the_next_one_is_newer() -> None:
-    found = next_tag(tags("v1.3.0", "v1.4.0"), GLOB, deployed=["v1.5.0", "v1.4.0", "main", "v2.0.0-rc.1"])
+    found = next_tag(tags("v1.3.0", "v1.4.0"), GLOB, used=Used(deployed=("v1.5.0", "v1.4.0", "main", "v2.0.0-rc.1")))
     assert (found.name, found.previous) == ("v1.5.1", "v1.4.0")
     assert found.notes == (
         "v1.5.0 was deployed and its tag is gone; the next tag is newer, so that the agent takes it",
     )
-    assert next_tag(tags("v1.5.0"), GLOB, deployed=["v1.4.0"]).notes == ()
+    assert next_tag(tags("v1.5.0"), GLOB, used=Used(deployed=("v1.4.0",))).notes == ()
 
 
 def test_a_release_beside_the_branch_is_told() -> None:
@@ -104,8 +106,43 @@ def test_a_commit_that_has_its_release_is_not_tagged_again() -> None:
     assert tagged(known, GLOB, "f" * 40) is None
 
 
-def test_a_name_of_endless_digits_is_no_release() -> None:
-    assert releases(tags("v" + "9" * 5000 + ".0.0", "v1.0.9999999999", "v1.0.0" + "0" * 300), GLOB) == []
+def test_numbers_are_as_large_as_the_agent_reads_them() -> None:
+    largest = 2**64 - 1
+    assert next_tag(tags("v1.0.0", "v20261129175240.0.0"), GLOB).name == "v20261129175240.0.1"
+    assert [each.name for each in releases(tags(f"v1.0.{largest}", "v1.0.0"), GLOB)] == ["v1.0.0", f"v1.0.{largest}"]
+    assert next_tag(tags(f"v1.0.{largest}"), GLOB, "minor").name == "v1.1.0"
+    with pytest.raises(UsageError, match=f"no patch version comes after v1.0.{largest}"):
+        next_tag(tags(f"v1.0.{largest}"), GLOB)
+    endless = ("v" + "9" * 5000 + ".0.0", f"v1.0.{largest + 1}", "v1.0.0" + "0" * 300)
+    assert releases(tags(*endless), GLOB) == []
+
+
+def test_a_tag_of_no_commit_is_no_release_and_its_name_is_taken() -> None:
+    known = [*tags("v1.4.0"), Tag(name="v1.5.0", commit=""), Tag(name="v1.2.0", commit="")]
+    assert [release.name for release in releases(known, GLOB)] == ["v1.4.0"]
+    found = next_tag(known, GLOB, "minor")
+    assert (found.name, found.previous) == ("v1.6.0", "v1.4.0")
+    assert found.notes == ("v1.5.0 is a tag of no commit; the next tag is newer, so that the agent takes it",)
+    assert tagged(known, GLOB, "") is None
+
+
+def test_what_was_announced_is_not_made_of_another_commit() -> None:
+    found = next_tag(tags("v1.4.0"), GLOB, used=Used(announced=("v1.4.1", "v1.3.9")))
+    assert (found.name, found.previous) == ("v1.4.2", "v1.4.0")
+    (note,) = found.notes
+    assert note.startswith("v1.4.1 was announced by a promotion that is merged, and there is no such tag")
+    assert next_tag(tags("v1.4.1"), GLOB, used=Used(announced=("v1.4.1",))).notes == ()
+
+
+def test_two_tags_of_one_version_are_told_unless_they_are_one_commit() -> None:
+    found = next_tag(tags("1.2.3", "v1.2.3", "1.0.0"), "*")
+    assert (found.name, found.previous) == ("v1.2.4", "v1.2.3")
+    assert found.notes == (
+        "1.2.3 and v1.2.3 are one version of different commits: which of them is deployed cannot be known",
+    )
+    same = [Tag(name=name, commit="a" * 40) for name in ("1.2.3", "v1.2.3")]
+    assert next_tag(same, "*").notes == ()
+    assert next_tag(tags("1.2.3", "v1.2.3", "1.3.0"), "*").notes == ()
 
 
 numbers = st.integers(0, 30)
@@ -122,7 +159,7 @@ names = st.builds(
     st.lists(names, max_size=3),
 )
 def test_the_next_tag_is_what_the_agent_will_take(there: list[str], level: str, deployed: list[str]) -> None:
-    found = next_tag(tags(*there), GLOB, level, deployed=deployed)
+    found = next_tag(tags(*there), GLOB, level, used=Used(deployed=tuple(deployed)))
     assert fnmatchcase(found.name, GLOB)
     assert found.name not in there
     matching = [name for name in [*there, *deployed, found.name] if fnmatchcase(name, GLOB)]
