@@ -14,6 +14,8 @@ from pathlib import Path
 import pytest
 import yaml
 
+from gitops_bot.actions.inputs import read_inputs
+
 ROOT = Path(__file__).parent.parent
 OURS = sorted((ROOT / ".github" / "workflows").glob("*.yml"))
 EXAMPLES = sorted([*(ROOT / "examples" / "workflows").glob("*.yml"), *ROOT.glob("examples/*/.github/workflows/*.yml")])
@@ -48,6 +50,7 @@ def test_there_is_one_of_each():
     assert {path.name for path in EXAMPLES} >= {
         "diff.yml", "diff-push.yml", "diff-merge-queue.yml", "diff-private-sources.yml", "diff-enterprise.yml",
         "diff-fork-stage-1.yml", "diff-fork-stage-2.yml", "comment-commands.yml", "promote.yml", "rollback.yml",
+        "bump.yml", "bump-mlflow.yml",
     }  # fmt: skip
 
 
@@ -122,6 +125,31 @@ def test_the_action_is_asked_for_what_it_can(path):
     for step in steps(path):
         if step.get("uses", "").startswith("gitops-bot/gitops-bot@") or step.get("uses") == "./":
             assert set(step.get("with", {})) <= known, step
+
+
+@named
+def test_what_the_action_is_given_goes_together(path):
+    """Expressions are what they are where nothing is set: a secret that a fork does not get, an input left empty."""
+    asked = (read(path)["on"].get("workflow_dispatch") or {}).get("inputs", {})
+
+    def value_of(expression):
+        name = re.fullmatch(r"\$\{\{ inputs\.(\w+) \}\}", expression[0])
+        if name is None:
+            return '""' if "toJSON" in expression[0] else ""
+        about = asked[name[1]]
+        first = about.get("options", ["x" if about.get("required") else ""])[0]
+        return yaml_text(about.get("default", first))
+
+    for step in steps(path):
+        if step.get("uses", "").startswith("gitops-bot/gitops-bot@") or step.get("uses") == "./":
+            given = {"token": "x"} | {key: yaml_text(value) for key, value in step.get("with", {}).items()}
+            found = {key: re.sub(r"\$\{\{.*?\}\}", value_of, value) for key, value in given.items()}
+            assert read_inputs({f"INPUT_{key.upper()}": value for key, value in found.items()})
+
+
+def yaml_text(value):
+    """A value of a workflow as the runner hands it on."""
+    return str(value).lower() if isinstance(value, bool) else str(value)
 
 
 def cached():

@@ -26,7 +26,14 @@ from gitops_bot.actions.summary import append_summary, summary_room
 from gitops_bot.errors import BotError, UsageError
 from gitops_bot.text.escape import md_lines
 from gitops_bot.writeback.bumps.payloads import read_request
-from gitops_bot.writeback.bumps.request import BumpRequest, Item, ModelOptions, Source, request_from_options
+from gitops_bot.writeback.bumps.request import (
+    BumpRequest,
+    Item,
+    ModelOptions,
+    ModelRequest,
+    Source,
+    request_from_options,
+)
 from gitops_bot.writeback.outcome import Outcome
 
 if TYPE_CHECKING:
@@ -51,9 +58,11 @@ class Wish(msgspec.Struct, frozen=True, kw_only=True):
 
 Write = Callable[[Wish], Outcome]
 """Makes the commit or the pull request. Raises BotError."""
+Ask = Callable[[str, str, str], ModelRequest]
+"""URL of an MLflow server, model and alias → the version that the alias means now. Raises BotError."""
 
 
-def run_bump(work: Work, write: Write) -> str | None:
+def run_bump(work: Work, write: Write, ask: Ask) -> str | None:
     """Write what is asked for and tell it; or one sentence that says why this event asks for nothing.
 
     Raises BotError when it was refused, after that is told in the step's summary.
@@ -63,7 +72,7 @@ def run_bump(work: Work, write: Write) -> str | None:
         return reason
     inputs, runner = work.inputs, work.runner
     try:
-        request = request_of(work.activity, inputs, runner)
+        request = request_of(work.activity, inputs, runner, ask)
         outcome = write(
             Wish(
                 request=request,
@@ -106,12 +115,13 @@ def calls_for_nothing(activity: Activity) -> str | None:
     return None
 
 
-def request_of(activity: Activity, inputs: Inputs, runner: Runner) -> BumpRequest:
+def request_of(activity: Activity, inputs: Inputs, runner: Runner, ask: Ask) -> BumpRequest:
     """What the inputs ask for; without any, what the payload of ``repository_dispatch`` asks for.
 
-    An environment of the inputs stands above the payload's. Raises UsageError with every problem.
+    An environment of the inputs stands above the payload's. Raises UsageError with every problem, and what ``ask``
+    raises.
     """
-    items = _items(inputs, runner.workspace)
+    items = _items(inputs, runner.workspace, ask)
     if items:
         return BumpRequest(
             items=items,
@@ -157,12 +167,12 @@ def source_of(activity: Activity, runner: Runner) -> Source:
     )
 
 
-def _items(inputs: Inputs, workspace: str) -> tuple[Item, ...]:
-    """What the inputs name, none where they name nothing. Raises UsageError."""
+def _items(inputs: Inputs, workspace: str, ask: Ask) -> tuple[Item, ...]:
+    """What the inputs name, none where they name nothing. Raises UsageError, and what ``ask`` raises."""
     if not (inputs.image or inputs.path or inputs.model):
         return ()
     model = None
-    if inputs.model:
+    if inputs.model and not inputs.from_mlflow:
         model = ModelOptions(
             name=inputs.model,
             version=inputs.model_version,
@@ -171,7 +181,10 @@ def _items(inputs: Inputs, workspace: str) -> tuple[Item, ...]:
             run_url=inputs.run_url,
             metrics=_metrics(workspace, inputs.metrics),
         )
-    return request_from_options(
+    registered = (ask(inputs.from_mlflow, inputs.model, inputs.alias),) if inputs.from_mlflow else ()
+    if registered and not (inputs.image or inputs.path):
+        return registered
+    return registered + request_from_options(
         images=inputs.image,
         digests=inputs.digest,
         files=inputs.file,

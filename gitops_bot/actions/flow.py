@@ -11,7 +11,7 @@ import msgspec
 from gitops_bot.actions import trust
 from gitops_bot.actions.activity import Activity, CommentMade, PullRequestChanged, WorkflowFinished
 from gitops_bot.actions.annotations import annotate, show
-from gitops_bot.actions.bump import Write, run_bump
+from gitops_bot.actions.bump import Ask, Write, run_bump
 from gitops_bot.actions.commands import Console
 from gitops_bot.actions.comments import HELP, Do, Name, Questions, React, Sign, decide, sides_of
 from gitops_bot.actions.environment import Runner
@@ -71,6 +71,8 @@ class Doors(msgspec.Struct, frozen=True, kw_only=True):
     """Puts a reaction (``+1``, ``-1``, ``confused``) to a comment."""
     write: Write
     """Commits or proposes what a bump asks for."""
+    ask: Ask
+    """Asks an MLflow server what an alias means."""
     carry: Carry
     """Promotes or rolls back."""
 
@@ -88,7 +90,8 @@ def run(work: Work, doors: Doors) -> None:
     if work.inputs.command == "post":
         _post(work, doors)
     elif work.inputs.command != "diff":
-        reason = run_bump(work, doors.write) if work.inputs.command == "bump" else run_move(work, doors.carry)
+        bump = work.inputs.command == "bump"
+        reason = run_bump(work, doors.write, doors.ask) if bump else run_move(work, doors.carry)
         if reason is not None:
             _nothing(work, reason)
     elif isinstance(work.activity, CommentMade):

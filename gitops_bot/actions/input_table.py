@@ -96,6 +96,12 @@ INPUTS = (
     Input("run_url", "", "`bump`: page of its training run."),
     Input("metrics", "", "`bump`: JSON file with its metrics."),
     Input(
+        "from_mlflow",
+        "",
+        "`bump`: URL of an MLflow server that says which version of `model` the `alias` means now, and all else of it.",
+    ),
+    Input("alias", "", "`bump`: the alias that `from_mlflow` is asked for, as `champion`."),
+    Input(
         "environment",
         "",
         "`bump`: where to; its branch is written to. Without it, rules and files of the settings say where. "

@@ -28,7 +28,8 @@ Level = Literal["", "patch", "minor", "major"]
 
 OF_BUMP = (
     "image", "digest", "file", "path", "value", "model", "model_version", "model_path", "data_version", "run_url",
-    "metrics", "environment", "repository", "branch", "mode", "allow_downgrade", "create", "dry_run",
+    "metrics", "from_mlflow", "alias", "environment", "repository", "branch", "mode", "allow_downgrade", "create",
+    "dry_run",
 )  # fmt: skip
 """Inputs that ``bump`` looks at and a comparison does not."""
 OF_PROMOTE = ("repository", "dry_run", "to", "from", "level", "after_merge")
@@ -87,6 +88,9 @@ class Inputs(msgspec.Struct, frozen=True, kw_only=True):
     run_url: str = ""
     metrics: str = ""
     """Path of a file, as given."""
+    from_mlflow: str = ""
+    """URL, as given."""
+    alias: str = ""
     environment: str = ""
     repository: str = ""
     """``owner/name``, ``""`` for the workflow's own."""
@@ -162,6 +166,8 @@ def read_inputs(environ: Mapping[str, str]) -> Inputs:
         data_version=reader.line("data_version"),
         run_url=reader.line("run_url"),
         metrics=reader.path("metrics"),
+        from_mlflow=reader.line("from_mlflow"),
+        alias=reader.line("alias"),
         environment=reader.line("environment"),
         repository=reader.matching("repository", names.REPOSITORY, "is not OWNER/NAME"),
         branch=reader.revision("branch"),
@@ -340,8 +346,15 @@ def _of_bump(inputs: Inputs) -> list[str]:
     if inputs.file and not inputs.path:
         found.append("path: is missing; file, path and value go together")
     of_model = (inputs.model_version, inputs.model_path, inputs.data_version, inputs.run_url, inputs.metrics)
-    if any(of_model) and not inputs.model:
+    asked = bool(inputs.from_mlflow or inputs.alias)
+    if any(of_model) and not inputs.model and not asked:
         found.append("model: is missing; its version, path, data, run and metrics go with it")
+    if asked and not (inputs.from_mlflow and inputs.alias and inputs.model):
+        missing = [name for name in ("from_mlflow", "alias", "model") if not getattr(inputs, name)]
+        verb = "is" if len(missing) == 1 else "are"
+        found.append(f"{' and '.join(missing)}: {verb} missing; from_mlflow, alias and model go together")
+    if asked and any(of_model):
+        found.append("from_mlflow: tells version, path, data, run and metrics of the model; leave those out")
     return found
 
 

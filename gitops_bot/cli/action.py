@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from gitops_bot.doors.github.api import GitHub
     from gitops_bot.doors.history import Origin
     from gitops_bot.model.reviewed import Reviewed
+    from gitops_bot.writeback.bumps.request import ModelRequest
     from gitops_bot.writeback.outcome import Outcome
 
 
@@ -109,6 +110,7 @@ class _Outside:
             questions=self._questions,
             react=self._react,
             write=self._write,
+            ask=self._ask,
             carry=self._carry,
         )
 
@@ -172,6 +174,13 @@ class _Outside:
         with self._place(wish.repository) as place:
             branch = wish.branch or branch_of(place, wish.request.environment)
             return bump_there(place, wish.request, branch=branch, mode=wish.mode or None, dry_run=wish.dry_run)
+
+    def _ask(self, server: str, model: str, alias: str) -> ModelRequest:
+        from gitops_bot.cli.bumping import registered
+        from gitops_bot.doors.credentials import load
+
+        given = self._inputs.fetch_credentials
+        return registered(server, model, alias, load(self._environ) if given is None else given)
 
     def _carry(self, move: Move) -> Outcome:
         from gitops_bot.cli.moving import carry_there

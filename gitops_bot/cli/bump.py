@@ -17,7 +17,7 @@ from gitops_bot.errors import UsageError
 if TYPE_CHECKING:
     from gitops_bot.cli.workspace import Wanted
     from gitops_bot.writeback.bumps.bump import Nothing
-    from gitops_bot.writeback.bumps.request import BumpRequest, Item, ModelRequest, Source
+    from gitops_bot.writeback.bumps.request import BumpRequest, Item, Source
 
 Mode = Literal["auto", "api", "push", "pull-request"]
 
@@ -114,7 +114,10 @@ def command(
 
         items: tuple[Item, ...] = ()
         if from_mlflow and alias and model:
-            items = (_registered(from_mlflow, model, alias),)
+            from gitops_bot.cli.bumping import registered
+            from gitops_bot.doors.credentials import load
+
+            items = (registered(from_mlflow, model, alias, load(os.environ)),)
         if not items or any((images, digests, files, paths, values)):
             items += request_from_options(
                 images=images, digests=digests, files=files, paths=paths, values=values, model=asked
@@ -151,20 +154,6 @@ def _source(commit: str, build_url: str) -> Source:
     if problems:
         raise UsageError("; ".join(problems), hint="check --source-commit and --build-url")
     return found
-
-
-def _registered(server: str, model: str, alias: str) -> ModelRequest:
-    """The version that an alias means now, as a model to write. Raises UsageError, FetchError and MlflowError."""
-    from gitops_bot.doors import credentials
-    from gitops_bot.doors.http import Client
-    from gitops_bot.doors.mlflow import Mlflow
-    from gitops_bot.writeback.bumps.models import from_registry
-
-    client = Client(credentials.load(os.environ))
-    try:
-        return from_registry(Mlflow(server, client).by_alias(model, alias), name=model)
-    finally:
-        client.close()
 
 
 def _from_file(path: str, environment: str | None, allow_downgrade: bool, create: bool) -> BumpRequest:

@@ -14,8 +14,9 @@ from gitops_bot.writeback.outcome import Outcome
 
 if TYPE_CHECKING:
     from gitops_bot.cli.writing import Place
+    from gitops_bot.doors.credentials import Credentials
     from gitops_bot.model.writeback import Head, Mode, Proposal
-    from gitops_bot.writeback.bumps.request import BumpRequest
+    from gitops_bot.writeback.bumps.request import BumpRequest, ModelRequest
 
 _PAST = 50
 """Commits of a branch that may tell what the last bump was made from."""
@@ -65,6 +66,22 @@ def bump_there(
     return Outcome(
         repository=name, branch=branch, landed=landed, proposal=proposal or next(reversed(made.values()), None)
     )
+
+
+def registered(server: str, model: str, alias: str, logins: Credentials) -> ModelRequest:
+    """The version that an alias means now on an MLflow server, as a model to write.
+
+    Raises UsageError, FetchError and MlflowError.
+    """
+    from gitops_bot.doors.http import Client
+    from gitops_bot.doors.mlflow import Mlflow
+    from gitops_bot.writeback.bumps.models import from_registry
+
+    client = Client(logins)
+    try:
+        return from_registry(Mlflow(server, client).by_alias(model, alias), name=model)
+    finally:
+        client.close()
 
 
 def diff_of(head: Head, proposal: Proposal) -> str:

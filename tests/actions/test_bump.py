@@ -34,6 +34,7 @@ from tests.actions import payloads
 from tests.actions.churn import Churn, checkout, churn
 from tests.actions.here import Here
 from tests.actions.runner import read_log
+from tests.servers import gives
 
 IMAGE = "ghcr.io/acme/churn-api"
 STAGING = "k8s/helm/churn-mlops/values-staging.yaml"
@@ -180,6 +181,72 @@ def test_a_model_goes_in_whole_with_its_metrics(acme):
     assert "s3://models/churn/v1.2.4/" in acme.read()
     assert acme.message().startswith("chore: deploy model v1.2.4\n")
     assert "auc" in step.summary and "0.87" in step.summary and "0.91" in step.summary
+
+
+HOURLY = {"event_name": "schedule", "event": {"schedule": "17 * * * *"}}
+SCHEMA = "k8s/helm/churn-mlops/values.schema.json"
+
+
+@pytest.fixture
+def registry(acme) -> Acme:
+    """The example of a team whose models have the numbers of a registry: now it is the first."""
+    schema, values = acme.read(SCHEMA), acme.read()
+    numbers = {SCHEMA: schema.replace("^v[0-9]+\\\\.[0-9]+\\\\.[0-9]+$", "^[0-9]+$")}
+    for path in (STAGING, STAGING.replace("-staging", "-development"), STAGING.replace("-staging", "-production"),
+                 STAGING.replace("-staging", "")):  # fmt: skip
+        numbers[path] = acme.read(path).replace("version: v1.2.3", 'version: "1"') + "\n"
+    assert numbers[SCHEMA] != schema and numbers[STAGING] != values
+    acme.repository.commit(numbers, "main")
+    return acme
+
+
+@pytest.mark.mlflow
+def test_an_alias_of_a_real_registry_is_written_as_what_it_means_and_once(registry, github, tracking):
+    acme = registry
+    experiment = tracking.post("experiments/create", name="churn")["experiment_id"]
+    run = tracking.run(experiment, 0.91, data="6f1ed002")
+    tracking.post("registered-models/create", name="churn-model")
+    source = "s3://models/churn/2/"
+    for path in ("s3://models/churn/1/", source):
+        tracking.post("model-versions/create", name="churn-model", source=path, run_id=run["run_id"])
+    tracking.post("registered-models/alias", name="churn-model", alias="champion", version="2")
+    given = {"command": "bump", "model": "churn-model", "from_mlflow": tracking.url, "alias": "champion",
+             "environment": "staging"}  # fmt: skip
+    step = acme.step(given, **HOURLY)
+    assert step.code == 0, step.stdout
+    values = acme.read()
+    assert 'version: "2"' in values and source in values and "6f1ed002" in values and "champion" not in values
+    assert acme.message().startswith("chore: deploy model 2\n")
+    assert "0.91" in step.summary and run["run_id"] in step.summary
+    head, writes = acme.repository.head(), len(github.writes())
+    again = acme.step(given, **HOURLY)
+    assert (again.code, again.outputs["mode"]) == (0, "nothing"), again.stdout
+    assert (acme.repository.head(), len(github.writes())) == (head, writes)
+
+
+def test_a_registry_gets_the_login_that_is_bound_to_it_and_no_other(registry, server):
+    version = {"name": "churn-model", "version": "2", "source": "s3://models/churn/2/",
+               "tags": [{"key": "data_version", "value": DIGEST}]}  # fmt: skip
+    answers = {"registered-models/alias": {"model_version": version}, "model-versions/get-download-uri": {}}
+    for path, answer in answers.items():
+        server.routes[f"/api/2.0/mlflow/{path}"] = gives(json.dumps(answer).encode())
+    given = {"command": "bump", "model": "churn-model", "from_mlflow": server.url, "alias": "champion",
+             "environment": "staging"}  # fmt: skip
+    logins = [{"url": server.url, "token": "of-the-registry"}, {"url": "https://elsewhere.example", "token": "other"}]
+    step = registry.step({**given, "fetch_credentials": json.dumps(logins)}, **HOURLY)
+    assert step.code == 0, step.stdout
+    assert {each.headers.get("authorization") for each in server.seen} == {"Bearer of-the-registry"}
+    shown = "\n".join(line for line in step.stdout.split("\n") if not line.startswith("::add-mask::"))
+    assert "of-the-registry" not in shown + step.summary
+
+
+def test_a_registry_that_knows_no_such_alias_fails_the_step_and_writes_nothing(acme, github, server):
+    server.routes["/"] = gives(b'{"error_code": "RESOURCE_DOES_NOT_EXIST"}', 404)
+    step = acme.step({"command": "bump", "model": "churn-model", "from_mlflow": server.url, "alias": "champion"},
+                     **HOURLY)  # fmt: skip
+    assert step.code == 3, step.stdout
+    assert "knows no model" in step.stdout and "knows no model" in step.summary
+    assert github.writes() == []
 
 
 @pytest.mark.parametrize(
@@ -363,12 +430,16 @@ RUNNER = Runner(workspace="/nonexistent", event_name="push", event_path="", repo
                 actor="ada")  # fmt: skip
 
 
+def no_registry(*asked: str) -> ModelRequest:
+    pytest.fail(f"a registry is asked for {asked}")
+
+
 def test_the_inputs_stand_above_a_payload():
     event = RepositoryDispatched(type="x", payload={"images": ["a:1"], "environment": "production"})
-    asked = request_of(event, Inputs(command="bump", environment="staging", allow_downgrade=True), RUNNER)
+    asked = request_of(event, Inputs(command="bump", environment="staging", allow_downgrade=True), RUNNER, no_registry)
     assert (asked.environment, asked.allow_downgrade) == ("staging", True)
     assert asked.items == (ImageRequest(repository="a", tag="1"),)
-    named = request_of(event, Inputs(command="bump", image=("b:2",)), RUNNER)
+    named = request_of(event, Inputs(command="bump", image=("b:2",)), RUNNER, no_registry)
     assert named.items == (ImageRequest(repository="b", tag="2"),)
     assert named.environment is None
 
@@ -383,7 +454,7 @@ def test_the_inputs_stand_above_a_payload():
     ],
 )  # fmt: skip
 def test_the_source_is_the_commit_that_was_built(event, commit, run_url):
-    source = request_of(event, Inputs(command="bump", image=("a:1",)), RUNNER).source
+    source = request_of(event, Inputs(command="bump", image=("a:1",)), RUNNER, no_registry).source
     assert (source.repository, source.commit, source.run_url) == ("octo/shop", commit, run_url)
     assert source.commit_url == f"https://github.com/octo/shop/commit/{commit}"
     assert (source.run, source.actor) == (int(run_url.rpartition("/")[2]), "ada")
@@ -399,9 +470,23 @@ TABLE = [
 ]  # fmt: skip
 
 
+REGISTERED = ModelRequest(name="m", version="7", path="s3://m/7/")
+
+
+@pytest.mark.parametrize(
+    ("more", "items"),
+    [({}, (REGISTERED,)), ({"image": ("a:1",)}, (REGISTERED, ImageRequest(repository="a", tag="1")))],
+)
+def test_what_a_registry_says_goes_into_the_same_request(more, items):
+    asked = []
+    inputs = Inputs(command="bump", model="m", from_mlflow="https://mlflow.example", alias="champion", **more)
+    found = request_of(pushed(), inputs, RUNNER, lambda *what: asked.append(what) or REGISTERED)
+    assert (found.items, asked) == (items, [("https://mlflow.example", "m", "champion")])
+
+
 @pytest.mark.parametrize(("inputs", "items"), TABLE)
 def test_inputs_become_a_request(inputs, items):
-    assert request_of(pushed(), Inputs(command="bump", **inputs), RUNNER).items == items
+    assert request_of(pushed(), Inputs(command="bump", **inputs), RUNNER, no_registry).items == items
 
 
 def test_a_file_of_metrics_has_numbers_and_an_end(tmp_path):
@@ -409,16 +494,16 @@ def test_a_file_of_metrics_has_numbers_and_an_end(tmp_path):
                     server_url="https://github.com", api_url="https://api.github.com")  # fmt: skip
     given = {"command": "bump", "model": "m", "model_version": "3", "metrics": "m.json"}
     (tmp_path / "m.json").write_text('{"auc": 0.9, "note": "x"}')
-    (item,) = request_of(pushed(), Inputs(**given), runner).items
+    (item,) = request_of(pushed(), Inputs(**given), runner, no_registry).items
     assert isinstance(item, ModelRequest) and item.metrics == {"auc": 0.9}
     for wrong, said in (("", "no number"), ("{", "not JSON"), (" " * 1_000_001, "larger")):
         (tmp_path / "m.json").write_text(wrong)
         with pytest.raises(UsageError, match=said):
-            request_of(pushed(), Inputs(**given), runner)
+            request_of(pushed(), Inputs(**given), runner, no_registry)
     (tmp_path / "m.json").unlink()
     (tmp_path / "m.json").symlink_to("/etc/hostname")
     with pytest.raises(UsageError, match="leads out"):
-        request_of(pushed(), Inputs(**given), runner)
+        request_of(pushed(), Inputs(**given), runner, no_registry)
 
 
 # -- what is told ------------------------------------------------------------------------------------------------------

@@ -199,6 +199,11 @@ def test_all_inputs():
     )
 
 
+def test_a_registry_may_be_asked_instead_of_telling_all_of_a_model():
+    given = {"model": "churn-model", "from_mlflow": "https://mlflow.example.org", "alias": "champion"}
+    assert read(command="bump", **given) == Inputs(command="bump", **given)
+
+
 def test_all_inputs_of_promotions_and_rollbacks():
     promoted = {"to": "production", "level": "minor", "repository": "acme/config"}
     assert read(command="promote", **promoted, after_merge="true", **{"from": "staging"}) == Inputs(
@@ -263,6 +268,13 @@ def test_a_key_may_come_in_one_line(given):
         ({"command": "bump", "file": "x"}, "path: is missing; file, path and value go together"),
         ({"command": "bump", "model_version": "1"},
          "model: is missing; its version, path, data, run and metrics go with it"),
+        ({"command": "bump", "alias": "a"},
+         "from_mlflow and model: are missing; from_mlflow, alias and model go together"),
+        ({"command": "bump", "model": "m", "from_mlflow": "https://x.example"},
+         "alias: is missing; from_mlflow, alias and model go together"),
+        ({"command": "bump", "model": "m", "from_mlflow": "https://x.example", "alias": "a", "data_version": "1"},
+         "from_mlflow: tells version, path, data, run and metrics of the model; leave those out"),
+        ({"from_mlflow": "https://x.example"}, "from_mlflow: goes with the command bump, not with diff"),
         ({"command": "bump", "model": "a\nb"}, "model: has a control character or several lines"),
         ({"command": "bump", "mode": "force"},
          "mode: there is no 'force' (there are auto, api, push, pull-request)"),
