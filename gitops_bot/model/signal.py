@@ -79,11 +79,23 @@ CATALOGUE: Mapping[str, Meaning] = {
     "scaled-to-zero": Meaning(
         "warning", "scaled to zero", "What ran before will not run any more. A zero by mistake is an outage."
     ),
+    "probe-lost": Meaning(
+        "warning",
+        "probe lost",
+        "Without a readiness probe a pod gets traffic before it can answer; without a liveness probe one that hangs "
+        "stays as it is.",
+    ),
     "image-latest": Meaning(
         "warning",
         "image without a fixed tag",
         "Without a tag, or with `latest`, the cluster may run another image tomorrow than was reviewed today. Name a "
         "tag or a digest.",
+    ),
+    "image-moved": Meaning(
+        "warning",
+        "image from elsewhere",
+        "The container keeps its name and gets its image from another registry or repository. Check that it is the one "
+        "that is meant, and that the cluster may pull it.",
     ),
     "rbac-widening": Meaning(
         "error",
@@ -101,6 +113,12 @@ CATALOGUE: Mapping[str, Meaning] = {
         "warning",
         "host path",
         "A pod gets a directory of its node, and what reads or writes there can leave the pod.",
+    ),
+    "service-exposed": Meaning(
+        "warning",
+        "reachable from outside",
+        "A Service opens to networks outside the cluster (`LoadBalancer`, `NodePort`, `externalIPs`), past any Ingress "
+        "and what that checks.",
     ),
     "plaintext-secret": Meaning(
         "warning",
@@ -134,6 +152,12 @@ CATALOGUE: Mapping[str, Meaning] = {
         "error",
         "not allowed by its AppProject",
         "The AppProject does not allow this namespace, kind, source or destination: the sync will be refused.",
+    ),
+    "project-widened": Meaning(
+        "warning",
+        "wider AppProject",
+        "Applications may do more than before: other sources, clusters, namespaces or kinds. Check that each is "
+        "needed.",
     ),
     "ignore-widened": Meaning(
         "warning",

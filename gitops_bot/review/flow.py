@@ -102,6 +102,9 @@ def review(base: Discovery, head: Discovery, request: Request, doors: Doors) -> 
             failures += [failure] if failure else []
             done += 1
             doors.progress(done, len(affected))
+    for one in pairs:
+        outcome = outcomes[one.id]
+        outcomes[one.id] = msgspec.structs.replace(outcome, signals=(*outcome.signals, *standards.widened(one)))
     if not request.selected:
         told = {failure.id for failure in failures if failure.failed}
         failures += [each for each in _unread(base, head, request.changed) if each.id not in told]

@@ -9,6 +9,7 @@ import msgspec
 
 from gitops_bot.model.application import Application
 from gitops_bot.model.settings import Environment, Settings
+from gitops_bot.model.signal import Signal
 from gitops_bot.model.target import Target
 from gitops_bot.render.discover import Discovery
 from gitops_bot.render.workshop import Preparation
@@ -16,13 +17,11 @@ from gitops_bot.review.pairs import Pair
 from gitops_bot.review.signals import schema
 from gitops_bot.review.signals.apis import minor_version
 from gitops_bot.review.signals.models import Reference, changed_references
-from gitops_bot.review.signals.projects import Limits, Projects
+from gitops_bot.review.signals.projects import DEFAULT_PROJECT, Limits, Projects
+from gitops_bot.review.signals.widening import widening
 
 KubeVersions = Callable[[Target], str]
 """The Kubernetes version of a target's cluster as one side has it, ``""`` when it is not known."""
-
-DEFAULT_PROJECT = "default"
-"""The project that every Argo CD has, and that allows everything unless somebody changed it."""
 
 
 def _unknown(_target: Target) -> str:
@@ -78,6 +77,7 @@ class Standards:
         if policy.models and trees[0] is not None and trees[1] is not None:
             self._references = tuple(changed_references(trees[0], trees[1], policy))
         self._clusters: Mapping[str, str] = {**head.clusters, **base.clusters}
+        self._widened: dict[tuple[str, str], tuple[Signal, ...]] = {}
 
     def context(self, one: Pair) -> Context:
         """What one target is judged by."""
@@ -100,6 +100,21 @@ class Standards:
             references=tuple(each for each in asked if each.file in read),
             parent=self._parent(side.target),
         )
+
+    def widened(self, one: Pair) -> tuple[Signal, ...]:
+        """What a target's Application may do that it might not: its AppProject is wider, or it moves to a wider one.
+
+        Asked of every target, rendered or not. An Application that is new, and a project that nobody here defines,
+        raise nothing.
+        """
+        old, new = (side.target.application if side is not None else None for side in (one.base, one.head))
+        if new is None:
+            return ()
+        after = new.spec.project or DEFAULT_PROJECT
+        before = (old.spec.project or DEFAULT_PROJECT) if old is not None else after
+        if (before, after) not in self._widened:
+            self._widened[before, after] = widening(self._projects, before, after)
+        return self._widened[before, after]
 
     def judges_anew(self, one: Pair) -> bool:
         """Whether a target is judged anew though it renders to the same.

@@ -1,4 +1,4 @@
-"""Images that nobody can name tomorrow."""
+"""Images that nobody can name tomorrow, and images that come from elsewhere."""
 
 from __future__ import annotations
 
@@ -34,6 +34,21 @@ def floating_images(edit: Edit) -> Iterator[Signal]:
             if found is not None and found.floats and found.repository not in known:
                 name = short(text(at(volume, "name")))
                 yield _signal(edit, f"volume {name}", found, image, f"{pod.path}.volumes[name={name}].image.reference")
+
+
+def moved_images(edit: Edit) -> Iterator[Signal]:
+    """Raise each container that keeps its name and gets its image from another registry or repository.
+
+    Docker Hub's long and short names are the same; one container that replaces another under a new name moves nothing.
+    """
+    for pod in edit.pods:
+        for container in pod.containers:
+            if container.before is None or container.before.get("name") != container.after.get("name"):
+                continue
+            old, new = (reference(side.get("image")) for side in (container.before, container.after))
+            if old is not None and new is not None and old.repository != new.repository:
+                message = f"container {container.name}: {short(old.repository)} → {short(new.repository)}"
+                yield edit.signal("image-moved", message, path=f"{container.path}.image")
 
 
 def _floating(pod: dict[str, Any]) -> set[str]:

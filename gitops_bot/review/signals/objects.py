@@ -14,12 +14,14 @@ from gitops_bot.model.signal import Signal
 from gitops_bot.review.signals.definitions import unserved_versions
 from gitops_bot.review.signals.deletion import deletions, reclaims
 from gitops_bot.review.signals.edit import Edit
+from gitops_bot.review.signals.exposure import exposures
 from gitops_bot.review.signals.host_paths import host_paths
 from gitops_bot.review.signals.ignoring import ignored_differences
-from gitops_bot.review.signals.images import floating_images
+from gitops_bot.review.signals.images import floating_images, moved_images
 from gitops_bot.review.signals.immutable import immutable_fields
 from gitops_bot.review.signals.lists import duplicate_keys
 from gitops_bot.review.signals.privileged import privileges
+from gitops_bot.review.signals.probes import lost_probes
 from gitops_bot.review.signals.rbac import widened
 from gitops_bot.review.signals.scale import scaled_to_zero
 from gitops_bot.review.signals.secrets import plaintext_secrets
@@ -36,10 +38,13 @@ _FAMILIES: tuple[Callable[[Edit], Iterator[Signal]], ...] = (
     selector_changes,
     volume_shrinks,
     scaled_to_zero,
+    lost_probes,
     floating_images,
+    moved_images,
     widened,
     privileges,
     host_paths,
+    exposures,
     plaintext_secrets,
     duplicate_keys,
     unserved_versions,

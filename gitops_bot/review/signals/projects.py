@@ -22,6 +22,8 @@ from gitops_bot.model.signal import Signal
 from gitops_bot.render.definitions import Definition
 from gitops_bot.render.engines.values import glob_expression
 
+DEFAULT_PROJECT = "default"
+"""The project that every Argo CD has, and that allows everything unless somebody changed it."""
 _IN_CLUSTER = {"in-cluster": "https://kubernetes.default.svc"}
 """The name and URL that Argo CD knows its own cluster by."""
 
@@ -151,6 +153,10 @@ class Projects:
     def is_new(self, name: str) -> bool:
         """Whether only the head has a project of this name."""
         return name not in self._base and name in self._head
+
+    def allowed_by_base(self, name: str) -> tuple[Project, ...]:
+        """The base's definitions of one name."""
+        return self._base.get(name, ())
 
     def allowed_by_head(self, name: str) -> tuple[Project, ...]:
         """The head's definitions of one name."""

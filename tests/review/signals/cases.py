@@ -91,8 +91,8 @@ def secret(data="", string_data="", more=""):
     return thing("v1", "Secret", f"data: {{{data}}}\nstringData: {{{string_data}}}\n{more}")
 
 
-def image(reference):
-    return pod(f"- {{name: web, image: '{reference}'}}")
+def image(reference, name="web"):
+    return pod(f"- {{name: {name}, image: '{reference}'}}")
 
 
 def context(text, name="web"):
@@ -239,6 +239,40 @@ IGNORED = [
     Case("ignore-widened", "in an ApplicationSet", app(kind="ApplicationSet"), app(BODY, kind="ApplicationSet"), (app(BODY, kind="ApplicationSet"), app(kind="ApplicationSet")), "/spec of Deployment.apps", "warning"),
     Case("ignore-widened", "in a new Application", "", app(CONTEXT), ("", app()), "securityContext", "warning"),
     Case("ignore-widened", "what is ignored is not applied any more", app(SCALE), app(SCALE, RESPECT), (app("", ""), app("", RESPECT)), "RespectIgnoreDifferences", "info"),
+]  # fmt: skip
+
+
+def probed(probes, name="web"):
+    return pod(f"- {{name: {name}, image: 'a:1'{probes}}}")
+
+
+READY = ", readinessProbe: {httpGet: {path: /ready, port: 8080}}"
+ALIVE = ", livenessProbe: {httpGet: {path: /live, port: 8080}}"
+PROBES = [
+    Case("probe-lost", "readiness", probed(READY + ALIVE), probed(ALIVE), (probed(READY + ALIVE), probed(READY.replace("httpGet: {path: /ready, port: 8080}", "tcpSocket: {port: 1}") + ALIVE)), "container web has no readinessProbe any more", "warning"),
+    Case("probe-lost", "liveness", probed(READY + ALIVE), probed(READY), (probed(READY), probed(READY + ALIVE)), "no livenessProbe", "warning"),
+    Case("probe-lost", "null", probed(READY), probed(", readinessProbe: null"), (probed(", readinessProbe: null"), probed("")), "no readinessProbe", "warning"),
+    Case("probe-lost", "in a container that is renamed", probed(READY), probed("", name="api"), ("", probed("")), "container api has no", "warning"),
+    Case("probe-lost", "in a custom resource", workflow("container: {image: 'a:1', livenessProbe: {exec: {command: [x]}}}"), workflow(MAIN), (workflow(MAIN), workflow(MAIN.replace("a:1", "a:2"))), "container main has no", "warning"),
+]  # fmt: skip
+
+
+ELSEWHERE = [
+    Case("image-moved", "another registry", image("ghcr.io/acme/api:v1"), image("evil.example/acme/api:v1"), (image("ghcr.io/acme/api:v1"), image(f"ghcr.io/acme/api@sha256:{'a' * 64}")), "ghcr.io/acme/api → evil.example/acme/api", "warning"),
+    Case("image-moved", "another repository", image("ghcr.io/acme/api:v1"), image("ghcr.io/acme/api-debug:v1"), (image("ghcr.io/acme/api:v1"), image("ghcr.io/acme/api-debug:v1", name="debug")), "api → ghcr.io/acme/api-debug", "warning"),
+    Case("image-moved", "another port of a registry", image("registry:5000/api:v1"), image("registry:5001/api:v1"), (image("docker.io/library/nginx:1"), image("nginx:1")), "registry:5001/api", "warning"),
+    Case("image-moved", "from Docker Hub", image("bitnami/redis:7"), image("bitnamilegacy/redis:7"), ("", image("bitnamilegacy/redis:7")), "bitnamilegacy/redis", "warning"),
+    Case("image-moved", "in a workflow", workflow(MAIN), workflow("container: {image: 'b:1'}"), (workflow(MAIN), workflow("container: {image: 'docker.io/a:1'}")), "a → b", "warning"),
+]  # fmt: skip
+BALANCED = service("type: LoadBalancer, ports: [{port: 80}]")
+RANGES = service("type: LoadBalancer, loadBalancerSourceRanges: [10.0.0.0/8], ports: [{port: 80}]")
+EXPOSED = [
+    Case("service-exposed", "load balancer", service("ports: [{port: 80}]"), BALANCED, (BALANCED, BALANCED.replace("80", "81")), "type ClusterIP → LoadBalancer", "warning"),
+    Case("service-exposed", "node port", service("type: ClusterIP"), service("type: NodePort"), (service("type: LoadBalancer"), service("type: NodePort")), "type ClusterIP → NodePort", "warning"),
+    Case("service-exposed", "from node port to load balancer", service("type: NodePort"), service("type: LoadBalancer"), (service("type: NodePort"), service("type: ClusterIP")), "type NodePort → LoadBalancer", "warning"),
+    Case("service-exposed", "new load balancer", "", BALANCED, ("", service("type: ClusterIP")), "new and a LoadBalancer", "warning"),
+    Case("service-exposed", "no ranges any more", RANGES, BALANCED, (BALANCED, RANGES), "everybody may connect", "warning"),
+    Case("service-exposed", "external addresses", service("externalIPs: [192.0.2.1]"), service("externalIPs: [192.0.2.1, 192.0.2.2]"), (service("externalIPs: [192.0.2.1, 192.0.2.2]"), service("externalIPs: [192.0.2.2]")), "externalIPs 192.0.2.2", "warning"),
 ]  # fmt: skip
 READ_PODS = "- {apiGroups: [''], resources: [pods, services], verbs: [get, list]}\n"
 CASES = [
@@ -1380,4 +1414,7 @@ CASES = [
     *RIGHTS,
     *WORKFLOWS,
     *IGNORED,
+    *PROBES,
+    *ELSEWHERE,
+    *EXPOSED,
 ]

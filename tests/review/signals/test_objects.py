@@ -15,7 +15,7 @@ from gitops_bot.review.signals.objects import MOST, ObjectRules
 from tests.counting import steps
 from tests.review.signals.cases import CASES, HOOK, PLAIN, claim, key_of, pod, read, role, secret, stateful, thing
 
-OTHERS = frozenset(("schema", "duplicate-resource", "project-forbids", "mutable-model"))
+OTHERS = frozenset(("schema", "duplicate-resource", "project-forbids", "project-widened", "mutable-model"))
 """Signals that need the target: not raised from objects alone."""
 NAMES = [f"{case.id}: {case.name}" for case in CASES]
 
@@ -159,7 +159,8 @@ _WORDS = sorted(
        "persistentVolumeClaimRetentionPolicy", "storageClassName", "sources", "chart", "targetRevision", "protocol",
        "templates", "container", "script", "sidecars", "containerSet", "inline", "steps", "hostPort", "served", "syncPolicy",
        "ignoreDifferences", "jsonPointers", "jqPathExpressions", "syncOptions", "argocd.argoproj.io/hook", "PreSync",
-       "key", "operator", "In", "values"}
+       "key", "operator", "In", "values", "readinessProbe", "livenessProbe", "LoadBalancer", "NodePort", "externalIPs",
+       "loadBalancerSourceRanges"}
 )  # fmt: skip
 _leaves = st.one_of(
     st.none(), st.booleans(), st.integers(), st.floats(allow_nan=False), st.text(max_size=20), st.sampled_from(_WORDS),

@@ -204,6 +204,85 @@ def test_source_and_destination_of_a_new_application_are_judged(review: Review) 
     ]
 
 
+OTHER = "https://github.com/evil/shop"
+KINDS = "  clusterResourceWhitelist: [{{group: '', kind: Namespace}}{}]\n"
+FORBIDS = "  namespaceResourceBlacklist: [{group: '', kind: Secret}]\n"
+ONLY = "  namespaceResourceWhitelist: [{group: apps, kind: '*'}]\n"
+WIDER = [
+    ("source", project(), project(repos=f"['{URL}', '{OTHER}']"), f"the source {OTHER}"),
+    ("any source", project(), project(repos="['*']"), "the source *"),
+    ("forbidden source", project(repos=f"['*', '!{OTHER}']"), project(repos="['*']"), f"the forbidden source {OTHER}"),
+    ("namespace", project(), project(places="[{server: '*', namespace: shop}, {server: '*', namespace: kube-system}]"),
+     "the destination *, namespace kube-system"),
+    ("every namespace", project(), project(places="[{server: '*', namespace: '*'}]"), "the destination *, namespace *"),
+    ("cluster", project(places="[{name: dev, namespace: shop}]"), project(places="[{name: '*', namespace: shop}]"),
+     "the destination *, namespace shop"),
+    ("forbidden place", project(places="[{server: '*', namespace: '*'}, {server: '*', namespace: '!a'}]"),
+     project(places="[{server: '*', namespace: '*'}]"), "the forbidden destination *, namespace !a"),
+    ("cluster-scoped kind", project(rest=KINDS.format("")),
+     project(rest=KINDS.format(", {group: rbac.authorization.k8s.io, kind: ClusterRole}")),
+     "cluster-scoped kind ClusterRole.rbac.authorization.k8s.io"),
+    ("kind that was forbidden", project(rest=FORBIDS), project(), "the forbidden namespaced kind Secret"),
+    ("namespaced kind", project(rest=ONLY), project(rest=ONLY.replace("apps", "'*'")), "namespaced kind *.*"),
+    ("every namespaced kind", project(rest=ONLY), project(), "every namespaced kind"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("before", "after", "says"), [case[1:] for case in WIDER], ids=[case[0] for case in WIDER])
+def test_a_project_that_allows_more_is_told_although_nothing_renders_it(
+    review: Review, before: str, after: str, says: str
+) -> None:
+    tree = base(("apps/project.yaml", before), app=application(project="team"))
+    report = review(tree, {"apps/project.yaml": after})
+    (one,) = raised(report, "project-widened")
+    assert (one.signal.message, one.signal.severity) == (f"AppProject team allows more: {says}", "warning")
+    assert (one.signal.kind, one.signal.name, one.targets) == ("AppProject", "team", ("apps/shop.yaml#shop",))
+    assert not report.routine
+
+
+SAME = [(after, before) for _, before, after, _ in WIDER] + [
+    (project(repos=f"['{URL}']"), project(repos=f"['{URL}.git']")),
+    (project(repos="['https://github.com/acme/*']"), project(repos=f"['{URL}']")),
+    (project(places="[{server: '*', namespace: 'shop-*'}]"), project(places="[{server: '*', namespace: shop-a}]")),
+    (project(rest=KINDS.format("")), project(rest=KINDS.format(", {group: '', kind: Namespace, name: a}"))),
+    (project(rest=KINDS.format(", {group: a, kind: B}")), project(rest=KINDS.format(""))),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("before", "after"), SAME)
+def test_a_project_that_allows_as_much_or_less_is_not(review: Review, before: str, after: str) -> None:
+    tree = base(("apps/project.yaml", before), app=application(project="team"))
+    assert raised(review(tree, {"apps/project.yaml": after}), "project-widened") == []
+
+
+@pytest.mark.parametrize("known", [True, False], ids=["that was there", "that comes with it"])
+def test_an_application_that_moves_to_a_wider_project_is_told(review: Review, known: bool) -> None:
+    wide = ("apps/open.yaml", project(name="open", repos="['*']"))
+    tree = base(("apps/project.yaml", project()), *[wide] * known, app=application(project="team"))
+    report = review(tree, dict([wide]) | {"apps/shop.yaml": application(project="open")})
+    assert messages(report, "project-widened") == [
+        "it moves from AppProject team to open, which allows more: the source *"
+    ]
+
+
+@pytest.mark.parametrize(
+    ("start", "end", "count"), [("team", "default", 1), ("default", "team", 0), ("team", "unknown", 0)]
+)
+def test_the_default_project_allows_everything_and_an_unknown_one_nobody_knows_what(
+    review: Review, start: str, end: str, count: int
+) -> None:
+    tree = base(("apps/project.yaml", project()), app=application(project=start))
+    report = review(tree, {"apps/shop.yaml": application(project=end)})
+    assert len(messages(report, "project-widened")) == count
+
+
+def test_a_wider_project_is_silenced_like_everything(review: Review) -> None:
+    silence = "version: 1\nreview: {silence: [{signal: project-widened, apps: [shop], reason: agreed}]}\n"
+    tree = base(("apps/project.yaml", project()), (".gitops-bot.yaml", silence), app=application(project="team"))
+    (one,) = raised(review(tree, {"apps/project.yaml": project(repos="['*']")}), "project-widened")
+    assert one.silenced == "agreed"
+
+
 def test_a_missing_project_is_said_once_and_raises_nothing(review: Review) -> None:
     files = {**base(app=application(project="absent")), "apps/b.yaml": application("b", project="absent")}
     report = review(files, {"shop/other.yaml": SECRET})
