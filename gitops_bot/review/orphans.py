@@ -13,6 +13,7 @@ from gitops_bot.render.discover import Discovery
 from gitops_bot.render.plain import KUSTOMIZATIONS
 from gitops_bot.render.workshop import Preparation
 from gitops_bot.review.report import UNREAD
+from gitops_bot.review.signals.projects import DEFAULT_PROJECT
 
 _SUFFIXES = (".yaml", ".yml", ".json")
 _LARGEST = 5 * 1024 * 1024
@@ -25,7 +26,7 @@ def unread_manifests(base: Discovery, head: Discovery, unread: Sequence[str]) ->
     """An entry for each of the changed paths that may hold manifests; ``unread`` are those that no target reads.
 
     Not named are hidden directories and charts, whose files their tools read or nobody does, and the files of
-    definitions, which stand for targets of their own. In order of path.
+    definitions, which stand for targets of their own or judge some. In order of path.
     """
     known = {place for side in (base, head) for place in _definition_files(side)}
     paths = [
@@ -88,8 +89,11 @@ def _shared(path: str, home: str) -> int:
 
 
 def _definition_files(side: Discovery) -> Iterable[str]:
-    yield from (one.target.file for one in side.preparations.values() if one.target.application is not None)
-    yield from (project.file for project in side.projects)
+    """Where Applications are defined, the projects that they are judged by, and what could not be read as either."""
+    applications = [(one.target.file, one.target.application) for one in side.preparations.values()]
+    yield from (file for file, application in applications if application is not None)
+    used = {application.spec.project or DEFAULT_PROJECT for _, application in applications if application is not None}
+    yield from (project.file for project in side.projects if project.name in used)
     yield from (problem.id.partition("#")[0] for problem in side.problems)
 
 

@@ -581,6 +581,18 @@ def test_the_definition_of_a_target_is_not_named_as_unread(diff: Diff) -> None:
     assert ran.report["not_rendered"] == []
 
 
+@pytest.mark.parametrize(("project", "named"), [("unused", True), ("default", False)])
+def test_a_changed_project_is_named_where_no_application_is_judged_by_it(diff: Diff, project: str, named: bool) -> None:
+    def of(repos: str) -> str:
+        return (
+            f"apiVersion: argoproj.io/v1alpha1\nkind: AppProject\nmetadata: {{name: {project}}}\n"
+            f"spec: {{sourceRepos: {repos}}}\n"
+        )
+
+    ran = diff({**CHART, "k/app.yaml": application(), "x/project.yaml": of("['*']")}, {"x/project.yaml": of("[]")})
+    assert list(reasons(ran)) == ["x/project.yaml"] * named
+
+
 def test_many_unread_manifests_are_named_and_counted(diff: Diff) -> None:
     ran = diff({"k/kustomization.yaml": "resources: []\n"}, {f"k/{at:03}.yaml": POD for at in range(120)})
     assert len(reasons(ran)) == 100
