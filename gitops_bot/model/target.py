@@ -29,7 +29,9 @@ class Target(msgspec.Struct, frozen=True, kw_only=True):
     namespace: str = ""
     """Destination namespace of objects that name none."""
     sources: tuple[Source, ...]
-    """What is rendered, in order; sources of this repository carry their path only."""
+    """What is rendered, in order."""
+    homes: tuple[str, ...] = ()
+    """Directories of this repository that it is made from; ``""`` is the root."""
     ignore: tuple[IgnoreDifference, ...] = ()
     follows: str = ""
     """The revision of this repository it follows (``main``, ``v*``, ``HEAD``), ``""`` when no source is here."""

@@ -53,6 +53,7 @@ def charts(tree: Tree, claimed: Collection[str]) -> Iterator[Target]:
                 file=home,
                 kind="Helm",
                 path=home,
+                homes=(home,),
                 namespace="default",
                 sources=(
                     Source(
@@ -85,6 +86,7 @@ def overlays(tree: Tree, claimed: Collection[str]) -> Iterator[Target]:
                 file=home,
                 kind="Kustomize",
                 path=home,
+                homes=(home,),
                 sources=(Source(path=home, kustomize=KustomizeOptions()),),
             )
 
@@ -114,6 +116,7 @@ def directories(tree: Tree, claimed: Collection[str]) -> Iterator[Target]:
                 file=home,
                 kind="Directory",
                 path=home,
+                homes=(home,),
                 sources=(Source(path=home, directory=FoundDirectory(include=_either(names))),),
             )
 

@@ -31,6 +31,7 @@ def application_target(
         path=(placed[0].path or "").strip("/") if placed else "",
         namespace=application.spec.destination.namespace,
         sources=application.sources,
+        homes=tuple((source.path or "").strip("/").removeprefix("./") for source in here),
         ignore=application.spec.ignore_differences,
         follows=here[0].target_revision if here else "",
         application=application,

@@ -11,7 +11,6 @@ from gitops_bot.model.target import NotRendered
 from gitops_bot.model.tree import PathEscape, Tree
 from gitops_bot.render.discover import Discovery
 from gitops_bot.render.plain import KUSTOMIZATIONS
-from gitops_bot.render.workshop import Preparation
 from gitops_bot.review.report import UNREAD
 from gitops_bot.review.signals.projects import DEFAULT_PROJECT
 
@@ -49,7 +48,7 @@ def missed_files(head: Discovery, unread: Sequence[str]) -> dict[str, list[str]]
     it: overlays include each other over any distance, and nothing else does. In order of path.
     """
     cut_off = {
-        key: _homes(one)
+        key: one.target.homes
         for key, one in sorted(head.preparations.items())
         if one.error is not None and not isinstance(one.error, NotRenderable)
     }
@@ -62,11 +61,6 @@ def missed_files(head: Discovery, unread: Sequence[str]) -> dict[str, list[str]]
         if owners:
             found.setdefault(owners[0], []).append(path)
     return found
-
-
-def _homes(one: Preparation) -> list[str]:
-    """The directories of this repository that a target is made from."""
-    return [source.path.strip("/") for source in one.target.sources if source.path and not source.repo_url]
 
 
 def _below(path: str, home: str) -> bool:

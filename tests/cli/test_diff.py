@@ -589,7 +589,8 @@ def test_a_changed_project_is_named_where_no_application_is_judged_by_it(diff: D
             f"spec: {{sourceRepos: {repos}}}\n"
         )
 
-    ran = diff({**CHART, "k/app.yaml": application(), "x/project.yaml": of("['*']")}, {"x/project.yaml": of("[]")})
+    base = {**CHART, "k/app.yaml": application(), "x/kustomization.yaml": "resources: []\n"}
+    ran = diff({**base, "x/project.yaml": of("['*']")}, {"x/project.yaml": of("[]")})
     assert list(reasons(ran)) == ["x/project.yaml"] * named
 
 
@@ -652,6 +653,15 @@ def test_a_changed_file_of_a_target_that_was_not_read_to_its_end_fails_it(diff):
     ran = diff(files, {"web/new.yaml": "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: x}\n"}, "--offline")
     assert ran.code == 3
     assert [one["id"] for one in ran.report["not_rendered"] if one["failed"]] == ["kustomize:web"]
+
+
+@pytest.mark.parametrize("path", ["base/one.yaml", "web/more/two.yaml"])
+def test_so_does_one_of_an_application_s_own_directory(diff, path):
+    files = {"apps/web.yaml": application(path="web"), "web/kustomization.yaml": REMOTE.replace("]", ", ../base]"),
+             "base/kustomization.yaml": "resources: [one.yaml]\n", "base/one.yaml": PLAIN["web/one.yaml"]}  # fmt: skip
+    ran = diff(files, {path: PLAIN["web/one.yaml"] + "data: {a: b}\n"}, "--offline")
+    assert ran.code == 3
+    assert [one["id"] for one in ran.report["not_rendered"] if one["failed"]] == ["apps/web.yaml#web"]
 
 
 def test_a_base_that_only_an_unread_overlay_may_include_fails_the_nearest_one(diff):
