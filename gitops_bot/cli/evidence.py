@@ -13,7 +13,9 @@ from typing import NamedTuple
 import msgspec
 
 from gitops_bot.cli.deployed import Deployed
+from gitops_bot.cli.rendered import bring_both
 from gitops_bot.cli.writing import Place
+from gitops_bot.doors.git import Repository
 from gitops_bot.doors.github.errors import NotFound
 from gitops_bot.doors.github.writing import Writing
 from gitops_bot.errors import CommitGone, GitHubError, UsageError
@@ -66,6 +68,7 @@ class Evidence:
         self.now = now
         self._trees: dict[str, Tree] = {}
         self._compared: dict[tuple[str, str], Commits] = {}
+        self._merges: dict[tuple[str, str], tuple[Tree, Tree]] = {}
         self._contained: dict[tuple[str, str], bool] = {}
         self._commits: dict[str, _Read] = {}
         self._deployments: dict[str, tuple[DeploymentState, ...]] = {}
@@ -94,6 +97,17 @@ class Evidence:
             return self.tree(commit)
         except CommitGone:
             return None
+
+    def merge(self, base: str, head: str) -> tuple[Tree, Tree]:
+        """What merging one commit into another does: ``base`` and the result. Raises GitError.
+
+        Where they conflict, the state that they have in common and ``head``.
+        """
+        if (base, head) not in self._merges:
+            directory = bring_both(self.place, base, head)
+            found = self.place.stack.enter_context(Repository(directory)).compare(base, head)
+            self._merges[base, head] = (found.base, found.head)
+        return self._merges[base, head]
 
     def tags(self) -> tuple[Tag, ...]:
         """All tags as they are now: others may make some at any time."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import Literal, NamedTuple
 
 import msgspec
@@ -18,6 +19,8 @@ from gitops_bot.render.settings import read_settings
 from gitops_bot.writeback.landing.commit_message import trailers_of
 from gitops_bot.writeback.landing.land import land
 from gitops_bot.writeback.landing.pull_request import open_between
+from gitops_bot.writeback.landing.topics import branch_of as branch_of_topic
+from gitops_bot.writeback.landing.topics import marker_of
 from gitops_bot.writeback.moves.gates import Gate, all_passed, verdict
 from gitops_bot.writeback.moves.promote import SOURCE, Nothing, Promotion, Route, Scene, promote, route
 from gitops_bot.writeback.moves.versions import Level, NextTag, Used, newest_release
@@ -113,13 +116,14 @@ class Promoter:
         return Scene(
             source=source,
             source_commit=commit,
+            merge=evidence.merge(base.commit, commit) if way.kind == "branch" else None,
             now=evidence.now,
             gates=evidence.gates(settings, _asks(settings, way, commit, base.commit)),
             tags=tags,
             used=evidence.used(way.target, newest, base.commit) if way.target_tag else Used(),
             contained=evidence.contained(base.commit),
             commits=commits,
-            apps=evidence.deployed(base.tree).readers(base.tree) if way.kind == "values" else {},
+            apps=evidence.deployed(base.tree).readers(base.tree),
             by=self._asked.by,
         )
 
@@ -135,9 +139,16 @@ def promote_there(place: Place, evidence: Evidence, asked: Asked) -> Promoted:
 
     Raises Refused when only a tag is missing and a gate does not hold, and what ``promote`` and ``land`` raise.
     """
-    github = evidence.github
     promoter = Promoter(place, evidence, asked)
-    way = promoter.way
+    try:
+        return _promote_there(place, evidence, promoter)
+    except Refused as refused:
+        _shut(evidence, promoter.way, refused)
+        raise
+
+
+def _promote_there(place: Place, evidence: Evidence, promoter: Promoter) -> Promoted:
+    github, way = evidence.github, promoter.way
     topic = f"promote/{way.target}"
     if way.kind == "branch":
         found = promoter.make(place.clone.head(way.base))
@@ -168,12 +179,26 @@ def _proposed(evidence: Evidence, way: Route, found: Promotion, landed: Landed) 
     if landed.mode != "pull-request":
         return Promoted(way, "nothing", landed, "", tag, found.gates)
     notes: list[str] = []
-    if found.gates:
-        try:
-            report(evidence, landed.commit, way.target, found.gates, landed.url)
-        except GitHubError as error:
-            notes.append(f"the gates are not shown as a check: {error.told}")
+    try:
+        report(evidence, landed.commit, way.target, found.gates, landed.url)
+    except GitHubError as error:
+        notes.append(f"the gates are not shown as a check: {error.told}")
     return Promoted(way, "pull-request", landed, "", tag, found.gates, tuple(notes), found)
+
+
+def _shut(evidence: Evidence, way: Route, refused: Refused) -> None:
+    """Let the check of an open pull request say what stands against it by now, so that nobody merges it meanwhile.
+
+    A convenience: a token that may not do it changes nothing about the refusal.
+    """
+    if evidence.place.github is None:
+        return
+    head = way.head if way.kind == "branch" else branch_of_topic(f"promote/{way.target}")
+    gates = tuple(Gate(name="allowed", state="failed", reason=reason) for reason in refused.reasons)
+    with suppress(GitHubError):
+        for pull in evidence.github.pulls.of_branch(head):
+            if pull.base_ref == way.base and marker_of(pull.body) is not None:
+                report(evidence, pull.head_sha, way.target, gates, pull.url)
 
 
 def check_name(target: str) -> str:
@@ -182,12 +207,15 @@ def check_name(target: str) -> str:
 
 
 def report(evidence: Evidence, commit: str, target: str, gates: tuple[Gate, ...], url: str) -> None:
-    """Tell the gates as one check of a commit, unless it says so already. Raises GitHubError."""
+    """Tell the gates as one check of a commit, unless it says so already. Raises GitHubError.
+
+    Without gates there is none, but one that is there already succeeds.
+    """
     verdicts, told, name = evidence.github.verdicts, verdict(gates), check_name(target)
     done = {"success": ("completed", "success"), "failure": ("completed", "failure")}
     wanted = done.get(told.state, ("in_progress", None))
     there = [(one.status, one.conclusion, one.title) for one in verdicts.checks(commit) if one.name == name]
-    if (*wanted, told.title) not in there:
+    if (gates or there) and (*wanted, told.title) not in there:
         verdicts.report(commit, name, told.state, title=told.title, summary=told.summary, url=url)
 
 

@@ -36,12 +36,8 @@ class RenderedDiffs:
         """What merging the commit ``head`` into the commit ``base`` of ``branch`` changes."""
         key = (base, head)
         if key not in self._kept:
-            place = self._place
-            scratch = place.scratch / f"merge-{head}"
-            scratch.mkdir(exist_ok=True)
-            checkout = place.checkout if place.target.own else ""
             try:
-                directory = bring(checkout or "/nonexistent", [base, head], origin=place.origin, scratch=scratch)
+                directory = bring_both(self._place, base, head)
             except BotError as error:
                 return _left_out(error)
             self._kept[key] = self._shown(directory, base, head, branch, direct=False)
@@ -60,6 +56,17 @@ class RenderedDiffs:
             return fit_comment(view, budget=BUDGET, elsewhere=elsewhere, templates=reviewed.templates).text
         except BotError as error:
             return _left_out(error)
+
+
+def bring_both(place: Place, base: str, head: str) -> str:
+    """The directory of a repository that has two commits (full ids), what they have in common, and all their files.
+
+    Raises GitError.
+    """
+    scratch = place.scratch / f"merge-{head}"
+    scratch.mkdir(exist_ok=True)
+    checkout = place.checkout if place.target.own else ""
+    return bring(checkout or "/nonexistent", [base, head], origin=place.origin, scratch=scratch)
 
 
 def _left_out(error: BotError) -> str:

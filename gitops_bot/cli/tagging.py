@@ -13,8 +13,10 @@ from gitops_bot.writeback.environments import branch_of, tag_pattern
 from gitops_bot.writeback.landing.commit_message import topic_of
 from gitops_bot.writeback.landing.topics import branch_of as branch_of_topic
 from gitops_bot.writeback.landing.topics import marker_of
+from gitops_bot.writeback.moves.brought import held_back
 from gitops_bot.writeback.moves.promote import Nothing, Recorded, recorded, tag_after_merge
-from gitops_bot.writeback.moves.versions import Level, NextTag, newest_release
+from gitops_bot.writeback.moves.versions import Level, NextTag, Release, newest_release
+from gitops_bot.writeback.refused import Refused
 
 _ATTEMPTS = 5
 
@@ -64,7 +66,8 @@ def make_tag(
     """Make the next tag of a commit (full id) that lies on the environment's branch, unless a release has it.
 
     ``before`` is called before anything is written, and may raise. When somebody else takes the name meanwhile, the
-    next one is taken. Raises Rejected when the repository takes no such tag, and what ``tag_after_merge`` raises.
+    next one is taken. Raises Refused when the tag would bring a version that is on hold now, Rejected when the
+    repository takes no such tag, and what ``tag_after_merge`` raises.
     """
     for attempt in range(1, _ATTEMPTS + 1):
         tags = evidence.tags()
@@ -79,6 +82,7 @@ def make_tag(
         if newest is not None and evidence.contained(newest.commit)(commit):
             return Nothing(f"{newest.name} has this commit already")
         before(found)
+        _refuse_held(evidence, settings, environment, newest, commit)
         try:
             evidence.github.refs.create_tag(found.name, commit)
         except Rejected as error:
@@ -87,3 +91,18 @@ def make_tag(
             continue
         return found
     raise AssertionError("unreachable")
+
+
+def _refuse_held(evidence: Evidence, settings: Settings, environment: str, newest: Release | None, commit: str) -> None:
+    """Raise Refused where a tag of a commit would bring what is on hold by now, also if it was not when it was merged.
+
+    By the holds on the branch's tip; what the newest release has already is not brought.
+    """
+    tip = evidence.place.clone.head(branch_of(settings, environment))
+    before = evidence.tree(newest.commit) if newest is not None else None
+    holds = held_back(settings, environment, before, evidence.tree(commit), holding=tip.tree, now=evidence.now)
+    if holds:
+        raise Refused(
+            [f"{environment} is not tagged, because {hold.told}" for hold in holds],
+            hint="`gitops-bot hold release` lets it be tagged, or promote another version",
+        )

@@ -234,6 +234,50 @@ def test_branches_are_merged_by_pull_request(acme: Acme) -> None:
     assert "nothing to promote: main has every commit of develop" in done.out
 
 
+def hold(version: str, environment: str = "") -> dict[str, str]:
+    where = f", environment: {environment}" if environment else ""
+    entry = f"{{what: ghcr.io/acme/churn-api, version: {version}, why: slow, by: bob{where}}}"
+    return {".gitops-bot/holds.yaml": f"holds:\n- {entry}\n"}
+
+
+def test_a_merge_that_brings_a_version_on_hold_is_refused(acme: Acme) -> None:
+    values = acme.read(STAGING, "develop")
+    acme.repository.commit({STAGING: values.replace("tag: sha-", "tag: sha-bad", 1)}, "develop", "chore: bump")
+    version = acme.read(STAGING, "develop").split("tag: ")[1].split("\n")[0]
+    ran = acme("promote", "--to", "staging")
+    assert ran.code == 0, ran.err
+    (pull,) = acme.pulls()
+    assert f"`{version}`" in pull.body
+    acme.repository.commit(hold(version, "staging"), "main", "chore: hold")
+    refused = acme("promote", "--to", "staging")
+    assert refused.code == 8
+    assert f"ghcr.io/acme/churn-api {version} is held in staging until it is released by bob: slow" in refused.err
+    check = [one for one in acme.repository.check_runs.values() if one["name"] == "promotion/staging"]
+    assert [(one["head_sha"], one["conclusion"]) for one in check] == [(pull.head_sha, "failure")]
+
+    # What only others have, and what the branch has had, is not brought.
+    acme.repository.commit(hold(version, "production"), "main", "chore: hold")
+    assert acme("promote", "--to", "staging").code == 0
+    (check,) = [one for one in acme.repository.check_runs.values() if one["name"] == "promotion/staging"]
+    assert check["conclusion"] == "success"
+
+
+def test_what_was_put_on_hold_since_the_merge_is_not_tagged(acme: Acme) -> None:
+    acme.without_gates()
+    assert acme("promote", "--to", "production").code == 0
+    (pull,) = acme.pulls()
+    merge = acme.merge(pull)
+    acme.repository.commit(hold("sha-4be81c0"), "main", "chore: hold")
+    for arguments in (["--after-merge"], []):
+        refused = acme("promote", "--to", "production", *arguments)
+        assert refused.code == 8
+        assert "production is not tagged, because ghcr.io/acme/churn-api sha-4be81c0 is held" in refused.err
+    assert "v1.0.1" not in acme.tags()
+    acme.repository.commit(hold("sha-4be81c0", "staging"), "main", "chore: hold")
+    assert acme("promote", "--to", "production", "--after-merge").code == 0
+    assert acme.tags()["v1.0.1"] == merge
+
+
 def test_the_working_tree_alone_is_edited_without_a_token(acme: Acme, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("GITHUB_TOKEN")
     for option in (("--no-commit", "--dry-run"), ("--no-commit",)):

@@ -24,6 +24,7 @@ from gitops_bot.text.escape import md_code
 from gitops_bot.writeback.environments import branch_of, known, pairs, policy_of, source_of, tag_pattern
 from gitops_bot.writeback.holds import read_holds
 from gitops_bot.writeback.landing.commit_message import visible_text
+from gitops_bot.writeback.moves.brought import brought
 from gitops_bot.writeback.moves.copying import copy_values
 from gitops_bot.writeback.moves.drift import drift, drift_table
 from gitops_bot.writeback.moves.gates import Gate
@@ -75,6 +76,9 @@ class Scene(msgspec.Struct, frozen=True, kw_only=True):
     the pull request goes into, the tree of that one's ``Head`` counts instead."""
     source_commit: str
     """Full id of that."""
+    merge: tuple[Tree, Tree] | None = None
+    """For ``branch``: the target's branch as it is, and as it would be after the merge; where the two conflict, what
+    they have in common and the source's branch."""
     now: datetime
     """Aware."""
     gates: tuple[Gate, ...] = ()
@@ -161,24 +165,29 @@ def promote(settings: Settings, way: Route, base: Head, scene: Scene) -> Promoti
     if not scene.builds:
         scene = msgspec.structs.replace(scene, builds=builds_of(scene.commits, way.source))
     if way.kind == "branch":
-        return _by_branch(way, scene)
+        return _by_branch(settings, way, base, scene)
     if way.source_tag is None and way.head == way.base:
         scene = msgspec.structs.replace(scene, source=base.tree, source_commit=base.commit)
     return _by_values(settings, way, base, scene)
 
 
-def _by_branch(way: Route, scene: Scene) -> Promotion | Nothing:
+def _by_branch(settings: Settings, way: Route, base: Head, scene: Scene) -> Promotion | Nothing:
     if not scene.commits.total:
         return Nothing(f"{way.base} has every commit of {way.head}: {way.target} is where {way.source} is")
+    found = brought(settings, way.target, *scene.merge) if scene.merge is not None else ()
+    _refuse(settings, found, way, base, scene)
     count = "1 commit" if scene.commits.total == 1 else f"{scene.commits.total} commits"
     ends = f"from {md_code(way.source)} to {md_code(way.target)}"
     page = Page(f"Merges {md_code(way.head)} into {md_code(way.base)}: {count} {ends}.")
     page.asked(scene.by)
+    versions = [subject for subject in found if subject.kind != "value"]
+    if versions:
+        page.add(table(versions, scene.apps, heads=(md_code(f"{way.target} now"), md_code(f"from {way.source}"))))
     page.add(gates_section(scene.gates))
     page.add(commits_section(scene.commits, scene.builds))
     page.last(scene.diff)
     title = f"chore: promote {way.source} to {way.target}"
-    return Promotion(kind="branch", route=way, title=title, body=page.text(), gates=scene.gates)
+    return Promotion(kind="branch", route=way, title=title, body=page.text(), subjects=found, gates=scene.gates)
 
 
 def _by_values(settings: Settings, way: Route, base: Head, scene: Scene) -> Promotion | Nothing:
