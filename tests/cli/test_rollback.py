@@ -110,6 +110,22 @@ def test_by_pull_request_the_tag_is_made_after_the_merge(acme: Acme) -> None:
     assert acme.read(revision="v1.0.2") == before
 
 
+def test_a_rollback_to_what_was_put_on_hold_since_is_not_tagged(acme: Acme) -> None:
+    acme.without_gates()
+    release(acme, "sha-0000bad")
+    assert acme("rollback", "--environment", "production").code == 0
+    acme.repository.git.delete("refs/tags/v1.0.2")  # a run that was cut off
+    first = acme.read().split("tag: ")[1].split("\n")[0]
+    held = acme.read(FILE) + f"- {{what: ghcr.io/acme/churn-api, version: {first}, why: worse, by: bob}}\n"
+    acme.repository.commit({FILE: held.replace("  - ", "- ").replace("\n    ", "\n  ")}, "main", "chore: hold")
+    again = acme("rollback", "--environment", "production", "--after-merge")
+    assert again.code == 0, again.err  # by commit: there is no pull request
+    refused = acme("rollback", "--environment", "production", "--to", "main")
+    assert refused.code == 8, refused.out + refused.err
+    assert f"production is not tagged, because ghcr.io/acme/churn-api {first} is held" in refused.err
+    assert "v1.0.2" not in acme.tags()
+
+
 def test_to_a_revision_and_to_what_was_healthy(acme: Acme) -> None:
     good = acme.repository.head()
     acme.agent(good, "in_progress", "success")
