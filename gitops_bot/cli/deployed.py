@@ -6,11 +6,10 @@ from collections.abc import Callable, Mapping
 
 from gitops_bot.errors import BotError, ToolError
 from gitops_bot.model.settings import Settings
-from gitops_bot.model.target import Target
 from gitops_bot.model.tree import Tree
 from gitops_bot.render.discover import Discovery
 from gitops_bot.render.workshop import Preparation
-from gitops_bot.writeback.environments import own_files
+from gitops_bot.writeback.environments import is_of, own_files
 from gitops_bot.writeback.shadow import Renderer
 
 _NOT_DEPLOYED = (".github/", ".gitops-bot/")
@@ -67,7 +66,7 @@ class Deployed:
                 {
                     identity: each
                     for identity, each in self._discovery(tree).preparations.items()
-                    if _is_of(settings, environment, each.target)
+                    if is_of(settings, environment, each.target)
                 }
                 for tree in (one, other)
             ]
@@ -94,15 +93,6 @@ class Deployed:
         if tree.oid not in self._found:
             self._found[tree.oid] = self._renderer.discover(tree)
         return self._found[tree.oid]
-
-
-def _is_of(settings: Settings, environment: str, target: Target) -> bool:
-    """Whether a target belongs to an environment: by its directory of Applications, else by what it follows."""
-    about = settings.environments[environment]
-    place = (about.applications or "").strip("/")
-    if place:
-        return target.file == place or target.file.startswith(f"{place}/")
-    return target.application is not None and target.follows in (about.branch, about.tag)
 
 
 def _files(settings: Settings, environment: str, tree: Tree) -> Mapping[str, str]:

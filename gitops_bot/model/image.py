@@ -10,6 +10,9 @@ from typing import NamedTuple
 
 _HUB = "docker.io"
 _LEGACY_HUB = "index.docker.io"
+_NAME = r"[a-z0-9]+(?:(?:[._]|__|-+)[a-z0-9]+)*"
+_REPOSITORY = re.compile(rf"(?:[A-Za-z0-9](?:[A-Za-z0-9.-]*[A-Za-z0-9])?(?::[0-9]{{1,5}})?/)?{_NAME}(?:/{_NAME})*")
+_TAG = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}")
 _DIGEST = re.compile(r"[A-Za-z][A-Za-z0-9]*(?:[-_+.][A-Za-z][A-Za-z0-9]*)*:[0-9a-fA-F]{32,}")
 
 
@@ -53,6 +56,30 @@ def split(reference: str) -> Reference:
     name, _at, digest = reference.partition("@")
     colon = name.find(":", name.rfind("/") + 1)
     return Reference(name, "", digest) if colon < 0 else Reference(name[:colon], name[colon + 1 :], digest)
+
+
+def reference(text: str) -> Reference | None:
+    """The parts of a text that names an image by tag or digest; None for anything else, also for a bare name."""
+    found = split(text)
+    right = is_repository(found.repository) and (not found.tag or is_tag(found.tag))
+    right = right and (not found.digest or is_digest(found.digest))
+    return found if right and (found.tag or found.digest) else None
+
+
+def has_host(repository: str) -> bool:
+    """Whether a repository is written with its host."""
+    host, slash, _path = repository.partition("/")
+    return bool(slash) and _is_host(host)
+
+
+def is_repository(text: str) -> bool:
+    """Whether a text is a repository, with its host or without."""
+    return _REPOSITORY.fullmatch(text) is not None
+
+
+def is_tag(text: str) -> bool:
+    """Whether a text is a tag alone."""
+    return _TAG.fullmatch(text) is not None
 
 
 def is_digest(text: str) -> bool:

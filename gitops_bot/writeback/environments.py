@@ -1,4 +1,4 @@
-"""Which branch an environment's files live on, which files are its own, and which environment it is promoted from."""
+"""Which branch an environment's files live on, which files and targets are its own, and whence it is promoted. Pure."""
 
 from __future__ import annotations
 
@@ -8,6 +8,8 @@ from typing import Literal, NamedTuple
 
 from gitops_bot.errors import UsageError
 from gitops_bot.model.settings import Promotion, Settings
+from gitops_bot.model.target import Target
+from gitops_bot.model.tree import PathEscape, Tree
 
 ENVIRONMENT = "{environment}"
 """What stands for an environment's name in a rule's file."""
@@ -141,6 +143,47 @@ def own_files(settings: Settings, name: str, paths: Iterable[str]) -> tuple[str,
             and not (applications and path.startswith(applications.rstrip("/") + "/"))
         )
     )
+
+
+def owners_of(settings: Settings, tree: Tree, file: str) -> frozenset[str]:
+    """The environments that a file (symbolic links followed) is an own file of, by its name or that of a link to it.
+
+    None: it is nobody's alone.
+    """
+    names = [file]
+    for path, entry in tree.entries.items():
+        leads_to = _leads_to(tree, path) if entry.is_link else None
+        if leads_to == file or (leads_to is not None and file.startswith(f"{leads_to}/")):
+            names.append(path + file.removeprefix(leads_to))
+    return frozenset(name for name in settings.environments if own_files(settings, name, names))
+
+
+def _leads_to(tree: Tree, path: str) -> str | None:
+    try:
+        return tree.resolve(path)
+    except PathEscape:
+        return None
+
+
+def is_of(settings: Settings, name: str, target: Target) -> bool:
+    """Whether a target belongs to an environment: by its directory of Applications, else by what it follows."""
+    about = settings.environments[name]
+    place = (about.applications or "").strip("/")
+    if place:
+        return target.file == place or target.file.startswith(f"{place}/")
+    return target.application is not None and target.follows in (about.branch, about.tag)
+
+
+def environments_of(settings: Settings, targets: Iterable[Target]) -> frozenset[str]:
+    """The environments that some targets belong to.
+
+    A target that belongs to none by its Application is that environment's whose name is a word of its path, if any.
+    """
+    found: set[str] = set()
+    for target in targets:
+        own = {name for name in settings.environments if is_of(settings, name, target)}
+        found |= own or {name for name in settings.environments if _word(name).search(target.file)}
+    return frozenset(found)
 
 
 def pairs(settings: Settings, source: str, target: str, paths: Iterable[str]) -> tuple[Pair, ...]:

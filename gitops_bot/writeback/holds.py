@@ -14,7 +14,7 @@ People may write the file too, so it is edited as text: an entry is appended or 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
@@ -109,20 +109,16 @@ def parse_holds(data: bytes) -> tuple[Hold, ...]:
     raise UsageError("\n".join([title, *lines]), hint=_HINT)
 
 
-def holding(
-    holds: Iterable[Hold], what: str, versions: Sequence[str], *, environment: str | None, now: datetime
-) -> tuple[Hold, ...]:
-    """The holds that stand against writing something, in their order; none: it may be written.
+def counts(hold: Hold, what: str, versions: Collection[str], *, environments: Collection[str], now: datetime) -> bool:
+    """Whether a hold stands against writing something.
 
-    ``versions`` are all names of what would be written (tag and digest); ``environment`` None is asked where the
-    environment is not known: then every hold counts. ``now`` is aware; a hold whose time is over counts no more.
+    ``versions`` are all names of what would be written (tag and digest), ``environments`` those that it is written for.
+    ``now`` is aware; a hold whose time is over counts no more.
     """
-    return tuple(
-        hold
-        for hold in holds
-        if is_about(hold, what)
+    return (
+        is_about(hold, what)
         and (hold.version == EVERY or hold.version in versions)
-        and (hold.environment is None or environment is None or hold.environment == environment)
+        and (hold.environment is None or hold.environment in environments)
         and is_active(hold, now)
     )
 

@@ -65,16 +65,24 @@ class Winner(NamedTuple):
 class Effect(NamedTuple):
     """What an edit does."""
 
-    changes: tuple[str, ...] = ()
-    """Names of the targets that render differently, in order."""
+    changed: tuple[Target, ...] = ()
+    """The targets that render differently, in order of name."""
+    unchecked: tuple[Target, ...] = ()
+    """Those that may, and of which that cannot be told."""
     notes: tuple[str, ...] = ()
     """What could not be checked, and targets that stay the same beside others that change."""
+
+    @property
+    def changes(self) -> tuple[str, ...]:
+        """Names of the targets that render differently, in order."""
+        return tuple(dict.fromkeys(target.name for target in self.changed))
 
 
 class _Seen(NamedTuple):
     """What became of the targets that an edit touches."""
 
-    changes: list[str]
+    changed: list[Target]
+    unchecked: list[Target]
     silent: list[Preparation]
     """Those that render as before."""
     broken: list[str]
@@ -98,22 +106,25 @@ class Shadows:
         if seen.broken:
             raise Refused(seen.broken, hint="correct the value")
         shadowed = [f"{old.target.name} renders as before: {self._why(old, edited)}" for old in seen.silent]
-        if shadowed and not seen.changes:
+        if shadowed and not seen.changed:
             raise Refused([f"writing {edited.what} would change nothing: {each}" for each in shadowed], hint=_HINT)
         notes = [*seen.notes, *shadowed]
-        if not seen.changes and not notes:
+        if not seen.changed and not notes:
             files = ", ".join(sorted(edited.files))
             notes.append(
                 f"{files} changes an Application itself, and nothing that it renders"
                 if carried
                 else f"nothing that is deployed from this repository reads {files}, so the effect is not checked"
             )
-        return Effect(tuple(sorted(set(seen.changes))), tuple(notes))
+        changed = sorted(seen.changed, key=lambda target: (target.name, target.id))
+        return Effect(tuple(changed), tuple(seen.unchecked), tuple(notes))
 
     def _compared(self, before: Discovery, edited: Edited, left_out: frozenset[str]) -> _Seen:
         """Every target that the edits touch, before and after."""
         after = self.renderer.discover(overlaid(self.tree, edited.files))
-        seen = _Seen([], [], [], [])
+        seen = _Seen([], [], [], [], [])
+        one_side = {*before.preparations} ^ {*after.preparations}
+        seen.unchecked.extend({**before.preparations, **after.preparations}[each].target for each in sorted(one_side))
         for identity, new in after.preparations.items():
             old = before.preparations.get(identity)
             if old is None or identity in left_out:
@@ -121,16 +132,18 @@ class Shadows:
             name = new.target.name
             if not self._touched(old, new):
                 if old.error is not None and _lies_in(old.target, edited.files):
+                    seen.unchecked.append(new.target)
                     seen.notes.append(f"{name} could not be checked: {old.error.message}")
                 continue
             told = self._compare(old, new)
             if told == "changed":
-                seen.changes.append(name)
+                seen.changed.append(new.target)
             elif told == "same":
                 seen.silent.append(old)
             elif told.startswith("broken "):
                 seen.broken.append(f"{name} could not be rendered any more: {told.removeprefix('broken ')}")
             else:
+                seen.unchecked.append(new.target)
                 seen.notes.append(f"{name} could not be checked: {told}")
         return seen
 

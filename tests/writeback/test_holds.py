@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gitops_bot.errors import UsageError
-from gitops_bot.writeback.holds import FILE, Hold, add_hold, holding, parse_holds, read_holds, release_hold
+from gitops_bot.writeback.holds import FILE, Hold, add_hold, counts, parse_holds, read_holds, release_hold
 from tests.render.trees import tree_of
 
 NOW = datetime(2026, 8, 20, 12, 0, tzinfo=UTC)
@@ -18,8 +18,8 @@ API = "ghcr.io/acme/churn-api"
 HOLD = Hold(what=API, version="sha-4f2a9c1", why="every request failed", by="ada", environment="staging")
 
 
-def held(*holds: Hold, what=API, versions=("sha-4f2a9c1",), environment="staging", now=NOW):
-    return holding(holds, what, versions, environment=environment, now=now)
+def held(*holds: Hold, what=API, versions=("sha-4f2a9c1",), environments=("staging",), now=NOW):
+    return tuple(hold for hold in holds if counts(hold, what, versions, environments=environments, now=now))
 
 
 def test_no_file_holds_nothing():
@@ -71,8 +71,9 @@ def test_a_digest_is_held_too():
     assert held(hold, versions=("v1", "sha256:ab")) == (hold,)
 
 
-def test_where_the_environment_is_not_known_every_hold_counts():
-    assert held(HOLD, environment=None) == (HOLD,)
+def test_a_hold_counts_where_any_of_the_environments_is_its_own():
+    assert held(HOLD, environments=("production", "staging")) == (HOLD,)
+    assert held(HOLD, environments=()) == held(HOLD, environments=("production",)) == ()
 
 
 def test_every_problem_is_told_with_its_line():

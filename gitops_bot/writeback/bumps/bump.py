@@ -13,21 +13,25 @@ from typing import Literal, NamedTuple
 
 import msgspec
 
-from gitops_bot.model.moving import is_moving_tag
 from gitops_bot.model.settings import Settings
 from gitops_bot.model.tree import Tree
 from gitops_bot.model.writeback import FileChange, Head, Proposal
+from gitops_bot.writeback.against import against, protected
 from gitops_bot.writeback.bumps import messages
+from gitops_bot.writeback.bumps.effects import Reach, edits_of, reach
 from gitops_bot.writeback.bumps.messages import Told
-from gitops_bot.writeback.bumps.models import Metric, metrics_table, missed, movable
+from gitops_bot.writeback.bumps.models import Metric, metrics_table, missed
 from gitops_bot.writeback.bumps.order import Ancestor, Standing, Versions, by_version, stand
-from gitops_bot.writeback.bumps.request import BumpRequest, ImageRequest, ModelRequest
+from gitops_bot.writeback.bumps.request import BumpRequest, ModelRequest
 from gitops_bot.writeback.bumps.rules import Planned, Write, files_of, plan
 from gitops_bot.writeback.editor.files import FileChange as Changed
-from gitops_bot.writeback.editor.files import FileEdits, edit_files
-from gitops_bot.writeback.holds import holding, read_holds
+from gitops_bot.writeback.editor.files import edit_files
+from gitops_bot.writeback.holds import read_holds
+from gitops_bot.writeback.overlay import overlaid
+from gitops_bot.writeback.places import Places
 from gitops_bot.writeback.refused import Refused
-from gitops_bot.writeback.shadow import Edited, Renderer, Shadows
+from gitops_bot.writeback.shadow import Renderer
+from gitops_bot.writeback.subjects import subjects, written
 from gitops_bot.writeback.trailers import Trailers, read_trailers, write_trailers
 
 
@@ -61,25 +65,24 @@ def bump(head: Head, request: BumpRequest, policy: Settings, doors: BumpDoors) -
     what a hold, a protected environment, a threshold or a shadow stands against, EditRefused for what cannot be edited.
     """
     planned = plan(head.tree, request, policy)
-    _refuse(head.tree, planned, request, policy, doors.now)
     pasts = {each.what: _past(each, request, doors) for each in planned}
     told, older, notes = _stand(planned, request, pasts, doors.ancestor)
     if older:
         return Nothing(kind="older", reason="; ".join(older), notes=tuple(notes))
-    _refuse_metrics(told, request, policy)
-    changes = edit_files(head.tree, _edits(planned), create=request.create)
+    changes = edit_files(head.tree, edits_of(planned), create=request.create)
     changed = [change for change in changes if change.changed]
     if not changed:
         names = ", ".join(f"{each.what} {each.main[0].new}" for each in planned if each.kind != "value")
         where = ", ".join(files_of(planned))
         return Nothing(kind="same", reason=f"{names or 'every value'} is in {where} already", notes=tuple(notes))
     notes += [note for change in changed for _path, outcome in change.outcomes for note in outcome.notes]
-    effects, effect_notes = _effects(head.tree, planned, request, changes, doors.renderer)
-    notes = list(dict.fromkeys([*notes, *effect_notes, *_missed_notes(told)]))
+    reached = reach(head.tree, planned, request, changes, policy, doors.renderer)
+    _refuse(head.tree, told, changed, reached, policy, doors.now)
+    notes = list(dict.fromkeys([*notes, *reached.notes, *_missed_notes(told)]))
     return Proposal(
         files=tuple(FileChange(path=change.path, content=change.new, mode=change.mode) for change in changed),
         subject=messages.subject(told, request, policy.commit),
-        body=messages.body(told, request, notes, effects),
+        body=messages.body(told, request, notes, reached.changes),
         message=messages.message(told, request),
         trailers=write_trailers(messages.trailers(told, request)),
         topic=topic(planned, request.environment),
@@ -100,57 +103,31 @@ def topic(planned: Sequence[Planned], environment: str | None) -> str:
 # -- what stands against it -------------------------------------------------------------------------------------------
 
 
-def _refuse(tree: Tree, planned: Sequence[Planned], request: BumpRequest, policy: Settings, now: datetime) -> None:
-    """Raise Refused for held versions, and for what can move in protected environments."""
-    holds = read_holds(tree)
-    reasons, held = [], False
-    for each in planned:
-        if all(write.old == write.new for write in each.writes):
-            continue  # it is there already: nothing is written
-        against = holding(holds, each.what, each.versions, environment=request.environment, now=now)
-        reasons += [hold.told for hold in against]
-        held = held or bool(against)
-        for environment in protected(each, request, policy):
-            reasons += _moving(each, environment)
+def _refuse(
+    tree: Tree, told: Sequence[Told], changed: Sequence[Changed], reached: Reach, policy: Settings, now: datetime
+) -> None:
+    """Raise Refused with all that stands against the edits: holds, protected environments, shadows, thresholds."""
+    after = overlaid(tree, {change.path: change.new for change in changed})
+    found = subjects(policy, written(changed), after, [claim for each in told for claim in each.planned.claims])
+    stands = against(found, after, policy, where=reached.of, now=now)
+    missing = _missed_reasons(told, Places(tree), reached, policy)
+    reasons = [*reached.refused, *stands.reasons, *missing]
     if reasons:
-        hint = "`gitops-bot hold release` lets it be written again" if held else "name a version that stays what it is"
+        thresholds = "thresholds of the model are in .gitops-bot.yaml; give --metrics, or train on"
+        hint = reached.hint or (stands.hint if stands.reasons else thresholds)
         raise Refused(reasons, hint=hint)
 
 
-def protected(planned: Planned, request: BumpRequest, policy: Settings) -> tuple[str, ...]:
-    """The protected environments that something is written for: the request's, else those that its files name."""
-    names = [name for name, environment in policy.environments.items() if environment.protected]
-    if request.environment is not None:
-        return tuple(name for name in names if name == request.environment)
-    return tuple(
-        name
-        for name in names
-        if any(re.search(rf"(?<![A-Za-z0-9]){re.escape(name)}(?![A-Za-z0-9])", write.file) for write in planned.writes)
-    )
-
-
-def _moving(planned: Planned, environment: str) -> list[str]:
-    item = planned.item
-    if isinstance(item, ModelRequest):
-        return list(movable(item, environment))
-    if isinstance(item, ImageRequest) and is_moving_tag(item.tag):
-        pinned = item.digest and any(item.digest in (write.edit.value or "") for write in planned.writes)
-        if not pinned:
-            moves = f"the tag {item.tag} of {item.repository} can move"
-            return [f"{environment} is protected, and {moves}: name a version, or give the digest and a place for it"]
-    return []
-
-
-def _refuse_metrics(told: Sequence[Told], request: BumpRequest, policy: Settings) -> None:
-    """Raise Refused for a model that misses a threshold on its way into a protected environment."""
-    reasons = [
+def _missed_reasons(told: Sequence[Told], places: Places, reached: Reach, policy: Settings) -> list[str]:
+    """The thresholds that a model misses on its way into a protected environment."""
+    return [
         f"{environment} is protected, and {each.planned.what}: {sentence}"
         for each in told
-        for environment in protected(each.planned, request, policy)
+        for environment in protected(policy, {
+            name for write in each.planned.writes for name in reached.of(places.real(write.file))
+        })
         for sentence in missed(each.metrics)
-    ]
-    if reasons:
-        raise Refused(reasons, hint="thresholds of the model are in .gitops-bot.yaml; give --metrics, or train on")
+    ]  # fmt: skip
 
 
 def _missed_notes(told: Sequence[Told]) -> list[str]:
@@ -221,51 +198,3 @@ def _metrics(planned: Planned, past: Trailers | None) -> tuple[Metric, ...]:
         return ()
     old = item.previous or (past.metrics.get(planned.what, {}) if past is not None else {})
     return metrics_table(item.metrics, old, planned.thresholds)
-
-
-# -- edits ------------------------------------------------------------------------------------------------------------
-
-
-def _edits(planned: Iterable[Planned]) -> list[FileEdits]:
-    """The edits of every file, in order of path."""
-    by_file: dict[str, list[Write]] = {}
-    for each in planned:
-        for write in each.writes:
-            by_file.setdefault(write.file, []).append(write)
-    return [FileEdits(file, [write.edit for write in by_file[file]]) for file in sorted(by_file)]
-
-
-def _effects(
-    tree: Tree,
-    planned: Sequence[Planned],
-    request: BumpRequest,
-    changes: Sequence[Changed],
-    renderer: Renderer | None,
-) -> tuple[tuple[str, ...], list[str]]:
-    """The targets that render differently, and notes; each thing that is asked for must have an effect of its own."""
-    if renderer is None:
-        return (), ["the effect of the edit on what is rendered was not checked"]
-    shadows = Shadows(tree, renderer)
-    names: set[str] = set()
-    notes: list[str] = []
-    refused: list[str] = []
-    hint = ""
-    for each in planned:
-        own = changes if len(planned) == 1 else edit_files(tree, _edits([each]), create=request.create)
-        files = {change.path: change.new for change in own if change.changed}
-        if not files:
-            continue
-        values = tuple(
-            (change.path, outcome.address) for change in own for _path, outcome in change.outcomes if outcome.changed
-        )
-        try:
-            effect = shadows.check(Edited(each.what, files, values))
-        except Refused as error:
-            refused += error.reasons
-            hint = hint or error.hint
-            continue
-        names.update(effect.changes)
-        notes += effect.notes
-    if refused:
-        raise Refused(refused, hint=hint)
-    return tuple(sorted(names)), notes

@@ -1,4 +1,4 @@
-"""What a new model must bring along before it is written: everything or nothing, and nothing that can move. Pure."""
+"""What a new model must bring along before it is written: everything or nothing, and better metrics. Pure."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
-from gitops_bot.model.moving import is_moving
 from gitops_bot.writeback.bumps.request import ModelRequest
 
 if TYPE_CHECKING:
@@ -17,8 +16,6 @@ _CONDITION = re.compile(r"(<=|>=|==|<|>) *(-?[0-9]+(?:\.[0-9]+)?)")
 _OPERATORS: Mapping[str, Callable[[float, float], bool]] = {
     "<": operator.lt, "<=": operator.le, "==": operator.eq, ">=": operator.ge, ">": operator.gt,
 }  # fmt: skip
-_PINNED = re.compile(r"[0-9a-f]{16,}|[?&#](?:versionId|generation)=|@sha256:|#[0-9]{10,}", re.IGNORECASE)
-"""What pins the content of a storage path: a digest or run id, a version id of S3, a generation of GCS."""
 
 
 class Metric(NamedTuple):
@@ -80,28 +77,6 @@ def inconsistent(model: ModelRequest, old: Mapping[str, str]) -> Iterator[str]:
             f"{model.name} gets another path, and its version {model.version} stays: a version has one path "
             "(to correct a path, write it with --file, --path and --value)"
         )
-
-
-def movable(model: ModelRequest, environment: str) -> Iterator[str]:
-    """What a protected environment refuses, because it can mean something else tomorrow."""
-    if is_moving(model.version, version=True):
-        yield f"{environment} is protected, and the version {model.version} of {model.name} is an alias that can move"
-    if model.path and is_moving(model.path, version=False):
-        yield f"{environment} is protected, and the path {model.path} of {model.name} can move"
-    elif model.path and not _pins(model.path, model.version):
-        yield (
-            f"{environment} is protected, and nothing in the path {model.path} of {model.name} pins its content: "
-            f"neither the version {model.version}, nor a digest, nor a version id of the storage"
-        )
-    if model.data and is_moving(model.data, version=True):
-        yield f"{environment} is protected, and the data version {model.data} of {model.name} can move"
-
-
-def _pins(path: str, version: str) -> bool:
-    """Whether a path names the version as a whole part, or has a digest or version id in it."""
-    bare = version.removeprefix("v")
-    named = re.search(rf"(?<![0-9A-Za-z.])v?{re.escape(bare)}(?![0-9A-Za-z]|\.[0-9])", path)
-    return named is not None or _PINNED.search(path) is not None
 
 
 def missed(metrics: Sequence[Metric]) -> tuple[str, ...]:

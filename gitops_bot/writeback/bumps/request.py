@@ -10,15 +10,11 @@ from typing import Any
 import msgspec
 
 from gitops_bot.errors import UsageError
-from gitops_bot.model.image import canonical
+from gitops_bot.model.image import canonical, is_repository, is_tag
 from gitops_bot.writeback.editor.address import AddressError, parse
 from gitops_bot.writeback.editor.scalar import Kind
 
 _HINT = "docs/reference/bump.md explains what bump takes"
-_NAME = r"[a-z0-9]+(?:(?:[._]|__|-+)[a-z0-9]+)*"
-_REPOSITORY = re.compile(rf"(?:[A-Za-z0-9](?:[A-Za-z0-9.-]*[A-Za-z0-9])?(?::[0-9]{{1,5}})?/)?{_NAME}(?:/{_NAME})*")
-"""An image's repository by the grammar of the distribution project, its host included."""
-_TAG = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}")
 _DIGEST = re.compile(r"sha256:[0-9a-f]{64}|sha512:[0-9a-f]{128}")
 _WORD = re.compile(r"[^\s\x00-\x1f\x7f-\x9f\u2028\u2029\u200b-\u200f\u202a-\u202e\u2066-\u2069\ufeff]+")
 _COMMIT = re.compile(r"[0-9a-f]{7,64}")
@@ -227,10 +223,10 @@ def _image(text: str, digest: str) -> ImageRequest | str:
 
 def _image_problems(item: ImageRequest) -> list[str]:
     found = []
-    if not _REPOSITORY.fullmatch(item.repository):
-        lower = ": repositories are written in lower case" if _REPOSITORY.fullmatch(item.repository.lower()) else ""
+    if not is_repository(item.repository):
+        lower = ": repositories are written in lower case" if is_repository(item.repository.lower()) else ""
         found.append(f"{item.repository[:200]!r} is no image repository{lower}")
-    if not _TAG.fullmatch(item.tag):
+    if not is_tag(item.tag):
         found.append(f"{item.tag[:200]!r} is no tag of an image")
     if item.digest and not _DIGEST.fullmatch(item.digest):
         found.append(f"{item.digest[:200]!r} is no digest: it is sha256: and 64 hexadecimal digits")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Literal, NamedTuple
 
 from gitops_bot.errors import UsageError
@@ -12,6 +12,7 @@ from gitops_bot.model.tree import PathEscape, Tree
 from gitops_bot.writeback.bumps.models import incomplete, inconsistent
 from gitops_bot.writeback.bumps.order import Order
 from gitops_bot.writeback.bumps.request import BumpRequest, ImageRequest, Item, ModelRequest, ValueRequest
+from gitops_bot.writeback.claims import Claim, Role
 from gitops_bot.writeback.editor.address import Address, AddressError, Index, Key, Match, parse
 from gitops_bot.writeback.editor.edit import Edit
 from gitops_bot.writeback.editor.problems import EditRefused
@@ -28,7 +29,8 @@ from gitops_bot.writeback.editor.search import (
 from gitops_bot.writeback.environments import ENVIRONMENT
 from gitops_bot.writeback.refused import Refused
 
-Role = Literal["tag", "digest", "version", "path", "data", "value"]
+_PARTS: tuple[Literal["version", "path", "data"], ...] = ("version", "path", "data")
+"""Of a model."""
 _RULES = "docs/reference/settings.md explains images and models"
 
 
@@ -54,13 +56,8 @@ class Planned(NamedTuple):
     writes: tuple[Write, ...]
     thresholds: Mapping[str, str] = {}
     notes: tuple[str, ...] = ()
-
-    @property
-    def versions(self) -> tuple[str, ...]:
-        """The names by which a hold could mean what is written: tag and digest, version, or value."""
-        if isinstance(self.item, ImageRequest):
-            return (self.item.tag, *((self.item.digest,) if self.item.digest else ()))
-        return (self.item.version if isinstance(self.item, ModelRequest) else self.item.value,)
+    claims: tuple[Claim, ...] = ()
+    """Which places are written as which image or model."""
 
     @property
     def main(self) -> tuple[Write, ...]:
@@ -150,7 +147,12 @@ class _Planner:
         if item.digest and not any(item.digest in write.edit.value for write in writes if write.edit.value):
             notes.append("the digest is not written: no rule says where")
         order = rules[0].order if rules else "newest"
-        return Planned(item, "image", item.repository, order, tuple(writes), notes=tuple(notes))
+        versions = tuple(name for name in (item.tag, item.digest) if name)
+        claims = tuple(
+            Claim("image", item.repository, file, {"tag": path, **({"digest": digest} if digest else {})}, versions)
+            for file, path, digest in dict.fromkeys(places)
+        )
+        return Planned(item, "image", item.repository, order, tuple(writes), notes=tuple(notes), claims=claims)
 
     def image_writes(
         self, item: ImageRequest, file: str, path: Address, digest: Address | None, notes: list[str]
@@ -206,14 +208,14 @@ class _Planner:
 
     def model(self, item: ModelRequest) -> Planned:
         rules = [rule for rule in self.policy.models if rule.name == item.name]
-        groups: list[tuple[str, dict[str, Address]]] = []
+        groups: list[tuple[str, Mapping[str, Address]]] = []
         for rule in rules:
             for write in rule.write:
                 named = {"version": write.version, "path": write.path, "data": write.data}
-                places = {part: _address(path) for part, path in named.items() if path is not None}
-                groups.append((self.filled(write.file), places))
+                filled = self.filled(write.file)
+                groups.append((filled, {part: _address(at) for part, at in named.items() if at is not None}))
         if not rules:
-            groups = [(each.file, dict(each.places)) for each in self.found_models(item.name)]
+            groups = [(each.file, each.places) for each in self.found_models(item.name)]
         wanted = {part for _, places in groups for part in places}
         reasons = list(incomplete(item, sorted(wanted)))
         writes: list[Write] = []
@@ -229,7 +231,11 @@ class _Planner:
             if item.values[part] and part not in wanted
         ]
         thresholds = {name: condition for rule in rules for name, condition in rule.thresholds.items()}
-        return Planned(item, "model", item.name, "semver", tuple(writes), thresholds, tuple(notes))
+        claims = tuple(
+            Claim("model", item.name, file, {part: places[part] for part in _PARTS if part in places}, (item.version,))
+            for file, places in groups
+        )
+        return Planned(item, "model", item.name, "semver", tuple(writes), thresholds, tuple(notes), claims)
 
     def found_models(self, name: str) -> tuple[Found, ...]:
         found = in_environment(marked_models(self.files, name), self.request.environment, self.policy.environments)
@@ -269,8 +275,7 @@ class _Planner:
 def _model_writes(
     item: ModelRequest, file: str, places: Mapping[str, Address], old: Mapping[str, str]
 ) -> Iterator[Write]:
-    roles: Sequence[Literal["version", "path", "data"]] = ("version", "path", "data")
-    for role in roles:
+    for role in _PARTS:
         if role in places:
             edit = Edit(address=places[role], value=item.values[role])
             yield Write(file, role, edit, old[role], item.values[role])

@@ -88,10 +88,10 @@ def above(address: Address) -> Address:
 
 def marked_images(files: Searched, repository: str) -> tuple[Found, ...]:
     """The places that markers give to an image, in order; markers of one file and one mapping go together."""
-    policies = _policies(files)
+    watched = policies(files)
 
     def part(marker: Marker) -> str | None:
-        name = policies.get(marker.name) if marker.what == "policy" else marker.name
+        name = watched.get(marker.name) if marker.what == "policy" else marker.name
         if marker.what == "model" or name is None or not same_repository(name, repository):
             return None
         return marker.part or "reference"
@@ -125,7 +125,7 @@ def _marked(files: Searched, part: Any, wanted: tuple[str, ...], *, whole_file: 
     return tuple(found)
 
 
-def _policies(files: Searched) -> dict[str, str]:
+def policies(files: Searched) -> dict[str, str]:
     """``namespace:name`` of each Flux ImagePolicy → the repository it watches."""
     images: dict[tuple[str, str], str] = {}
     refs: dict[str, tuple[str, str]] = {}

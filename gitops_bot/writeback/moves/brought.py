@@ -10,13 +10,13 @@ from datetime import datetime
 
 from gitops_bot.model.settings import Settings
 from gitops_bot.model.tree import Tree
+from gitops_bot.writeback.against import held
 from gitops_bot.writeback.editor.address import Address
 from gitops_bot.writeback.editor.leaves import Leaf, leaves
 from gitops_bot.writeback.editor.problems import EditRefused
 from gitops_bot.writeback.environments import own_files, shared_files
 from gitops_bot.writeback.holds import Hold, read_holds
-from gitops_bot.writeback.moves.copying import Moved
-from gitops_bot.writeback.moves.subjects import Subject, held, subjects
+from gitops_bot.writeback.subjects import Moved, Subject, subjects
 
 _NOT_VALUES = (".github/", ".gitops-bot/")
 
@@ -32,7 +32,7 @@ def brought(settings: Settings, environment: str, before: Tree | None, after: Tr
             continue
         old, new = _leaves(before, path), _leaves(after, path)
         found += [Moved(path, at, old.get(at), leaf) for at, leaf in new.items() if old.get(at) != leaf]
-    return subjects(settings, environment, found, after)
+    return subjects(settings, found, after)
 
 
 def held_back(
@@ -42,9 +42,8 @@ def held_back(
 
     Raises UsageError for holds that cannot be read.
     """
-    return held(
-        brought(settings, environment, before, after), read_holds(holding), environment=environment, now=now
-    )  # fmt: skip
+    found = brought(settings, environment, before, after)
+    return held(found, read_holds(holding), after, where=lambda _file: (environment,), now=now)
 
 
 def _files(settings: Settings, environment: str, tree: Tree) -> list[str]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import NamedTuple, cast
+from typing import cast
 
 import msgspec
 
@@ -16,18 +16,7 @@ from gitops_bot.writeback.editor.problems import EditRefused, Problem
 from gitops_bot.writeback.editor.read import read
 from gitops_bot.writeback.editor.scalar import Kind
 from gitops_bot.writeback.environments import Pair
-
-
-class Moved(NamedTuple):
-    """One value, before and after."""
-
-    file: str
-    """Where it is written."""
-    address: Address
-    old: Leaf | None
-    """None: the key is new."""
-    new: Leaf | None
-    """None: the key goes."""
+from gitops_bot.writeback.subjects import Moved
 
 
 class Copying(msgspec.Struct, frozen=True, kw_only=True):

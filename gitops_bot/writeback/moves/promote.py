@@ -21,6 +21,7 @@ from gitops_bot.model.settings import Settings
 from gitops_bot.model.tree import Tree
 from gitops_bot.model.writeback import Head, Proposal
 from gitops_bot.text.escape import md_code
+from gitops_bot.writeback.against import against
 from gitops_bot.writeback.environments import branch_of, known, pairs, policy_of, source_of, tag_pattern
 from gitops_bot.writeback.holds import read_holds
 from gitops_bot.writeback.landing.commit_message import visible_text
@@ -29,9 +30,11 @@ from gitops_bot.writeback.moves.copying import copy_values
 from gitops_bot.writeback.moves.drift import drift, drift_table
 from gitops_bot.writeback.moves.gates import Gate
 from gitops_bot.writeback.moves.pages import Page, builds_of, commits_section, gates_section, notes_section
-from gitops_bot.writeback.moves.subjects import Subject, held, movable, subjects, summary_lines, table, trailers
+from gitops_bot.writeback.moves.tables import summary_lines, table, trailers
 from gitops_bot.writeback.moves.versions import Level, NextTag, Used, next_tag, tagged
+from gitops_bot.writeback.overlay import overlaid
 from gitops_bot.writeback.refused import Refused
+from gitops_bot.writeback.subjects import Subject, subjects
 
 PROMOTION, ROLLBACK, TAG, LEVEL, SOURCE = (
     "Gitops-Bot-Promotion",
@@ -175,7 +178,7 @@ def _by_branch(settings: Settings, way: Route, base: Head, scene: Scene) -> Prom
     if not scene.commits.total:
         return Nothing(f"{way.base} has every commit of {way.head}: {way.target} is where {way.source} is")
     found = brought(settings, way.target, *scene.merge) if scene.merge is not None else ()
-    _refuse(settings, found, way, base, scene)
+    _refuse(settings, found, way, base, scene.merge[1] if scene.merge is not None else base.tree, scene.now)
     count = "1 commit" if scene.commits.total == 1 else f"{scene.commits.total} commits"
     ends = f"from {md_code(way.source)} to {md_code(way.target)}"
     page = Page(f"Merges {md_code(way.head)} into {md_code(way.base)}: {count} {ends}.")
@@ -198,8 +201,9 @@ def _by_values(settings: Settings, way: Route, base: Head, scene: Scene) -> Prom
             hint="name the files in images[].write or models[].write, with {environment} in them",
         )
     copying = copy_values(files, way.policy.copy, scene.source, base.tree)
-    found = subjects(settings, way.target, [*copying.moved, *copying.same], base.tree)
-    _refuse(settings, found, way, base, scene)
+    after = overlaid(base.tree, {file.path: file.content for file in copying.files if file.content is not None})
+    found = subjects(settings, [*copying.moved, *copying.same], after)
+    _refuse(settings, found, way, base, after, scene.now)
     tag = _next(way, scene) if way.target_tag else None
     if not copying.files:
         return _by_tag(way, base, scene, tag)
@@ -251,14 +255,13 @@ def _by_tag(way: Route, base: Head, scene: Scene, tag: NextTag | None) -> Promot
     )
 
 
-def _refuse(settings: Settings, found: Sequence[Subject], way: Route, base: Head, scene: Scene) -> None:
+def _refuse(
+    settings: Settings, found: Sequence[Subject], way: Route, base: Head, after: Tree, now: datetime
+) -> None:
     """Raise Refused for versions on hold, and for what can move into a protected environment."""
-    reasons = [hold.told for hold in held(found, read_holds(base.tree), environment=way.target, now=scene.now)]
-    hint = "`gitops-bot hold release` lets it be written again" if reasons else "name a version that stays what it is"
-    if settings.environments[way.target].protected and any(subject.changed for subject in found):
-        reasons += [f"{way.target} is protected, and {reason}" for reason in movable(found)]
-    if reasons:
-        raise Refused(reasons, hint=hint)
+    stands = against(found, read_holds(base.tree), after, settings, where=lambda _file: (way.target,), now=now)
+    if stands.reasons:
+        raise Refused(stands.reasons, hint=stands.hint)
 
 
 def _next(way: Route, scene: Scene) -> NextTag:

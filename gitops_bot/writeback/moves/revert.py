@@ -18,7 +18,7 @@ from gitops_bot.writeback.editor.edit import Edit, edit
 from gitops_bot.writeback.editor.leaves import Leaf, by_place, leaves, shown
 from gitops_bot.writeback.editor.problems import EditRefused, Problem
 from gitops_bot.writeback.editor.scalar import Kind
-from gitops_bot.writeback.moves.copying import Moved
+from gitops_bot.writeback.subjects import Moved
 
 Merge = Callable[[bytes, bytes, bytes], bytes | None]
 """A three-way merge of texts: ours, base, theirs → the merged text, or None where they conflict."""

@@ -18,7 +18,8 @@ from gitops_bot.model.settings import Settings
 from gitops_bot.model.tree import Tree
 from gitops_bot.model.writeback import FileChange, Head, Proposal
 from gitops_bot.text.escape import md_code, md_text
-from gitops_bot.writeback.editor.leaves import MASK, shown
+from gitops_bot.writeback.against import held
+from gitops_bot.writeback.editor.leaves import MASK, leaves, shown
 from gitops_bot.writeback.editor.problems import EditRefused, Problem
 from gitops_bot.writeback.environments import branch_of, known, own_files, tag_pattern
 from gitops_bot.writeback.holds import FILE, Hold, add_hold, read_holds
@@ -27,9 +28,10 @@ from gitops_bot.writeback.moves.history import Belongs, Change, differ
 from gitops_bot.writeback.moves.pages import Page, commits_section, hold_rows, link, notes_section
 from gitops_bot.writeback.moves.promote import LEVEL, ROLLBACK, TAG, Nothing
 from gitops_bot.writeback.moves.revert import Merge, Reverted, renamed, revert
-from gitops_bot.writeback.moves.subjects import Subject, held, subjects, summary_lines, table, trailers
+from gitops_bot.writeback.moves.tables import summary_lines, table, trailers
 from gitops_bot.writeback.moves.versions import NextTag, Used, next_tag
 from gitops_bot.writeback.refused import Refused
+from gitops_bot.writeback.subjects import Moved, Subject, subjects
 
 _MOST_HELD = 10
 """Single values that are held, where no image and no model is rolled back."""
@@ -110,23 +112,22 @@ def allowed_in(settings: Settings, environment: str, holding_tree: Tree, now: da
     holds = read_holds(holding_tree)
 
     def allowed(tree: Tree) -> bool:
-        return not held(_everything(settings, environment, tree), holds, environment=environment, now=now)
+        return not held(
+            _everything(settings, environment, tree), holds, tree, where=lambda _file: (environment,), now=now
+        )
 
     return allowed
 
 
 def _everything(settings: Settings, environment: str, tree: Tree) -> tuple[Subject, ...]:
     """All that a state's files say, as if it were new."""
-    from gitops_bot.writeback.editor.leaves import leaves
-    from gitops_bot.writeback.moves.copying import Moved
-
     found: list[Moved] = []
     for path in own_files(settings, environment, sorted(tree.entries)):
         try:
             found += [Moved(path, at, None, leaf) for at, leaf in leaves(tree.read(path)).items()]
         except (EditRefused, FileNotFoundError, ValueError):
             continue
-    return subjects(settings, environment, found, tree)
+    return subjects(settings, found, tree)
 
 
 def rollback(
@@ -142,7 +143,7 @@ def rollback(
     done = _undone(change, base.tree, belongs, scene.merge)
     if not done:
         return Nothing(f"{name} has nothing left of it: its files on {base.branch} say what {change.label} says")
-    found = subjects(settings, name, [moved for each in done for moved in each.moved], base.tree)
+    found = subjects(settings, [moved for each in done for moved in each.moved], base.tree)
     _refuse_held(found, name, base, scene.now)
     holds = _holds(found, ask) if ask.hold else ()
     files = [each.change for each in done]
@@ -193,7 +194,7 @@ def _undone(change: Change, now: Tree, belongs: Belongs, merge: Merge) -> list[R
 
 
 def _refuse_held(found: Sequence[Subject], name: str, base: Head, now: datetime) -> None:
-    holds = held(found, read_holds(base.tree), environment=name, now=now)
+    holds = held(found, read_holds(base.tree), base.tree, where=lambda _file: (name,), now=now)
     if holds:
         raise Refused(
             [f"what {name} would be rolled back to is on hold itself: {hold.told}" for hold in holds],

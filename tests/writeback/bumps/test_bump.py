@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import re
 
 import msgspec
 import pytest
@@ -135,6 +136,34 @@ def test_a_hold_on_a_single_value(tree):
         bumped(held(tree, what=f"{STAGING}#replicaCount", version="5"), item)
 
 
+@pytest.mark.parametrize("path", ["image.tag", '"image"."tag"'])
+def test_a_hold_of_an_image_stands_against_its_place_as_well(tree, path):
+    item = ValueRequest(file=STAGING, path=path, value="sha-abc1234")
+    for given in ({}, {"environment": "staging"}):
+        with pytest.raises(Refused, match=rf"{API} sha-abc1234 is held"):
+            bumped(held(tree, environment="staging"), item, **given)
+    assert isinstance(bumped(held(tree, environment="production"), item), Proposal)
+
+
+def test_a_held_digest_stands_against_another_tag_of_it(tree):
+    digest = f"sha256:{'0a' * 32}"
+    again = parse_image(f"{API}:other@{digest}")
+    with pytest.raises(Refused, match=f"{digest} is held"):
+        bumped(held(tree, version=digest), again, environment="staging")
+    # Also where there is no place for the digest: the bytes are the same.
+    policy = Settings(images=(ImageRule(repository=API, write=(ImageWrite(file=STAGING, path="image.tag"),)),))
+    with pytest.raises(Refused, match=f"{digest} is held"):
+        bumped(held(tree, version=digest), again, policy=policy, environment="staging")
+
+
+def test_everything_that_stands_against_it_is_told_at_once(tree):
+    bad = model(version="champion", path="s3://models/churn/new/", metrics={"auc": 0.7})
+    with pytest.raises(Refused) as caught:
+        bumped(held(tree), image(), bad, environment="production")
+    for part in ("sha-abc1234 is held", "alias that can move", "nothing in the path", "auc is 0.7"):
+        assert part in caught.value.message
+
+
 def test_a_held_version_that_is_there_already_is_nothing(tree):
     assert isinstance(bumped(held(tree, version="sha-9d3e7f2"), image("sha-9d3e7f2"), environment="staging"), Nothing)
 
@@ -158,10 +187,89 @@ def test_what_can_move_does_not_reach_a_protected_environment(tree):
     assert isinstance(bumped(tree, pinned, environment="production"), Proposal)
 
 
-def test_a_protected_file_is_known_by_its_name(tree):
-    policy = Settings(images=(ImageRule(repository=API, write=(ImageWrite(file=PRODUCTION, path="image.tag"),)),))
+@pytest.mark.parametrize("environment", [None, "staging", "production"])
+def test_an_environments_own_file_is_its_own_whatever_the_request_says(tree, environment):
+    rule = ImageRule(repository=API, write=(ImageWrite(file=PRODUCTION, path="image.tag"),))
+    other = ImageRule(repository="other", write=(ImageWrite(file=VALUES.format("{environment}"), path="image.tag"),))
+    by_path = ValueRequest(file=PRODUCTION, path="image.tag", value="latest")
+    for policy in (Settings(images=(rule,)), Settings(images=(rule, other))):
+        for item in (image("latest"), by_path):
+            with pytest.raises(Refused, match="production is protected, and the tag latest"):
+                bumped(tree, item, policy=policy, environment=environment)
+        with pytest.raises(Refused, match="is held in production"):
+            bumped(held(tree, environment="production"), image(), policy=policy, environment=environment)
+
+
+def test_the_environment_of_the_request_counts_in_addition(tree):
+    item = ValueRequest(file=STAGING, path="image.tag", value="latest")
+    assert isinstance(bumped(tree, item, environment="staging"), Proposal)
     with pytest.raises(Refused, match="production is protected"):
-        bumped(tree, image("latest"), policy=policy)
+        bumped(tree, item, environment="production")
+
+
+def test_a_file_of_nobody_is_everybodys_while_nothing_is_rendered():
+    files = {"values.yaml": f"image: {API}:v1\n", FILE: add_hold(None, Hold(what=API, version="v2", why="w", by="b",
+             environment="staging"))}  # fmt: skip
+    with pytest.raises(Refused, match="is held in staging"):
+        bumped(tree_of(files), parse_image(f"{API}:v2"))
+    with pytest.raises(Refused, match="production is protected"):
+        bumped(tree_of(files), parse_image(f"{API}:latest"), environment="staging")
+
+
+def test_a_link_to_a_file_is_that_file():
+    files = {"real.yaml": f"image: {API}:v1\n"}
+    tree = tree_of(files, {"values-production.yaml": "real.yaml"})
+    policy = Settings(
+        images=(ImageRule(repository="x", write=(ImageWrite(file="values-{environment}.yaml", path="x"),)),)
+    )
+    for file in ("real.yaml", "values-production.yaml"):
+        item = ValueRequest(file=file, path="image", value=f"{API}:latest")
+        with pytest.raises(Refused, match="production is protected"):
+            bumped(tree, item, policy=policy)
+
+
+HELD_VERSIONS = st.sampled_from(["v1", "v2", "v3"])
+WHERE = st.sampled_from([None, "development", "staging", "production"])
+
+
+@st.composite
+def bumps(draw):
+    """Items that write an image in some words, and the environment that the words name."""
+    version, file = draw(HELD_VERSIONS), draw(st.sampled_from(["development", "staging", "production"]))
+    spelled = draw(st.sampled_from([API, "GHCR.io/acme/churn-api", "ghcr.io:443/acme/churn-api"]))
+    by_path = ValueRequest(file=f"./values-{file}.yaml", path=draw(st.sampled_from(["image.tag", "image . tag", "0:image.tag"])),
+                           value=version)  # fmt: skip
+    whole = ValueRequest(file="shared.yaml", path="image", value=f"{spelled}:{version}")
+    return draw(st.sampled_from([parse_image(f"{spelled}:{version}"), by_path, whole])), draw(WHERE)
+
+
+@settings(deadline=None, max_examples=150)
+@property_of(bumps(), HELD_VERSIONS, WHERE, st.booleans())
+def test_no_proposal_ever_writes_a_held_version_where_it_is_held(asked, version, where, general):
+    item, environment = asked
+    names = ("development", "staging", "production")
+    hold = Hold(what="ghcr.io/acme/churn-api", version=version, why="w", by="b", environment=where)
+    files = {f"values-{name}.yaml": "image:\n  tag: v0\n" for name in names}
+    files |= {"shared.yaml": f"image: {API}:v0\n", FILE: add_hold(None, hold)}
+    write = ImageWrite(file="shared.yaml" if general else "values-{environment}.yaml",
+                       path="image" if general else "image.tag")  # fmt: skip
+    own = ImageRule(
+        repository="docker.io/acme/other", write=(ImageWrite(file="values-{environment}.yaml", path="image.x"),)
+    )
+    named = ImageRule(
+        repository=API, order="exact", write=(write, ImageWrite(file="values-{environment}.yaml", path="image.tag"))
+    )
+    tree = tree_of(files)
+    try:
+        found = bumped(tree, item, policy=Settings(images=(own, named)), environment=environment)
+    except (Refused, UsageError, EditRefused):
+        return
+    changed = content(found) if isinstance(found, Proposal) else {}
+    bad = {name for name in names if re.search(rf"tag: {version}\b", changed.get(f"values-{name}.yaml", ""))}
+    if f":{version}" in changed.get("shared.yaml", ""):
+        bad |= set(names)
+    assert not (bad and where is None)
+    assert where not in bad
 
 
 def test_a_threshold_that_is_missed_is_shown_and_refused_where_it_counts(tree):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from gitops_bot.model.moving import is_moving_tag
-from gitops_bot.writeback.bumps.models import Metric, incomplete, inconsistent, metrics_table, missed, movable
+from gitops_bot.writeback.bumps.models import Metric, incomplete, inconsistent, metrics_table, missed
 from gitops_bot.writeback.bumps.request import ModelRequest
 
 OLD = {"version": "v1.2.3", "path": "s3://models/churn/v1.2.3/", "data": "sha256:ab"}
@@ -40,30 +40,6 @@ def test_version_and_path_move_together(given, refused):
 
 def test_where_there_was_nothing_anything_goes():
     assert list(inconsistent(model(), {})) == []
-
-
-@pytest.mark.parametrize(
-    ("given", "refused"),
-    [
-        ({}, False),
-        ({"version": "champion"}, True),
-        ({"version": "latest", "path": "s3://models/churn/latest/"}, True),
-        ({"path": "s3://models/churn/current/"}, True),
-        ({"path": "s3://models/churn/v1.3.01/"}, True),
-        ({"path": "s3://models/churn/1.3.0/model.bin"}, False),
-        ({"path": "s3://models/churn/current/?versionId=3HL4kqtJvjVBH40Nrjfkd"}, False),
-        ({"path": "mlflow-artifacts:/1/5cf670bff9f04f2e850646c6465d5fac/artifacts/model"}, False),
-        ({"version": "3", "path": "models:/churn/3"}, False),
-        ({"version": "3", "path": "models:/churn@champion"}, True),
-        ({"version": "v12", "path": "wandb-artifact://acme/churn/churn:v12"}, False),
-        ({"version": "v12", "path": "wandb-artifact://acme/churn/churn:latest"}, True),
-        ({"path": "oci://ghcr.io/acme/churn@sha256:" + "ab" * 32}, False),
-        ({"data": "latest"}, True),
-        ({"path": ""}, False),
-    ],
-)
-def test_what_can_move_is_refused_where_it_is_protected(given, refused):
-    assert bool(list(movable(model(**given), "production"))) is refused
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,76 @@
+"""What a promotion or a rollback writes, for people and for programs. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from gitops_bot.model.image import is_digest
+from gitops_bot.text.escape import md_cell_code
+from gitops_bot.writeback.editor.leaves import Leaf, shown
+from gitops_bot.writeback.subjects import Moved, Part, Subject
+from gitops_bot.writeback.trailers import Bumped, Trailers, write_trailers
+
+
+def summary_lines(found: Sequence[Subject]) -> list[str]:
+    """The changes in plain text, one line each, for a commit's message: ``ghcr.io/acme/api: sha-1 → sha-2``."""
+    return [
+        f"{_label(subject, part)}: {_plain(part.change, part.change.old)} → {_plain(part.change, part.change.new)}"
+        for subject in found
+        for part in subject.parts
+        if part.change.old != part.change.new
+    ]
+
+
+def table(found: Sequence[Subject], apps: Mapping[str, Sequence[str]], *, heads: tuple[str, str]) -> str:
+    """The changes as a Markdown table; ``apps`` are the names of the apps that read a file; ``heads`` name the sides.
+
+    Foreign text is harmless, secrets are masked.
+    """
+    lines = [f"| app | what | {heads[0]} | {heads[1]} |", "|---|---|---|---|"]
+    for subject in found:
+        names = apps.get(subject.file) or (subject.file,)
+        who = ", ".join(map(md_cell_code, names))
+        for part in subject.parts:
+            change = part.change
+            if change.old != change.new:
+                old, new = (_cell(change, leaf) for leaf in (change.old, change.new))
+                lines.append(f"| {who} | {md_cell_code(_label(subject, part))} | {old} | {new} |")
+    return "\n".join([*lines, ""])
+
+
+def _label(subject: Subject, part: Part) -> str:
+    if subject.kind == "value":
+        return str(part.change.address)
+    return subject.what if part.role in ("tag", "version") else f"{subject.what} {part.role}"
+
+
+def _plain(change: Moved, leaf: Leaf | None) -> str:
+    if leaf is None:
+        return "(not set)"
+    return shown(change.address, leaf) or '""'
+
+
+def _cell(change: Moved, leaf: Leaf | None) -> str:
+    if leaf is None:
+        return "not set"
+    return md_cell_code(shown(change.address, leaf)) or "empty"
+
+
+def trailers(found: Sequence[Subject], environment: str, run_url: str = "") -> tuple[tuple[str, str], ...]:
+    """What is written, as the lines that a bump's commit has too: programs read the last version from them."""
+    bumps = []
+    for subject in found:
+        if not subject.changed or subject.kind == "value":
+            continue
+        old, new = subject.versions(new=False), subject.versions(new=True)
+        digest = next(filter(is_digest, new), "")
+        bumps.append(
+            Bumped(
+                kind=subject.kind,
+                what=subject.what,
+                old=old[0] if old else "",
+                new=new[0] if new else "",
+                digest=digest if subject.kind == "image" else "",
+            )
+        )
+    return write_trailers(Trailers(environment=environment, bumps=tuple(bumps), run_url=run_url))
