@@ -8,6 +8,7 @@ line (precedence of Argo CD: parameters, inline values, later value files, earli
 from __future__ import annotations
 
 import posixpath
+import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import partial
 from typing import NamedTuple
@@ -25,6 +26,8 @@ from gitops_bot.writeback.overlay import overlaid
 from gitops_bot.writeback.refused import Refused
 
 _KUSTOMIZATIONS = ("kustomization.yaml", "kustomization.yml", "Kustomization")
+_IMAGE = re.compile(rb"""^[ \t-]*["']?image["']?:[ \t]+["']?([^\s"'#]+)""", re.MULTILINE)
+"""In what renderers write: one key a line."""
 _HINT = "write the value where it counts, or take away what stands above it"
 
 
@@ -69,6 +72,8 @@ class Effect(NamedTuple):
     """The targets that render differently, in order of name."""
     unchecked: tuple[Target, ...] = ()
     """Those that may, and of which that cannot be told."""
+    images: tuple[tuple[Target, str], ...] = ()
+    """Every image reference that a target renders now and did not before, in order."""
     notes: tuple[str, ...] = ()
     """What could not be checked, and targets that stay the same beside others that change."""
 
@@ -82,6 +87,7 @@ class _Seen(NamedTuple):
     """What became of the targets that an edit touches."""
 
     changed: list[Target]
+    images: list[tuple[Target, str]]
     unchecked: list[Target]
     silent: list[Preparation]
     """Those that render as before."""
@@ -117,12 +123,12 @@ class Shadows:
                 else f"nothing that is deployed from this repository reads {files}, so the effect is not checked"
             )
         changed = sorted(seen.changed, key=lambda target: (target.name, target.id))
-        return Effect(tuple(changed), tuple(seen.unchecked), tuple(notes))
+        return Effect(tuple(changed), tuple(seen.unchecked), tuple(seen.images), tuple(notes))
 
     def _compared(self, before: Discovery, edited: Edited, left_out: frozenset[str]) -> _Seen:
         """Every target that the edits touch, before and after."""
         after = self.renderer.discover(overlaid(self.tree, edited.files))
-        seen = _Seen([], [], [], [], [])
+        seen = _Seen([], [], [], [], [], [])
         one_side = {*before.preparations} ^ {*after.preparations}
         seen.unchecked.extend({**before.preparations, **after.preparations}[each].target for each in sorted(one_side))
         for identity, new in after.preparations.items():
@@ -138,6 +144,7 @@ class Shadows:
             told = self._compare(old, new)
             if told == "changed":
                 seen.changed.append(new.target)
+                seen.images.extend((new.target, image) for image in self._new_images(old, new))
             elif told == "same":
                 seen.silent.append(old)
             elif told.startswith("broken "):
@@ -162,6 +169,11 @@ class Shadows:
         if before.manifests == after.manifests:
             return "same"
         return f"two renders of it differ anyway ({new.unstable})" if new.unstable else "changed"
+
+    def _new_images(self, old: Preparation, new: Preparation) -> list[str]:
+        """What the pods of a target are made of after the edits, and were not before."""
+        before, after = (set(_IMAGE.findall(self.renderer.render(each).manifests)) for each in (old, new))
+        return sorted(image.decode("utf-8", "replace") for image in after - before)
 
     def _why(self, old: Preparation, edited: Edited) -> str:
         found = [

@@ -6,17 +6,21 @@ nobody's alone deploys to everyone who reads it.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
+from gitops_bot.model.image import reference
 from gitops_bot.model.settings import Settings
 from gitops_bot.model.tree import Tree
 from gitops_bot.writeback.bumps.request import BumpRequest
 from gitops_bot.writeback.bumps.rules import Planned, Write
+from gitops_bot.writeback.editor.address import Address, Key
 from gitops_bot.writeback.editor.files import FileChange, FileEdits, edit_files
+from gitops_bot.writeback.editor.leaves import Leaf
 from gitops_bot.writeback.environments import environments_of, owners_of
 from gitops_bot.writeback.refused import Refused
 from gitops_bot.writeback.shadow import Edited, Effect, Renderer, Shadows
+from gitops_bot.writeback.subjects import Moved, Part, Subject
 
 
 class Reach(NamedTuple):
@@ -28,11 +32,13 @@ class Reach(NamedTuple):
     refused: tuple[str, ...] = ()
     """Why an edit would do nothing, or break what is rendered."""
     hint: str = ""
+    images: tuple[Subject, ...] = ()
+    """The images that targets render now and did not before; the ``file`` of each is its target's id."""
     environments: Mapping[str, frozenset[str]] = {}
-    """File (links followed) → names of the environments that something is written in it for."""
+    """File (links followed), or target's id → names of the environments that something is written for there."""
 
     def of(self, file: str) -> frozenset[str]:
-        """The environments that something is written for in a file."""
+        """The environments that something is written for in a file, or that a target is of."""
         return self.environments.get(file, frozenset())
 
 
@@ -62,6 +68,7 @@ def reach(
     notes = [] if shadows else ["the effect of the edit on what is rendered was not checked"]
     refused: list[str] = []
     hint = ""
+    images: list[Subject] = []
     environments: dict[str, frozenset[str]] = {}
     for each in planned:
         own = changes if len(planned) == 1 else edit_files(tree, edits_of([each]), create=request.create)
@@ -77,7 +84,18 @@ def reach(
         files = [change.path for change in changed]
         found = _environments(tree, files, effect, policy) | ({request.environment} if request.environment else set())
         environments |= {file: environments.get(file, frozenset()) | found for file in files}
-    return Reach(tuple(sorted(names)), tuple(notes), tuple(refused), hint, environments)
+        for target, text in effect.images:
+            images += _image(target.id, text)
+            environments[target.id] = environments_of(policy, (target,)) or found
+    return Reach(tuple(sorted(names)), tuple(notes), tuple(refused), hint, tuple(images), environments)
+
+
+def _image(target: str, text: str) -> Iterator[Subject]:
+    """An image that is rendered anew, none for a text that names neither tag nor digest."""
+    found = reference(text)
+    if found is not None:
+        part = Part("tag", Moved(target, Address(((Key("image"),),)), None, Leaf(text, "string")))
+        yield Subject("image", found.repository, target, (part,))
 
 
 def _edited(planned: Planned, changed: Sequence[FileChange]) -> Edited:

@@ -6,6 +6,7 @@ import pytest
 
 from gitops_bot.model.writeback import Proposal
 from gitops_bot.writeback.bumps.request import ModelRequest, ValueRequest, parse_image
+from gitops_bot.writeback.holds import FILE, Hold, add_hold
 from gitops_bot.writeback.overlay import overlaid
 from gitops_bot.writeback.refused import Refused
 from tests.writeback.bumps.place import API, DATA, EXAMPLE, FULL, VALUES, bumped, content, doors, files_below, rendering
@@ -193,3 +194,63 @@ def test_an_overlaid_tree_has_the_ids_of_git(repository):
         assert overlaid(tree, {}) is tree
     checkout.commit({"a/b.yaml": "x: 2\n"})
     assert checkout.git("rev-parse", "HEAD:a/b.yaml") == changed.entry("a/b.yaml").oid
+
+
+# -- for whom it is written -------------------------------------------------------------------------------------------
+
+ENVIRONMENTS = ("staging", "production")
+SHARED = {
+    ".gitops-bot.yaml": (
+        "environments:\n  staging: {branch: main, applications: argocd/staging}\n"
+        "  production: {branch: main, applications: argocd/production, protected: true}\n"
+        "render:\n  repositories: [https://github.com/acme/shop]\n"
+    ),
+    "chart/Chart.yaml": SHOP["chart/Chart.yaml"],
+    "chart/values.yaml": "image:\n  tag: v1\nextra: ''\n",
+    "chart/templates/pod.yaml": (
+        "apiVersion: v1\nkind: Pod\nmetadata: {name: p}\nspec:\n  containers:\n  - name: a\n"
+        '    image: "ghcr.io/acme/shop:{{ .Values.image.tag }}"\n'
+        "{{- if .Values.extra }}\n  - name: b\n    image: {{ .Values.extra }}\n{{- end }}\n"
+    ),
+    **{f"chart/{name}.yaml": f"name: {name}\n" for name in ENVIRONMENTS},
+    **{
+        f"argocd/{name}/app.yaml": APP.format(extra="      parameters:\n      - {name: extra, value: ''}")
+        .replace("name: shop}", f"name: shop-{name}}}")
+        .replace("values-a.yaml, values-b.yaml", f"{name}.yaml")
+        for name in ENVIRONMENTS
+    },
+}
+IMAGE = "ghcr.io/acme/shop"
+
+
+def held_in(environment, version="v2"):
+    return add_hold(None, Hold(what=IMAGE, version=version, why="w", by="b", environment=environment))
+
+
+def test_a_shared_file_is_written_for_those_whose_targets_render_differently(repository, helm):
+    item = ValueRequest(file="chart/values.yaml", path="image.tag", value="latest")
+    said = refused(repository, SHARED, item, environment="staging", name="both")
+    assert f"production is protected, and the tag latest of {IMAGE} can move" in said
+    own = {**SHARED, "chart/production.yaml": "image:\n  tag: v1\n"}
+    proposal = attempt(repository, own, item, environment="staging", name="one")
+    assert "Renders differently: `shop-staging`" in proposal.body
+    version = ValueRequest(file="chart/values.yaml", path="image.tag", value="v2")
+    for environment in ENVIRONMENTS:
+        files = {**SHARED, FILE: held_in(environment)}
+        assert f"is held in {environment}" in refused(repository, files, version, name=f"held-{environment}")
+    proposal = attempt(repository, {**own, FILE: held_in("production")}, version, name="elsewhere")
+    assert isinstance(proposal, Proposal)
+
+
+def test_an_image_is_known_by_what_is_rendered_wherever_its_parts_stand(repository, helm):
+    """No rule, no marker and no neighbour say what the parameter of an Application is of."""
+    files = {**SHARED, FILE: held_in("staging")}
+    parameters = "spec.source.helm.parameters[0].value"
+    item = ValueRequest(file="argocd/staging/app.yaml", path=parameters, value=f"docker.io/x/y@sha256:{'0a' * 32}")
+    assert isinstance(attempt(repository, files, item, name="other"), Proposal)
+    files["argocd/staging/app.yaml"] = files["argocd/staging/app.yaml"].replace("name: extra", "name: image.tag")
+    item = ValueRequest(file="argocd/staging/app.yaml", path=parameters, value="v2")
+    assert f"{IMAGE} v2 is held in staging" in refused(repository, files, item, name="parameter")
+    assert isinstance(attempt(repository, {**files, FILE: held_in("production")}, item, name="elsewhere"), Proposal)
+    item = ValueRequest(file="argocd/production/app.yaml", path=parameters, value="nginx:latest")
+    assert "the tag latest of nginx can move" in refused(repository, SHARED, item, name="moving")
