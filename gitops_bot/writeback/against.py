@@ -34,7 +34,10 @@ class Against(NamedTuple):
 def against(
     found: Sequence[Subject], holds: Iterable[Hold], tree: Tree, settings: Settings, *, where: Where, now: datetime
 ) -> Against:
-    """What stands against the new values of these subjects. ``tree`` has the files that they are in; ``now`` is aware."""
+    """What stands against the new values of these subjects.
+
+    ``tree`` has the files that they are in. ``now`` is aware.
+    """
     standing = held(found, holds, tree, where=where, now=now)
     reasons = [hold.told for hold in standing]
     for subject in found:

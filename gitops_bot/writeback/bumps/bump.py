@@ -109,7 +109,7 @@ def _refuse(
     """Raise Refused with all that stands against the edits: holds, protected environments, shadows, thresholds."""
     after = overlaid(tree, {change.path: change.new for change in changed})
     found = subjects(policy, written(changed), after, [claim for each in told for claim in each.planned.claims])
-    stands = against([*found, *reached.images], after, policy, where=reached.of, now=now)
+    stands = against([*found, *reached.images], read_holds(tree), after, policy, where=reached.of, now=now)
     missing = _missed_reasons(told, Places(tree), reached, policy)
     reasons = [*reached.refused, *stands.reasons, *missing]
     if reasons:

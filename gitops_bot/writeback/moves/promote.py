@@ -255,9 +255,7 @@ def _by_tag(way: Route, base: Head, scene: Scene, tag: NextTag | None) -> Promot
     )
 
 
-def _refuse(
-    settings: Settings, found: Sequence[Subject], way: Route, base: Head, after: Tree, now: datetime
-) -> None:
+def _refuse(settings: Settings, found: Sequence[Subject], way: Route, base: Head, after: Tree, now: datetime) -> None:
     """Raise Refused for versions on hold, and for what can move into a protected environment."""
     stands = against(found, read_holds(base.tree), after, settings, where=lambda _file: (way.target,), now=now)
     if stands.reasons:
