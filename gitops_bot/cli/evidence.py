@@ -128,16 +128,21 @@ class Evidence:
         """Tells whether a commit lies on or below ``head`` (full id)."""
 
         def found(commit: str) -> bool:
-            if commit == head or self.place.github is None:
+            if commit == head:
                 return True
             if (commit, head) not in self._contained:
-                try:
-                    self._contained[commit, head] = self.place.github.commits.on(head, commit)
-                except NotFound:
-                    self._contained[commit, head] = False
+                self._contained[commit, head] = self._contains(head, commit)
             return self._contained[commit, head]
 
         return found
+
+    def _contains(self, head: str, commit: str) -> bool:
+        if self.place.github is None:
+            return self.place.clone.contains(head, commit)
+        try:
+            return self.place.github.commits.on(head, commit)
+        except NotFound:
+            return False
 
     def deployed(self, base: Tree) -> Deployed:
         """What is deployed from trees of this repository, under the settings of the first tree that was asked for."""

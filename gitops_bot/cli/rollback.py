@@ -13,14 +13,11 @@ from gitops_bot.cli import options
 from gitops_bot.errors import UsageError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Sequence
 
-    from gitops_bot.cli.rolling_back import RolledBack, Undo
-    from gitops_bot.doors.git import Repository
-    from gitops_bot.model.settings import Settings
-    from gitops_bot.model.tree import Tree
+    from gitops_bot.cli.past import Undo
+    from gitops_bot.cli.rolling_back import RolledBack
     from gitops_bot.writeback.holds import Hold
-    from gitops_bot.writeback.moves.history import Change, Point
 
 Mode = Literal["auto", "api", "push", "pull-request"]
 
@@ -66,7 +63,7 @@ def command(
     do not matter. The versions that go are held. Exits with 0 when it is written, proposed or undone already, 2 for
     wrong options, 6 when GitHub refuses, 8 when it cannot be undone, or is on hold itself.
     """
-    from gitops_bot.cli.rolling_back import Undo
+    from gitops_bot.cli.past import Undo
     from gitops_bot.cli.who import who
     from gitops_bot.cli.workspace import Wanted
     from gitops_bot.writeback.moves.rollback import RollbackRequest
@@ -131,24 +128,25 @@ def _say_holds(holds: Sequence[Hold]) -> None:
 
 def _edit_here(repo: str, undo: Undo, *, dry_run: bool) -> None:
     """Undo the change in the working tree, or print what would be undone."""
+    from gitops_bot.cli.past import PastHere, choose
     from gitops_bot.cli.told import print_change, write_here
     from gitops_bot.doors.git import Repository
     from gitops_bot.doors.merge import merge_text
     from gitops_bot.model.writeback import Head
     from gitops_bot.render.settings import read_settings
-    from gitops_bot.writeback.environments import known
+    from gitops_bot.writeback.environments import branch_of, known
     from gitops_bot.writeback.moves.promote import Nothing
-    from gitops_bot.writeback.moves.rollback import RollbackScene, branch_for, rollback
+    from gitops_bot.writeback.moves.rollback import RollbackScene, rollback
 
     with ExitStack() as stack:
         repository = stack.enter_context(Repository(repo))
         here = repository.working_tree()
         settings = read_settings(here)
-        known(settings, undo.request.environment)
-        change = _change_here(repository, settings, undo, here)
+        branch = branch_of(settings, known(settings, undo.request.environment))
+        head = Head(branch=branch, commit=repository.commit("HEAD"), tree=here)
         scene = RollbackScene(now=datetime.now(UTC), merge=merge_text, tags=repository.tags())
-        head = Head(branch=branch_for(settings, undo.request.environment), commit="", tree=here)
-        found = rollback(settings, undo.request, head, change, scene)
+        chosen = choose(settings, undo, head, PastHere(repository, branch), scene.now)
+        found = chosen if isinstance(chosen, Nothing) else rollback(settings, undo.request, head, chosen, scene)
         if isinstance(found, Nothing):
             click.echo(f"nothing to roll back: {found.reason}")
         elif dry_run:
@@ -156,26 +154,3 @@ def _edit_here(repo: str, undo: Undo, *, dry_run: bool) -> None:
         else:
             assert repository.root is not None
             write_here(repository.root, head, found.proposal)
-
-
-def _change_here(repository: Repository, settings: Settings, undo: Undo, here: Tree) -> Change:
-    """What is undone, by the history of the checkout. Raises UsageError when there is none."""
-    from gitops_bot.cli.rolling_back import FAR
-    from gitops_bot.writeback.moves.history import Point, previous, previous_release, to_revision
-    from gitops_bot.writeback.moves.rollback import allowed_in, belongs_to
-    from gitops_bot.writeback.moves.versions import releases
-
-    name = undo.request.environment
-    if undo.to:
-        return to_revision(undo.to, repository.tree(repository.commit(undo.to)), here)
-    belongs = belongs_to(settings, name, here)
-    allowed = allowed_in(settings, name, here, datetime.now(UTC))
-    glob = settings.environments[name].tag
-    if glob is not None:
-        return previous_release(releases(repository.tags(), glob), repository.tree, belongs, allowed)
-
-    def line() -> Iterator[Point]:
-        for commit in repository.line(limit=FAR):
-            yield Point(commit, repository.tree(commit.sha))
-
-    return previous(line(), belongs, allowed)

@@ -35,22 +35,39 @@ def merged_pull(evidence: Evidence, settings: Settings, environment: str, topic:
 
     Only what this program opened counts: by its branch, its marker and its commit.
     """
-    github, base = evidence.github, branch_of(settings, environment)
-    found = [
-        pull
-        for pull in github.pulls.of_branch(branch_of_topic(topic), state="closed")
-        if pull.merged and pull.merge_commit and pull.base_ref == base and marker_of(pull.body) is not None
-    ]
+    base = branch_of(settings, environment)
+    found = [pull for pull in _merged(evidence, topic) if pull.base_ref == base]
     if not found:
         return Nothing(f"no pull request of gitops-bot for {environment} was merged into {base}")
     pull = found[-1]
-    message = github.commits.commit(pull.head_sha).message
+    message = evidence.github.commits.commit(pull.head_sha).message
     told = recorded(message)
     if told is None or told.target != environment or topic_of(message) != topic:
         return Nothing(f"the commit of #{pull.number} does not say that it is for {environment}")
     if not evidence.contained(evidence.place.clone.tip(base))(pull.merge_commit):
         return Nothing(f"{base} does not have the merge of #{pull.number} any more")
     return Merged(pull, message, told)
+
+
+def our_message(evidence: Evidence, commit: str, topic: str) -> str | None:
+    """What this program said of a commit (full id) of a branch: in its own, or in the pull request that it merges.
+
+    None for everybody else's, whatever their messages say, and where GitHub cannot be asked. Raises GitHubError.
+    """
+    github = evidence.place.github
+    if github is None:
+        return None
+    info = github.commits.commit(commit)
+    if info.bot and topic_of(info.message) == topic:
+        return info.message
+    merged = next((pull for pull in _merged(evidence, topic) if pull.merge_commit == commit), None)
+    return github.commits.commit(merged.head_sha).message if merged is not None else None
+
+
+def _merged(evidence: Evidence, topic: str) -> list[PullRequest]:
+    """The pull requests of this program about a topic that were merged, the oldest first."""
+    closed = evidence.github.pulls.of_branch(branch_of_topic(topic), state="closed")
+    return [pull for pull in closed if pull.merged and pull.merge_commit and marker_of(pull.body) is not None]
 
 
 def make_tag(

@@ -155,16 +155,27 @@ class Repository:
         found = ended.stdout.decode("utf-8", "replace").split("\0") if ended.code == 0 else []
         return tuple(each.strip() for each in found if each.strip())
 
-    def line(self, revision: str = "HEAD", limit: int = 50) -> tuple[CommitInfo, ...]:
-        """The newest commits of a revision along first parents, newest first; none where it is not known."""
-        argv = ("log", "-z", "--first-parent", f"--max-count={limit}", "--format=%H%n%P%n%an%n%B", revision, "--")
-        ended = self._run(argv)
+    def line(self, revision: str, limit: int, paths: Sequence[str]) -> tuple[CommitInfo, ...]:
+        """The newest commits of a revision along first parents that changed one of some files, newest first.
+
+        None where the revision is not known. A commit whose parents a shallow repository lacks is without parents, and
+        seems to change every file that it has.
+        """
+        argv = ("--literal-pathspecs", "log", "-z", "--first-parent", f"--max-count={limit}",
+                "--format=%H%n%P%n%an%n%B", revision, "--", *paths)  # fmt: skip
+        ended = self._run(argv) if paths else None
+        if ended is None:
+            return ()
         records = ended.stdout.decode("utf-8", "replace").split("\0") if ended.code == 0 else []
         found = (record.split("\n", 3) for record in records if record)
         return tuple(
             CommitInfo(sha=sha, parents=tuple(parents.split()), author=author, message=message.strip())
             for sha, parents, author, message in found
         )
+
+    def contains(self, tip: str, commit: str) -> bool:
+        """Whether a commit is an ancestor of a revision, or the same, as far as the history is here."""
+        return self._run(("merge-base", "--is-ancestor", "--end-of-options", commit, tip)).code == 0
 
     def tags(self) -> tuple[Tag, ...]:
         """All tags with the commits that they mean, in order of names."""

@@ -219,6 +219,21 @@ class History:
                 return [found.stdout.decode().strip()]
         return []
 
+    def is_ancestor(self, old: str, new: str) -> bool:
+        """Whether a commit lies on or below another: deepens until it is found, or the history of ``new`` ends.
+
+        Raises GitError when the history cannot be had.
+        """
+        for step in ("", *_STEPS):
+            if step or not self.has(f"{new}^{{commit}}"):
+                self.fetch(step or "--depth=1", new)
+            found = self.has(f"{old}^{{commit}}") and self.run(
+                ("merge-base", "--is-ancestor", old, new), self.directory, lazy=False
+            ).code == 0  # fmt: skip
+            if found or not (self.directory / "shallow").exists():
+                return found
+        return False
+
     def complete(self, commits: Sequence[str]) -> None:
         """Fetch every file of the commits' trees that is not here."""
         for _ in range(2):

@@ -21,7 +21,7 @@ from gitops_bot.doors.kinds import Kinds
 from gitops_bot.doors.process import Finished
 from gitops_bot.doors.rejection import kind_of, rejected
 from gitops_bot.errors import GitError, GitHubError, UsageError
-from gitops_bot.model.github import Tag
+from gitops_bot.model.github import CommitInfo, Tag
 from gitops_bot.model.tree import Tree
 from gitops_bot.model.writeback import FileChange, Head
 
@@ -124,6 +124,16 @@ class Clone:
         self._history.complete([commit])
         return self.repository.tree(commit)
 
+    def trees(self, commits: Sequence[str]) -> tuple[Tree, ...]:
+        """The same for several commits, by as few questions as there can be."""
+        self._made_directory()
+        missing = [commit for commit in dict.fromkeys(commits) if not self._history.has(f"{commit}^{{tree}}")]
+        if missing:
+            self._history.fetch("--depth=1", *missing)
+        if commits:
+            self._history.complete(commits)
+        return tuple(self.repository.tree(commit) for commit in commits)
+
     def default_branch(self) -> str:
         """The branch that others get without naming one. Raises UsageError when there is none, GitError."""
         ended = self._asked(("ls-remote", "--symref", "--", "origin", "HEAD"), "asking for the default branch")
@@ -153,6 +163,21 @@ class Clone:
         argv = ("log", "-z", "--first-parent", f"--max-count={limit}", "--format=%H%n%P%n%B", commit, "--")
         out = self._history.must(argv, self._history.directory).decode("utf-8", "replace")
         return tuple(_logged(record) for record in out.split("\0") if record)
+
+    def touching(self, commit: str, paths: Sequence[str], limit: int) -> tuple[CommitInfo, ...]:
+        """The commits that changed one of some files, newest first: a commit (full id) and its first parents.
+
+        The newest ``limit`` are looked at. Where history is cut off there, the last one is without parents and seems to
+        change every file that it has. Raises GitError.
+        """
+        self._made_directory()
+        self._history.fetch(f"--depth={limit}", commit)
+        return self.repository.line(commit, limit, paths)
+
+    def contains(self, tip: str, commit: str) -> bool:
+        """Whether a commit is an ancestor of another, or the same; both are full ids. Raises GitError."""
+        self._made_directory()
+        return self._history.is_ancestor(commit, tip)
 
     # -- writing ------------------------------------------------------------------------------------------------------
 

@@ -1,12 +1,14 @@
-"""Which change a rollback undoes: the last one, one that is named, or all since an environment was healthy. Pure.
+"""Which change a rollback undoes: the last one, all since a state that is named, or since one was healthy. Pure.
 
-An environment's history is that of its own files, along the first parents of its branch or over its releases. A state
-whose versions are on hold is never gone back to, so that a second rollback goes further back and not forth again.
+An environment's history is that of its own files, along the first parents of its branch or over its releases. Where the
+newest change in it is a rollback itself there is nothing to undo, so that two who roll back at once, or a job that runs
+again, do it once. A state whose versions are on hold is never gone back to.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
+from itertools import pairwise
 from typing import NamedTuple
 
 import msgspec
@@ -14,10 +16,10 @@ import msgspec
 from gitops_bot.errors import UsageError
 from gitops_bot.model.github import CommitInfo, DeploymentState
 from gitops_bot.model.tree import Tree
+from gitops_bot.writeback.editor.address import Address
 from gitops_bot.writeback.editor.leaves import leaves
 from gitops_bot.writeback.editor.problems import EditRefused
 from gitops_bot.writeback.moves.gates import ours, succeeded
-from gitops_bot.writeback.moves.versions import Release
 
 _SHORT = 7
 
@@ -36,24 +38,26 @@ class Change(msgspec.Struct, frozen=True, kw_only=True):
     url: str = ""
 
 
-class Point(NamedTuple):
-    """One commit of a branch with what it holds."""
+class State(NamedTuple):
+    """What an environment had for a while."""
 
     commit: CommitInfo
     tree: Tree
+    release: str = ""
+    """Name of its tag; ``""`` for a commit of the branch."""
 
-
-class State(NamedTuple):
-    """A release or deployment with what it holds."""
-
-    name: str
-    tree: Tree
+    @property
+    def told(self) -> str:
+        """``v1.0.2``, or ``4f2a9c1 (fix: …)`` with foreign text."""
+        return self.release or f"{self.commit.sha[:_SHORT]} ({self.commit.subject})"
 
 
 Belongs = Callable[[str], bool]
 """Whether a path is a file of the environment."""
 Allowed = Callable[[Tree], bool]
 """Whether an environment may be brought to a state: none of its versions is on hold."""
+Claims = Callable[[State], bool]
+"""Whether a rollback of this program made a state; what a commit's message says of itself proves nothing."""
 
 
 def differ(one: Tree, other: Tree, belongs: Belongs) -> tuple[str, ...]:
@@ -85,25 +89,69 @@ def _says(tree: Tree, path: str) -> object:
         return entry.oid
 
 
-def previous(line: Iterable[Point], belongs: Belongs, allowed: Allowed) -> Change:
+def rolled_back(states: Sequence[State], belongs: Belongs, claims: Claims = lambda _state: False) -> State | None:
+    """What the newest change among states (newest first) has made, if it is itself a rollback; None if it is none.
+
+    It is one when all that it wrote had been there before what it replaced: so a ``git revert`` and a rollback by hand
+    are known too, and writing once more what was rolled back is none. Where the states do not reach back far enough to
+    tell, ``claims`` is asked.
+    """
+    changes = (at for at in range(len(states) - 1) if differ(states[at + 1].tree, states[at].tree, belongs))
+    newest = next(changes, None)
+    if newest is None:
+        return None
+    after, before = states[newest], states[newest + 1]
+    said = _Said()
+    places = [place for path in differ(before.tree, after.tree, belongs) for place in said.touched(path, before, after)]
+    had = [[said.at(state, place) for place in places] for state in states]
+    # A state without any file of the environment is none of it: what it has not says nothing.
+    ages = [age for age, state in enumerate(states) if any(map(belongs, state.tree.entries))]
+    wrote, replaced = (max((age for age in ages if had[age] == had[at]), default=at) for at in (newest, newest + 1))
+    return after if wrote > replaced or claims(after) else None
+
+
+Place = tuple[str, Address | None]
+"""A value by its file and address; None: the file as a whole."""
+
+
+class _Said:
+    """What files say, each content read once."""
+
+    def __init__(self) -> None:
+        self._known: dict[tuple[str, str], object] = {}
+
+    def of(self, state: State, path: str) -> object:
+        entry = state.tree.entry(path)
+        key = (path, entry.oid if entry else "")
+        if key not in self._known:
+            self._known[key] = _says(state.tree, path)
+        return self._known[key]
+
+    def touched(self, path: str, before: State, after: State) -> list[Place]:
+        """What differs in one file."""
+        old, new = self.of(before, path), self.of(after, path)
+        if isinstance(old, dict) and isinstance(new, dict):
+            return [(path, at) for at in dict.fromkeys([*old, *new]) if old.get(at) != new.get(at)]
+        return [(path, None)]
+
+    def at(self, state: State, place: Place) -> object:
+        """What stands at a place; None for nothing."""
+        said = self.of(state, place[0])
+        return said.get(place[1]) if isinstance(said, dict) and place[1] is not None else said
+
+
+def previous(states: Sequence[State], belongs: Belongs, allowed: Allowed) -> Change:
     """The newest change of the environment that still stands and whose state before it is allowed.
 
-    ``line`` is the branch from its tip along first parents, as far as it is worth looking. Raises UsageError when
-    there is none.
+    ``states`` are those of the branch from its tip along first parents, as far as it is worth looking. Raises
+    UsageError when there is none.
     """
-    points = iter(line)
-    tip = after = next(points, None)
-    looked = 0
-    for before in points:
-        assert tip is not None
-        assert after is not None
-        looked += 1
+    for after, before in pairwise(states):
         touched = () if before.tree.oid == after.tree.oid else differ(before.tree, after.tree, belongs)
-        if touched and _stands(tip.tree, before.tree, after.tree, touched) and allowed(before.tree):
+        if touched and _stands(states[0].tree, before.tree, after.tree, touched) and allowed(before.tree):
             return _of_commit(after, before)
-        after = before
     raise UsageError(
-        f"no change of the environment was found that could be undone ({looked} commits were looked at)",
+        f"no change of the environment was found that could be undone ({max(len(states) - 1, 0)} were looked at)",
         hint="name the revision to go back to with --to",
     )
 
@@ -124,21 +172,15 @@ def _stands(tip: Tree, before: Tree, after: Tree, touched: Sequence[str]) -> boo
     return False
 
 
-def _of_commit(after: Point, before: Point) -> Change:
+def _of_commit(after: State, before: State) -> Change:
     commit = after.commit
-    short = commit.sha[:_SHORT]
     return Change(
         before=before.tree,
         after=after.tree,
-        label=f"before {short}",
-        story=f"undoes {short} ({commit.subject})" + (f" by {commit.author}" if commit.author else ""),
+        label=f"before {commit.sha[:_SHORT]}",
+        story=f"undoes {after.told}" + (f" by {commit.author}" if commit.author else ""),
         url=commit.url,
     )
-
-
-def of_commit(commit: CommitInfo, after: Tree, before: Tree) -> Change:
-    """The change of one commit that is named, given with its tree and that of its first parent."""
-    return _of_commit(Point(commit, after), Point(commit, before))
 
 
 def to_revision(name: str, wanted: Tree, now: Tree, url: str = "") -> Change:
@@ -147,25 +189,20 @@ def to_revision(name: str, wanted: Tree, now: Tree, url: str = "") -> Change:
     return Change(before=wanted, after=now, label=short, story=f"goes back to what {short} has", url=url)
 
 
-def previous_release(
-    releases: Sequence[Release], read: Callable[[str], Tree], belongs: Belongs, allowed: Allowed
-) -> Change:
+def previous_release(states: Sequence[State], belongs: Belongs, allowed: Allowed) -> Change:
     """The newest release's change against the newest one before it that is different and allowed.
 
-    ``releases`` oldest version first, as ``versions.releases`` gives them; ``read`` gives the tree of a commit. Raises
-    UsageError when there is none.
+    ``states`` are those of the releases, newest version first. Raises UsageError when there is none.
     """
-    if not releases:
+    if not states:
         raise UsageError("there is no release yet, so there is none to go back from", hint="promote one first")
-    newest = releases[-1]
-    after = read(newest.commit)
-    for release in reversed(releases[:-1]):
-        before = read(release.commit)
-        if differ(before, after, belongs) and allowed(before):
-            story = f"undoes what {newest.name} changed against {release.name}"
-            return Change(before=before, after=after, label=release.name, story=story)
+    newest = states[0]
+    for older in states[1:]:
+        if differ(older.tree, newest.tree, belongs) and allowed(older.tree):
+            story = f"undoes what {newest.release} changed against {older.release}"
+            return Change(before=older.tree, after=newest.tree, label=older.release, story=story)
     raise UsageError(
-        f"no release before {newest.name} has other values for the environment that are not on hold",
+        f"no release before {newest.release} has other values for the environment that are not on hold",
         hint="name the revision to go back to with --to",
     )
 

@@ -21,7 +21,7 @@ from gitops_bot.text.escape import md_code, md_text
 from gitops_bot.writeback.against import held
 from gitops_bot.writeback.editor.leaves import MASK, leaves, shown
 from gitops_bot.writeback.editor.problems import EditRefused, Problem
-from gitops_bot.writeback.environments import branch_of, known, own_files, tag_pattern
+from gitops_bot.writeback.environments import known, own_files, tag_pattern
 from gitops_bot.writeback.holds import FILE, Hold, add_hold, read_holds
 from gitops_bot.writeback.landing.commit_message import visible_text
 from gitops_bot.writeback.moves.history import Belongs, Change, differ
@@ -165,16 +165,16 @@ def rollback(
             *(((TAG, tag.name), (LEVEL, tag.level)) if tag else ()),
             *trailers(found, name),
         ),
-        topic=f"rollback/{name}",
+        topic=topic_of_rollback(name),
     )
     return Rollback(
         proposal=proposal, subjects=found, holds=holds, tag=tag, how={each.change.path: each.how for each in done}
     )
 
 
-def branch_for(settings: Settings, environment: str) -> str:
-    """The branch that a rollback of an environment goes into. Raises UsageError as ``environments.branch_of``."""
-    return branch_of(settings, environment)
+def topic_of_rollback(environment: str) -> str:
+    """What the branch of its pull request is named for."""
+    return f"rollback/{environment}"
 
 
 def _undone(change: Change, now: Tree, belongs: Belongs, merge: Merge) -> list[Reverted]:

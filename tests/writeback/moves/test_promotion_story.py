@@ -13,9 +13,10 @@ from gitops_bot.doors.merge import merge_text
 from gitops_bot.model.github import CommitInfo, Commits
 from gitops_bot.model.writeback import Head, Proposal
 from gitops_bot.render.settings import read_settings
+from gitops_bot.writeback.environments import branch_of
 from gitops_bot.writeback.landing.land import LandingDoors, land
 from gitops_bot.writeback.moves.gates import CommitState, Evidence, all_passed, judge
-from gitops_bot.writeback.moves.history import previous_release
+from gitops_bot.writeback.moves.history import State, previous_release
 from gitops_bot.writeback.moves.promote import Nothing, Promotion, Scene, promote, recorded, route, tag_after_merge
 from gitops_bot.writeback.moves.rollback import (
     Rollback,
@@ -23,7 +24,6 @@ from gitops_bot.writeback.moves.rollback import (
     RollbackScene,
     allowed_in,
     belongs_to,
-    branch_for,
     rollback,
 )
 from gitops_bot.writeback.moves.versions import NextTag, releases
@@ -93,7 +93,7 @@ def test_production_is_promoted_and_rolled_back(github: FakeGitHub, tmp_path: Pa
         # The release was wrong: undone on main, by the next patch tag.
         back = land(
             lambda head: undone(head, doors, repository),
-            branch=branch_for(settings, "production"),
+            branch=branch_of(settings, "production"),
             mode="api",
             doors=doors,
         )
@@ -121,7 +121,11 @@ def undone(head: Head, doors: LandingDoors, repository: Repository) -> Proposal 
         belongs = belongs_to(settings, "production", head.tree)
         allowed = allowed_in(settings, "production", head.tree, NOW)
         tags = doors.clone.tags()
-        change = previous_release(releases(tags, "v*.*.*"), git.tree, belongs, allowed)
+        states = [
+            State(CommitInfo(sha=each.commit, message=""), git.tree(each.commit), each.name)
+            for each in reversed(releases(tags, "v*.*.*"))
+        ]
+        change = previous_release(states, belongs, allowed)
         ask = RollbackRequest(environment="production", by="ada", why="latency doubled")
         found = rollback(settings, ask, head, change, RollbackScene(now=NOW, merge=merge_text, tags=tags))
     assert isinstance(found, Rollback)

@@ -20,8 +20,19 @@ from gitops_bot.model.settings import Settings
 from gitops_bot.model.tree import Tree
 from gitops_bot.model.writeback import Head
 from gitops_bot.writeback.editor.problems import EditRefused
+from gitops_bot.writeback.environments import branch_of
 from gitops_bot.writeback.holds import FILE, Hold, add_hold, read_holds
-from gitops_bot.writeback.moves.history import Change, Point, last_healthy, previous, previous_release, to_revision
+from gitops_bot.writeback.moves.history import (
+    Belongs,
+    Change,
+    Claims,
+    State,
+    last_healthy,
+    previous,
+    previous_release,
+    rolled_back,
+    to_revision,
+)
 from gitops_bot.writeback.moves.promote import Nothing, recorded
 from gitops_bot.writeback.moves.revert import revert
 from gitops_bot.writeback.moves.rollback import (
@@ -30,7 +41,6 @@ from gitops_bot.writeback.moves.rollback import (
     RollbackScene,
     allowed_in,
     belongs_to,
-    branch_for,
     rollback,
 )
 from gitops_bot.writeback.moves.versions import releases
@@ -67,15 +77,21 @@ class Stage:
     def head(self) -> Head:
         return Head(branch="main", commit=self.git.commit("main"), tree=self.tree())
 
-    def line(self) -> Iterator[Point]:
-        for sha in self.checkout.git("rev-list", "--first-parent", "main").split():
-            message = self.checkout.git("log", "-1", "--format=%B", sha)
-            yield Point(CommitInfo(sha=sha, message=message, author="bob"), self.git.tree(sha))
+    def line(self) -> list[State]:
+        commits = self.git.line("main", 100, ["."])
+        return [State(msgspec.structs.replace(each, author="bob"), self.git.tree(each.sha)) for each in commits]
+
+    def belongs(self, environment: str = "staging") -> Belongs:
+        return belongs_to(self.settings, environment, *(state.tree for state in self.line()))
 
     def previous(self, environment: str = "staging") -> Change:
-        points = list(self.line())
-        belongs = belongs_to(self.settings, environment, *(point.tree for point in points))
-        return previous(points, belongs, allowed_in(self.settings, environment, self.tree(), NOW))
+        allowed = allowed_in(self.settings, environment, self.tree(), NOW)
+        return previous(self.line(), self.belongs(environment), allowed)
+
+    def rolled_back(self, claims: Claims = lambda _state: False) -> str:
+        """The first line of the commit that has rolled staging back, ``""`` when its newest change is no rollback."""
+        found = rolled_back(self.line(), self.belongs(), claims)
+        return found.commit.subject if found else ""
 
     def undo(self, change: Change | None = None, ask: RollbackRequest = ASK, **more: Any) -> Rollback:
         scene = RollbackScene(now=NOW, merge=merge_text, **more)
@@ -181,6 +197,58 @@ def test_a_second_rollback_goes_further_back_and_not_forth(bumped: Stage) -> Non
     assert [hold.version for hold in read_holds(bumped.tree())] == ["sha-3", "sha-2"]
     with pytest.raises(UsageError, match="no change of the environment was found that could be undone"):
         bumped.previous()
+
+
+def test_what_rolled_it_back_is_known_by_what_it_did(bumped: Stage) -> None:
+    assert bumped.rolled_back() == ""
+    bumped.land(bumped.undo(), "fix: roll back")
+    assert bumped.rolled_back() == "fix: roll back"
+    # Elsewhere, and in words only, nothing has changed since.
+    bumped.checkout.commit({"README.md": "more\n"}, "docs")
+    bumped.checkout.commit({VALUES: bumped.read() + "# more\n"}, "a comment")
+    assert bumped.rolled_back() == "fix: roll back"
+    # The next build is a change as any other, and so is the bad one written again, by whatever way.
+    bumped.checkout.commit({VALUES: FIRST.replace("sha-1", "sha-3")}, "chore: update image tag")
+    assert bumped.rolled_back() == ""
+    bumped.land(bumped.undo(), "fix: roll back again")
+    assert bumped.rolled_back() == "fix: roll back again"
+    bumped.checkout.git("revert", "--no-edit", "HEAD")
+    assert bumped.read() == FIRST.replace("sha-1", "sha-3")
+    assert bumped.rolled_back() == ""
+
+
+def test_git_revert_is_a_rollback_also_of_an_older_change(bumped: Stage) -> None:
+    more = FIRST.replace("sha-1", "sha-2") + "\n# far from the tag\n\n\nworkers: 1\n"
+    bumped.checkout.commit({VALUES: more}, "workers")
+    bumped.checkout.git("revert", "--no-edit", "HEAD~1")
+    assert bumped.rolled_back() == 'Revert "chore: update image tag"'
+
+
+def test_half_of_it_is_a_rollback_and_half_of_it_with_something_new_is_none(bumped: Stage) -> None:
+    both = FIRST.replace("sha-1", "sha-3").replace("replicaCount: 2", "replicaCount: 5")
+    bumped.checkout.commit({VALUES: both}, "image and replicas")
+    bumped.checkout.commit({VALUES: both.replace("sha-3", "sha-2")}, "only the image back")
+    assert bumped.rolled_back() == "only the image back"
+    bumped.checkout.commit({VALUES: both.replace("sha-3", "sha-1").replace(": 5", ": 7")}, "and more replicas")
+    assert bumped.rolled_back() == ""
+
+
+def test_a_file_that_was_taken_out_is_no_state_of_before_it_was_there(stage: Callable[..., Stage]) -> None:
+    found = stage({"README.md": "read\n"})
+    found.checkout.commit({VALUES: FIRST}, "staging")
+    found.checkout.commit({VALUES: FIRST.replace("sha-1", "sha-2")}, "chore: update image tag")
+    found.checkout.commit({VALUES: None}, "by mistake")
+    assert found.rolled_back() == ""
+    found.land(found.undo())
+    assert "sha-2" in found.read()
+
+
+def test_beyond_what_is_known_only_a_proven_rollback_counts(bumped: Stage) -> None:
+    bumped.checkout.commit({VALUES: FIRST.replace("sha-1", "sha-0")}, "fix: roll back to last year")
+    assert bumped.rolled_back() == ""
+    assert (
+        bumped.rolled_back(lambda state: state.commit.sha == bumped.git.commit("main")) == "fix: roll back to last year"
+    )
 
 
 def test_without_a_hold_a_rollback_can_itself_be_undone(bumped: Stage) -> None:
@@ -489,11 +557,18 @@ def tags(stage: Stage) -> tuple[Tag, ...]:
 def release_change(stage: Stage) -> Change:
     belongs = belongs_to(stage.settings, "production", stage.tree())
     allowed = allowed_in(stage.settings, "production", stage.tree(), NOW)
-    return previous_release(releases(tags(stage), "v*.*.*"), stage.git.tree, belongs, allowed)
+    return previous_release(release_states(stage), belongs, allowed)
+
+
+def release_states(stage: Stage) -> list[State]:
+    return [
+        State(CommitInfo(sha=each.commit, message=""), stage.git.tree(each.commit), each.name)
+        for each in reversed(releases(tags(stage), "v*.*.*"))
+    ]
 
 
 def test_production_is_rolled_back_on_main_and_by_the_next_tag(released: Stage) -> None:
-    assert branch_for(released.settings, "production") == "main"
+    assert branch_of(released.settings, "production") == "main"
     ask = msgspec.structs.replace(ASK, environment="production")
     coming = Commits(commits=(CommitInfo(sha="c" * 40, message="more replicas"),), total=1)
     made = released.undo(release_change(released), ask, tags=tags(released), commits=coming)
@@ -518,7 +593,7 @@ def test_production_is_rolled_back_on_main_and_by_the_next_tag(released: Stage) 
 
 def test_without_releases_there_is_nothing_to_go_back_from(released: Stage) -> None:
     with pytest.raises(UsageError, match="no release yet"):
-        previous_release([], released.git.tree, lambda _path: True, lambda _tree: True)
+        previous_release([], lambda _path: True, lambda _tree: True)
 
 
 # -- properties -------------------------------------------------------------------------------------------------------
