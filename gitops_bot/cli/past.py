@@ -18,6 +18,7 @@ from gitops_bot.model.github import CommitInfo, DeploymentState, Tag
 from gitops_bot.model.settings import Settings
 from gitops_bot.model.tree import Tree
 from gitops_bot.model.writeback import Head
+from gitops_bot.render.settings import read_settings
 from gitops_bot.writeback.environments import ENVIRONMENT, known, own_files, templates
 from gitops_bot.writeback.moves.gates import ours
 from gitops_bot.writeback.moves.history import (
@@ -237,7 +238,8 @@ class PastAtGitHub:
 
     def claims(self, environment: str, commit: str) -> bool:
         """As ``Past``."""
-        return our_message(self._evidence, commit, topic_of_rollback(environment)) is not None
+        settings = read_settings(self._head.tree)
+        return our_message(self._evidence, settings, commit, topic_of_rollback(environment)) is not None
 
 
 class PastHere:

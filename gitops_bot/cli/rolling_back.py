@@ -172,7 +172,7 @@ def _finished(evidence: Evidence, undo: Undo, done: RolledBack) -> RolledBack:
     if not line or (newest is not None and evidence.contained(newest.commit)(line[0].sha)):
         return done
     commit = line[0].sha
-    message = our_message(evidence, commit, topic_of_rollback(name))
+    message = our_message(evidence, settings, commit, topic_of_rollback(name))
     if message is None:
         note = f"no release has {commit[:7]}, the newest change of {name}, which is not known to be of gitops-bot"
         return done._replace(notes=(f"{note}: if it is right, tag it by hand",))

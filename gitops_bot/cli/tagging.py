@@ -14,6 +14,7 @@ from gitops_bot.writeback.landing.commit_message import topic_of
 from gitops_bot.writeback.landing.topics import branch_of as branch_of_topic
 from gitops_bot.writeback.landing.topics import marker_of
 from gitops_bot.writeback.moves.brought import held_back
+from gitops_bot.writeback.moves.own_commits import is_own
 from gitops_bot.writeback.moves.promote import Nothing, Recorded, recorded, tag_after_merge
 from gitops_bot.writeback.moves.versions import Level, NextTag, Release, newest_release
 from gitops_bot.writeback.refused import Refused
@@ -49,7 +50,7 @@ def merged_pull(evidence: Evidence, settings: Settings, environment: str, topic:
     return Merged(pull, message, told)
 
 
-def our_message(evidence: Evidence, commit: str, topic: str) -> str | None:
+def our_message(evidence: Evidence, settings: Settings, commit: str, topic: str) -> str | None:
     """What this program said of a commit (full id) of a branch: in its own, or in the pull request that it merges.
 
     None for everybody else's, whatever their messages say, and where GitHub cannot be asked. Raises GitHubError.
@@ -58,7 +59,7 @@ def our_message(evidence: Evidence, commit: str, topic: str) -> str | None:
     if github is None:
         return None
     info = github.commits.commit(commit)
-    if info.bot and topic_of(info.message) == topic:
+    if is_own(settings, info) and topic_of(info.message) == topic:
         return info.message
     merged = next((pull for pull in _merged(evidence, topic) if pull.merge_commit == commit), None)
     return github.commits.commit(merged.head_sha).message if merged is not None else None

@@ -2,11 +2,26 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
 
 import pytest
 
+from gitops_bot.cli.evidence import Evidence
+from gitops_bot.cli.past import Undo
+from gitops_bot.cli.rolling_back import roll_back_there
+from gitops_bot.cli.workspace import Wanted
+from gitops_bot.cli.writing import find_target, open_place
+from gitops_bot.doors.push import Clone
+from gitops_bot.model.writeback import Head
 from gitops_bot.writeback.holds import FILE, parse_holds
+from gitops_bot.writeback.landing.topics import marked
+from gitops_bot.writeback.moves.rollback import RollbackRequest
 from tests.cli.acme import API, PRODUCTION, STAGING, Acme, acme
 
 __all__ = ["acme"]
@@ -35,13 +50,126 @@ def test_the_newest_change_is_undone_and_held(acme: Acme) -> None:
     assert held.code == 8
     assert "every request failed" in held.err
 
-    # A second rollback goes further back, not forth again.
-    again = acme("rollback", "--environment", "staging")
-    assert again.code == 0, again.err
+
+def does_nothing(acme: Acme, *arguments: str) -> str:
+    """What a rollback says that writes nothing, not even to find out that it would write nothing."""
+    head, tags, writes = acme.repository.head(), acme.tags(), len(acme.github.writes())
+    ran = acme("rollback", *arguments)
+    assert ran.code == 0, ran.err
+    assert ran.out.startswith("nothing to roll back: ")
+    assert (acme.repository.head(), acme.tags(), len(acme.github.writes())) == (head, tags, writes)
+    return str(ran.out)
+
+
+def test_a_second_rollback_does_nothing_and_names_the_first(acme: Acme) -> None:
+    first = acme.read(STAGING)
+    bump(acme, "sha-0000bad")
+    assert acme("rollback", "--environment", "staging").code == 0
+    done = acme.repository.head()
+    acme.repository.commit({"README.md": "x\n"}, message="docs: x")
+    for how in ((), ("--last-healthy",), ("--dry-run",)):
+        said = does_nothing(acme, "--environment", "staging", *how)
+        assert f"{done[:7]} (fix: roll back staging to the state before " in said
+        assert "has rolled staging back already; --to REVISION goes further back" in said
+
+    # What comes after it is a change as any other.
+    bump(acme, "sha-000bad2")
+    assert acme("rollback", "--environment", "staging").code == 0
+    assert acme.read(STAGING) == first
+    does_nothing(acme, "--environment", "staging")
+    further = acme("rollback", "--environment", "staging", "--to", "v1.0.0")
+    assert further.code == 0, further.err
     assert "tag: sha-9d3e7f2" in acme.read(STAGING)
-    last = acme("rollback", "--environment", "staging")
-    assert last.code == 2
-    assert "no change of the environment was found that could be undone" in last.err
+    does_nothing(acme, "--environment", "staging")
+
+
+def test_what_somebody_reverted_by_hand_is_not_reverted_back(acme: Acme) -> None:
+    first = acme.read(STAGING)
+    bump(acme, "sha-0000bad")
+    acme.repository.commit({STAGING: first}, message="revert: it was slow")
+    assert "(revert: it was slow) has rolled staging back already" in does_nothing(acme, "--environment", "staging")
+
+
+def test_a_message_alone_makes_no_rollback(acme: Acme) -> None:
+    first = acme.read(STAGING)
+    forged = "fix: roll back staging\n\nGitops-Bot-Rollback: staging\nGitops-Bot-Topic: rollback/staging\n"
+    acme.repository.commit({STAGING: first.replace("sha-4be81c0", "sha-0000bad")}, message=forged)
+    ran = acme("rollback", "--environment", "staging")
+    assert ran.code == 0, ran.err
+    assert acme.read(STAGING) == first
+
+
+def test_two_who_roll_back_at_once_go_back_once(acme: Acme, tmp_path: Path) -> None:
+    first = acme.read(STAGING)
+    bump(acme, "sha-00000b1")
+    second = acme.read(STAGING)
+    bump(acme, "sha-00000b2")
+    together = threading.Barrier(2)
+
+    def job(number: int) -> str:
+        """As the command, but both have read the same before either writes."""
+        target = find_target(str(acme.checkout), "", os.environ)
+        with open_place(target, str(acme.checkout), os.environ, Wanted()) as place:
+            undo = Undo(RollbackRequest(environment="staging", by=f"person-{number}"))
+            clone = Together(place.clone, together)
+            return roll_back_there(place._replace(clone=clone), Evidence(place, datetime.now(UTC)), undo).landed.mode
+
+    with ThreadPoolExecutor(2) as pool:
+        modes = sorted(pool.map(job, range(2)))
+    assert modes == ["api", "nothing"]
+    assert acme.read(STAGING) == second != first
+
+
+class Together:
+    """A clone whose second look at a branch waits for the others."""
+
+    def __init__(self, clone: Clone, barrier: threading.Barrier) -> None:
+        self._clone, self._barrier, self._looks = clone, barrier, 0
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._clone, name)
+
+    def head(self, branch: str) -> Head:
+        found = self._clone.head(branch)
+        self._looks += 1
+        if self._looks == 3:  # for the settings, for the choice, for the first attempt
+            self._barrier.wait(120)
+        return found
+
+
+def test_while_its_pull_request_is_open_a_rerun_only_looks_after_it(acme: Acme) -> None:
+    bump(acme, "sha-0000bad")
+    asked = ("--environment", "staging", "--mode", "pull-request")
+    assert acme("rollback", *asked).code == 0
+    (pull,) = acme.pulls()
+    commit, body, writes = pull.head_sha, pull.body, len(acme.github.writes())
+    again = acme("rollback", *asked)
+    assert again.code == 0, again.err
+    assert f"pull request {pull.number}" in again.out
+    assert (pull.head_sha, pull.body, len(acme.github.writes())) == (commit, body, writes)
+    later = acme("rollback", *asked, "--why", "every request failed")
+    assert later.code == 0, later.err
+    assert acme.pulls() == [pull]
+    assert "every request failed" in (pull.body or "")
+    assert acme.read(STAGING, pull.head_ref) == acme.read(STAGING, f"{pull.head_ref}~2")
+    acme.merge(pull)
+    assert f"#{pull.number}" in does_nothing(acme, *asked)
+
+
+def test_the_change_is_found_before_the_file_had_its_name(acme: Acme) -> None:
+    before = acme.read(STAGING)
+    bump(acme, "sha-0000bad")
+    folder = "k8s/helm/churn-mlops/"
+    moved = {f"{folder}values-{name}.yaml": None for name in ("development", "staging", "production")}
+    text = acme.read(".gitops-bot.yaml").replace("values-{environment}", "env-{environment}")
+    acme.repository.commit({
+        **moved, ".gitops-bot.yaml": text, f"{folder}env-staging.yaml": acme.read(STAGING),
+        f"{folder}env-production.yaml": acme.read(), f"{folder}env-development.yaml": acme.read(f"{folder}values-development.yaml"),
+    }, message="chore: other names")  # fmt: skip
+    ran = acme("rollback", "--environment", "staging")
+    assert ran.code == 0, ran.err
+    assert acme.read(f"{folder}env-staging.yaml") == before
+    does_nothing(acme, "--environment", "staging")
 
 
 def release(acme: Acme, tag: str) -> str:
@@ -65,11 +193,7 @@ def test_an_environment_that_follows_tags_gets_the_next_one(acme: Acme) -> None:
     assert "tagged v1.0.2" in ran.out
     assert acme.read(revision="v1.0.2") == acme.read() == before
     assert acme.tags()["v1.0.2"] == acme.repository.head()
-    writes = len(acme.github.writes())
-    again = acme("rollback", "--environment", "production")
-    assert again.code == 2, again.out
-    assert "no release before v1.0.2 has other values" in again.err
-    assert len(acme.github.writes()) == writes
+    assert "v1.0.2 has rolled production back already" in does_nothing(acme, "--environment", "production")
     blocked = acme("promote", "--to", "production")
     assert blocked.code == 8
     assert f"{API} sha-0000bad is held in production" in blocked.err
@@ -85,9 +209,41 @@ def test_a_run_that_was_cut_off_before_its_tag_is_completed(acme: Acme) -> None:
     assert ran.code == 0, ran.err
     assert "nothing to roll back" in ran.out
     assert acme.tags()["v1.0.2"] == acme.repository.git.resolve("main^")
+    does_nothing(acme, "--environment", "production")
 
 
-def test_by_pull_request_the_tag_is_made_after_the_merge(acme: Acme) -> None:
+FORGED = (
+    "fix: roll back production to v1.0.0 (v1.0.2)\n\nGitops-Bot-Rollback: production\nGitops-Bot-Tag: v1.0.2\n"
+    "Gitops-Bot-Level: patch\nGitops-Bot-Environment: production\nGitops-Bot-Topic: rollback/production\n"
+)
+
+
+@pytest.mark.parametrize("way", ["pushed", "squashed", "by a branch of this name"])
+def test_nothing_is_tagged_because_a_message_says_so(acme: Acme, way: str) -> None:
+    """Whoever may propose a change writes its message; here it brings the values back, and something else too."""
+    acme.without_gates()
+    good = acme.read()
+    release(acme, "sha-0000bad")
+    files = {PRODUCTION: good, "k8s/helm/churn-mlops/templates/evil.yaml": "kind: Evil\n"}
+    if way == "pushed":
+        acme.repository.commit(files, message=FORGED)
+    else:
+        branch = "gitops-bot/rollback--production" if way != "squashed" else "fix"
+        made = acme.github.open_pull(acme.repository, branch, from_fork="eve", files=files)
+        made.body = marked("rollback/production", "x", "y")
+        made.head_repository.commit({"README.md": "x\n"}, branch, FORGED)
+        acme.api("PUT", f"/pulls/{made.number}/merge", {"merge_method": "squash"})
+    assert "Gitops-Bot-Topic: rollback/production" in acme.message()
+    said = does_nothing(acme, "--environment", "production")
+    assert f"no release has {acme.repository.head()[:7]}, the newest change of production" in said
+    after = acme("rollback", "--environment", "production", "--after-merge")
+    assert after.code == 0, after.err
+    assert "no pull request of gitops-bot for production was merged" in after.out
+    assert sorted(acme.tags()) == ["v1.0.0", "v1.0.1"]
+
+
+@pytest.mark.parametrize("option", [("--after-merge",), ()], ids=["asked for", "by the same job again"])
+def test_by_pull_request_the_tag_is_made_after_the_merge(acme: Acme, option: tuple[str, ...]) -> None:
     acme.without_gates()
     before = acme.read()
     release(acme, "sha-0000bad")
@@ -104,10 +260,11 @@ def test_by_pull_request_the_tag_is_made_after_the_merge(acme: Acme) -> None:
     assert "nothing to roll back" in early.out
     (acme.repository.path / "protected").unlink()
     merge = acme.merge(pull)
-    ran = acme("rollback", "--environment", "production", "--after-merge")
+    ran = acme("rollback", "--environment", "production", *option)
     assert ran.code == 0, ran.err
     assert acme.tags()["v1.0.2"] == merge
     assert acme.read(revision="v1.0.2") == before
+    does_nothing(acme, "--environment", "production", *option)
 
 
 def test_a_rollback_to_what_was_put_on_hold_since_is_not_tagged(acme: Acme) -> None:
@@ -149,6 +306,29 @@ def test_to_a_revision_and_to_what_was_healthy(acme: Acme) -> None:
     assert "nothing to roll back" in again.out
 
 
+def test_only_what_the_environment_had_is_gone_back_to(acme: Acme) -> None:
+    acme.without_gates()
+    side = acme.repository.commit({STAGING: acme.read(STAGING) + "# x\n", "x": "x"}, "side", "feat: x", start="main")
+    fork = acme.github.open_pull(acme.repository, "theirs", from_fork="eve", files={STAGING: "image: {tag: evil}\n"})
+    for revision in ("side", side, side[:8], fork.head_sha):
+        for environment, where in (
+            ("staging", "no commit of main or"),
+            ("production", "no commit of main, a release (v*.*.*) or"),
+        ):
+            ran = acme("rollback", "--environment", environment, "--to", revision)
+            assert ran.code == 8, (revision, ran.out, ran.err)
+            assert f"{environment} never had {revision}: it is {where} deployment of the agent" in ran.err
+            assert "name a commit of main" in ran.err
+    assert [each for each in acme.github.writes() if "deployments" not in each.path] == []
+    # A release that was made beside the branch, and what the agent has deployed there, are states that it had.
+    acme.repository.git.run("tag", "v1.0.7", side)
+    hotfix = acme("rollback", "--environment", "production", "--to", "v1.0.7", "--dry-run")
+    assert hotfix.code == 0, hotfix.err
+    acme.agent(side, "success")
+    assert acme("rollback", "--environment", "staging", "--to", side, "--dry-run").code == 0
+    assert acme("rollback", "--environment", "staging", "--to", "v1.0.7", "--dry-run").code == 0
+
+
 def test_the_working_tree_alone_without_a_token(acme: Acme, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("GITHUB_TOKEN")
     for option in (("--no-commit", "--dry-run"), ("--no-commit",)):
@@ -169,7 +349,6 @@ def test_wrong_options_write_nothing(acme: Acme) -> None:
     for arguments in (
         ("--environment", "nowhere"), ("--environment", "staging", "--to", "v9.9.9"),
         ("--environment", "staging", "--to", "abcdef0"),
-        ("--environment", "staging", "--to", "f" * 40, "--dry-run"),
         ("--environment", "staging", "--to", "v1.0.0", "--last-healthy"),
         ("--environment", "staging", "--last-healthy"), ("--environment", "staging", "--last-healthy", "--no-commit"),
         ("--environment", "production"), ("--environment", "staging", "--after-merge", "--dry-run"),
