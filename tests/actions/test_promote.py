@@ -127,6 +127,21 @@ def test_a_rollback_is_committed_held_and_told(acme: Step) -> None:
     assert "slow" in error_of(held)
 
 
+@pytest.mark.parametrize("how", [{}, {"last_healthy": "true"}])
+def test_a_rollback_job_that_runs_again_does_nothing(acme: Step, how: dict[str, str]) -> None:
+    before = acme.read()
+    assert acme.step(TAG).code == 0
+    inputs = {"command": "rollback", "environment": "staging"}
+    assert by_hand(acme, inputs).code == 0
+    head, writes = acme.repository.head(), len(acme.github.writes())
+    again = by_hand(acme, {**inputs, **how})
+    assert again.code == 0, again.stdout
+    assert again.outputs == {**NOTHING, "mode": "nothing"}
+    assert f"nothing to commit: {head[:7]} (fix: roll back staging to the state before " in again.stdout
+    assert "has rolled staging back already; --to REVISION goes further back" in again.stdout
+    assert (acme.read(), acme.repository.head(), len(acme.github.writes())) == (before, head, writes)
+
+
 @pytest.mark.parametrize(
     ("inputs", "code", "said"),
     [
