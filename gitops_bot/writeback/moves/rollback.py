@@ -203,20 +203,21 @@ def _refuse_held(found: Sequence[Subject], name: str, base: Head, now: datetime)
 
 
 def _holds(found: Sequence[Subject], ask: RollbackRequest) -> tuple[Hold, ...]:
-    """A hold for every version that is left: images and models, or without any the single values."""
+    """A hold for every name of a version that is left: images and models, or without any the single values.
+
+    An image is held by its tag and by its digest, because the same bytes may come back under another tag; what stays
+    (a tag whose digest was wrong) is not what was left.
+    """
     left = [subject for subject in found if subject.changed and subject.kind != "value"]
     left = left or [subject for subject in found if subject.changed and _may_be_held(subject)][:_MOST_HELD]
     why = ask.why or "rolled back"
-    made = []
-    for subject in left:
-        old, new = subject.versions(new=False), subject.versions(new=True)
-        # A tag that stays is not what was wrong: then its digest is.
-        gone = [version for version in old if version not in new]
-        made += [
-            Hold(what=subject.what, version=version, why=why, by=ask.by, until=ask.until, environment=ask.environment)
-            for version in gone[:1]
-        ]
-    return tuple(made)
+    made = [
+        Hold(what=subject.what, version=version, why=why, by=ask.by, until=ask.until, environment=ask.environment)
+        for subject in left
+        for version in subject.versions(new=False)
+        if version not in subject.versions(new=True)
+    ]
+    return tuple(dict.fromkeys(made))
 
 
 def _may_be_held(subject: Subject) -> bool:

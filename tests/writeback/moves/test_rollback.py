@@ -18,7 +18,9 @@ from gitops_bot.manifests import yaml
 from gitops_bot.model.github import CommitInfo, Commits, DeploymentState, DeploymentStatus, Tag
 from gitops_bot.model.settings import Settings
 from gitops_bot.model.tree import Tree
-from gitops_bot.model.writeback import Head
+from gitops_bot.model.writeback import Head, Proposal
+from gitops_bot.writeback.bumps.bump import BumpDoors, bump
+from gitops_bot.writeback.bumps.request import BumpRequest, ImageRequest
 from gitops_bot.writeback.editor.problems import EditRefused
 from gitops_bot.writeback.environments import branch_of
 from gitops_bot.writeback.holds import FILE, Hold, add_hold, read_holds
@@ -462,7 +464,36 @@ def test_a_whole_image_reference_is_held_by_its_tag(stage: Callable[..., Stage])
     found.settings = settings_from(RULES.replace("path: image.tag, digest: image.digest", "path: image"))
     found.checkout.commit({VALUES: f"image: ghcr.io:443/acme/api:v2@{DIGEST[:-2]}00\n"})
     made = found.undo()
-    assert [(hold.what, hold.version) for hold in made.holds] == [("ghcr.io/acme/api", "v2")]
+    left = [("ghcr.io/acme/api", "v2"), ("ghcr.io/acme/api", f"{DIGEST[:-2]}00")]
+    assert [(hold.what, hold.version) for hold in made.holds] == left
+    found.land(made)
+    assert found.read() == f"image: ghcr.io:443/acme/api:v1@{DIGEST}\n"
+    assert [(hold.what, hold.version) for hold in read_holds(found.tree())] == left
+
+
+def test_a_bump_to_the_same_bytes_under_another_tag_is_refused_after_a_rollback(bumped: Stage) -> None:
+    bad = f"sha256:{'0a' * 32}"
+    text = FIRST.replace("sha-1", "sha-3").replace("digest: ''", f"digest: {bad}")
+    bumped.checkout.commit({VALUES: text}, "chore: update image tag")
+    made = bumped.undo()
+    assert [hold.version for hold in made.holds] == ["sha-3", bad]
+    assert f"| `ghcr.io/acme/api` | `{bad}` | `2026-09-01` |" in made.proposal.body
+    bumped.land(made)
+    doors = BumpDoors(now=NOW, past=lambda _file: (), ancestor=lambda _old, _new: None)
+    for tag, digest in (("sha-3", ""), ("other", bad)):
+        item = ImageRequest(repository="GHCR.io/acme/api", tag=tag, digest=digest)
+        with pytest.raises(Refused, match=f"{digest or tag} is held in staging"):
+            bump(bumped.head(), BumpRequest(items=(item,), environment="staging"), bumped.settings, doors)
+    other = ImageRequest(repository="ghcr.io/acme/api", tag="other", digest=DIGEST)
+    assert isinstance(bump(bumped.head(), BumpRequest(items=(other,), environment="staging"), bumped.settings, doors),
+                      Proposal)  # fmt: skip
+
+
+def test_a_digest_that_stays_is_not_held(bumped: Stage) -> None:
+    text = FIRST.replace("digest: ''", f"digest: {DIGEST}")
+    bumped.checkout.commit({VALUES: text}, "pin")
+    bumped.checkout.commit({VALUES: text.replace("sha-1", "sha-2")}, "chore: update image tag")
+    assert [hold.version for hold in bumped.undo().holds] == ["sha-2"]
 
 
 # -- where to -----------------------------------------------------------------------------------------------------
