@@ -7,6 +7,7 @@ from typing import Literal, NamedTuple
 
 from gitops_bot.model.settings import Settings
 from gitops_bot.writeback.editor.address import Address, parse
+from gitops_bot.writeback.editor.leaves import leaves
 from gitops_bot.writeback.editor.markers import find_markers
 from gitops_bot.writeback.editor.search import above, policies, searched
 from gitops_bot.writeback.environments import ENVIRONMENT
@@ -63,12 +64,14 @@ def marked(places: Places, file: str) -> tuple[Claim, ...]:
     """
     found = find_markers(places.data(file)).found
     watched = policies(searched(places.tree)) if any(marker.what == "policy" for marker in found) else {}
+    named = {places.spot(file, at): at for at in leaves(places.data(file))} if found else {}
     grouped: dict[tuple[str, str, str], dict[Role, Address]] = {}
     for marker in found:
+        address = named.get(places.spot(file, marker.address), marker.address)
         what = watched.get(marker.name) if marker.what == "policy" else marker.name
         if what is not None:
-            key = ("model", what, "") if marker.what == "model" else ("image", what, str(above(marker.address)))
-            grouped.setdefault(key, {}).setdefault(_MARKED[marker.part], marker.address)
+            key = ("model", what, "") if marker.what == "model" else ("image", what, str(above(address)))
+            grouped.setdefault(key, {}).setdefault(_MARKED[marker.part], address)
     return tuple(
         Claim("model" if kind == "model" else "image", what, file, parts)
         for (kind, what, _at), parts in grouped.items()

@@ -29,6 +29,7 @@ from gitops_bot.writeback.moves.brought import brought
 from gitops_bot.writeback.moves.copying import copy_values
 from gitops_bot.writeback.moves.drift import drift, drift_table
 from gitops_bot.writeback.moves.gates import Gate
+from gitops_bot.writeback.moves.halves import halves
 from gitops_bot.writeback.moves.pages import Page, builds_of, commits_section, gates_section, notes_section
 from gitops_bot.writeback.moves.tables import summary_lines, table, trailers
 from gitops_bot.writeback.moves.versions import Level, NextTag, Used, next_tag, tagged
@@ -203,7 +204,9 @@ def _by_values(settings: Settings, way: Route, base: Head, scene: Scene) -> Prom
     copying = copy_values(files, way.policy.copy, scene.source, base.tree)
     after = overlaid(base.tree, {file.path: file.content for file in copying.files if file.content is not None})
     found = subjects(settings, [*copying.moved, *copying.same], after)
-    _refuse(settings, found, way, base, after, scene.now)
+    _refuse(
+        settings, found, way, base, after, scene.now, [*halves(found, files, scene.source, after, target=way.target)]
+    )
     tag = _next(way, scene) if way.target_tag else None
     if not copying.files:
         return _by_tag(way, base, scene, tag)
@@ -255,11 +258,15 @@ def _by_tag(way: Route, base: Head, scene: Scene, tag: NextTag | None) -> Promot
     )
 
 
-def _refuse(settings: Settings, found: Sequence[Subject], way: Route, base: Head, after: Tree, now: datetime) -> None:
-    """Raise Refused for versions on hold, and for what can move into a protected environment."""
+def _refuse(
+    settings: Settings, found: Sequence[Subject], way: Route, base: Head, after: Tree, now: datetime,
+    apart: Sequence[str] = (),
+) -> None:  # fmt: skip
+    """Raise Refused for versions on hold, for what can move into a protected environment, and for what comes apart."""
     stands = against(found, read_holds(base.tree), after, settings, where=lambda _file: (way.target,), now=now)
-    if stands.reasons:
-        raise Refused(stands.reasons, hint=stands.hint)
+    if stands.reasons or apart:
+        hint = stands.hint if stands.reasons else "an image or a model is promoted as a whole"
+        raise Refused([*stands.reasons, *apart], hint=hint)
 
 
 def _next(way: Route, scene: Scene) -> NextTag:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
@@ -493,6 +494,67 @@ def test_what_can_move_does_not_reach_a_protected_environment(
             promote(settings, way, found.head(), found.scene())
     else:
         assert isinstance(promote(settings, way, found.head(), found.scene()), Promotion)
+
+
+OLD, NEW = f"sha256:{'0a' * 32}", f"sha256:{'0b' * 32}"
+RULES = (
+    "environments: {staging: {branch: main}, production: {branch: main}}\n"
+    "images: [{repository: acme/api, write: [{file: '{environment}.yaml', path: image.tag, digest: image.digest}]}]\n"
+    "models: [{name: churn, write: [{file: '{environment}.yaml', version: m.version, path: m.path, data: m.data}]}]\n"
+    "promotion: {production: {from: staging, copy: [COPY]}}\n"
+)
+BESIDE = "environments: {staging: {branch: main}, production: {branch: main}}\npromotion: {production: {from: staging, copy: [COPY]}}\n"
+
+
+@pytest.mark.parametrize(
+    ("rules", "copy", "staging", "production", "kept"),
+    [
+        # the old digest would pin the old image; or the one that was proved would be lost
+        (RULES, "image.tag", f"image: {{tag: v2, digest: '{NEW}'}}", f"image: {{tag: v1, digest: '{OLD}'}}", "image.digest"),
+        (RULES, "image.tag", "image: {tag: v2}", f"image: {{tag: v1, digest: '{OLD}'}}", "image.digest"),
+        (RULES, "image.tag", f"image: {{tag: v2, digest: '{NEW}'}}", "image: {tag: v1}", "image.digest"),
+        (RULES, "image.digest", f"image: {{tag: v2, digest: '{NEW}'}}", f"image: {{tag: v1, digest: '{OLD}'}}", "image.tag"),
+        (BESIDE, "image.tag", "image: {repository: a/b, tag: v2}", f"image: {{repository: a/b, tag: v1, digest: '{OLD}'}}", "image.digest"),
+        (
+            BESIDE, "'images[0].newTag'", f"images: [{{name: a/b, newTag: v2, digest: '{NEW}'}}]",
+            f"images: [{{name: a/b, newTag: v1, digest: '{OLD}'}}]", "images[0].digest",
+        ),
+        # a model's version, path and data are one
+        (RULES, "m.version", "m: {version: v2, path: s3://m/v2, data: a}", "m: {version: v1, path: s3://m/v1, data: a}", "m.path"),
+        (RULES, "'m.version', 'm.path'", "m: {version: v2, path: s3://m/v2, data: b}", "m: {version: v1, path: s3://m/v1, data: a}", "m.data"),
+    ],
+)  # fmt: skip
+def test_nothing_is_promoted_by_half(
+    stage: Callable[..., Stage], rules: str, copy: str, staging: str, production: str, kept: str
+) -> None:
+    found = stage({"staging.yaml": f"{staging}\n", "production.yaml": f"{production}\n"})
+    settings = settings_from(rules.replace("COPY", copy))
+    with pytest.raises(Refused, match=re.escape(f"add {kept} to promotion.production.copy")):
+        promote(settings, route(settings, "production"), found.head(), found.scene())
+    whole = settings_from(rules.replace("COPY", f"{copy}, '{kept}'"))
+    if "digest" not in staging and "digest" in production:
+        # What the source does not set is refused in other words.
+        with pytest.raises(EditRefused, match="the old value would stay"):
+            promote(whole, route(whole, "production"), found.head(), found.scene())
+    else:
+        assert isinstance(promote(whole, route(whole, "production"), found.head(), found.scene()), Promotion)
+
+
+@pytest.mark.parametrize(
+    ("copy", "staging", "production"),
+    [
+        ("image.tag", "image: {tag: v2, digest: ''}", "image: {tag: v1}"),
+        ("image.tag", f"image: {{tag: v2, digest: '{NEW}'}}", f"image: {{tag: v1, digest: '{NEW}'}}"),
+        ("replicas", f"replicas: 2\nimage: {{tag: v2, digest: '{NEW}'}}", f"replicas: 1\nimage: {{tag: v1, digest: '{OLD}'}}"),
+        ("m.version", "m: {version: v2, path: s3://m, data: a}", "m: {version: v1, path: s3://m, data: a}"),
+    ],
+)  # fmt: skip
+def test_what_is_the_same_on_both_sides_need_not_be_copied(
+    stage: Callable[..., Stage], copy: str, staging: str, production: str
+) -> None:
+    found = stage({"staging.yaml": f"{staging}\n", "production.yaml": f"{production}\n"})
+    settings = settings_from(RULES.replace("COPY", copy))
+    assert isinstance(promote(settings, route(settings, "production"), found.head(), found.scene()), Promotion)
 
 
 def test_without_rules_the_image_is_known_by_what_stands_beside_it(stage: Callable[..., Stage]) -> None:
