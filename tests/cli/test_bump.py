@@ -120,6 +120,30 @@ def test_the_input_may_be_json(bump, tmp_path):
     assert "sha-abc1234" in bump.read()
 
 
+def test_an_input_may_not_allow_more_than_the_options_do(bump, github, tmp_path):
+    asked = {"images": [f"{API}:sha-abc1234"], "environment": "staging", "allow_downgrade": True}
+    (tmp_path / "in.json").write_text(json.dumps(asked))
+    ran = bump("--input", str(tmp_path / "in.json"), "--allow-downgrade")
+    assert ran.code == 2
+    assert "allow_downgrade: only the command that reads this may say so" in ran.err
+    assert github.writes() == []
+
+
+def test_what_is_written_counts_and_not_how_it_was_asked_for(bump, github):
+    holding = "holds:\n- {{what: GHCR.io/acme/churn-api, version: sha-bad0001, why: down, by: ada, environment: {}}}\n"
+    place = ("--path", "image.tag", "--value")
+    for environment, file in (("staging", STAGING), ("production", PRODUCTION)):
+        bump.acme.repository.commit({".gitops-bot/holds.yaml": holding.format(environment)})
+        for named in ((), ("--environment", "staging"), ("--environment", "production")):
+            ran = bump("--file", file, *place, "sha-bad0001", *named, "--branch", "main")
+            assert ran.code == 8, ran.err
+            assert f"sha-bad0001 is held in {environment}" in ran.err
+    ran = bump("--file", PRODUCTION, *place, "latest", "--environment", "staging")
+    assert ran.code == 8
+    assert f"production is protected, and the tag latest of {API} can move" in ran.err
+    assert github.writes() == []
+
+
 def test_another_repository_is_written_to_without_a_checkout(bump, monkeypatch, tmp_path):
     monkeypatch.setenv("GITHUB_REPOSITORY", "acme/code")
     ran = bump("--image", f"{API}:sha-abc1234", "--environment", "staging",
