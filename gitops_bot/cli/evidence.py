@@ -69,6 +69,7 @@ class Evidence:
         self._trees: dict[str, Tree] = {}
         self._compared: dict[tuple[str, str], Commits] = {}
         self._merges: dict[tuple[str, str], tuple[Tree, Tree]] = {}
+        self._touching: dict[tuple[str, str], tuple[CommitInfo, ...]] = {}
         self._contained: dict[tuple[str, str], bool] = {}
         self._commits: dict[str, _Read] = {}
         self._deployments: dict[str, tuple[DeploymentState, ...]] = {}
@@ -123,6 +124,16 @@ class Evidence:
             except NotFound:
                 self._compared[base, head] = Commits()
         return self._compared[base, head]
+
+    def touching(self, path: str, revision: str) -> tuple[CommitInfo, ...]:
+        """The newest commits of a revision that changed a file, newest first; none where GitHub cannot say."""
+        if (path, revision) not in self._touching:
+            try:
+                found = self.place.github.commits.touching(path, revision) if self.place.github is not None else ()
+            except GitHubError:
+                found = ()
+            self._touching[path, revision] = found
+        return self._touching[path, revision]
 
     def contained(self, head: str) -> Callable[[str], bool]:
         """Tells whether a commit lies on or below ``head`` (full id)."""

@@ -7,6 +7,7 @@ from typing import Literal, NamedTuple
 
 import msgspec
 
+from gitops_bot.cli.code_commits import with_code
 from gitops_bot.cli.evidence import Evidence, GateAsk
 from gitops_bot.cli.rendered import RenderedDiffs
 from gitops_bot.cli.tagging import make_tag, merged_pull
@@ -92,6 +93,7 @@ class Promoter:
             shown = self._diffs.of_proposal(base.commit, base.branch, found.proposal)
         else:
             shown = self._diffs.of_merge(base.commit, base.branch, scene.source_commit)
+        scene = with_code(self._evidence, settings, way, base, scene, found.subjects)
         return promote(settings, way, base, msgspec.structs.replace(scene, diff=shown))
 
     def _scene(self, way: Route, settings: Settings, base: Head) -> Scene:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 
 import pytest
 
-from tests.cli.acme import PRODUCTION, STAGING, Acme, acme
+from tests.cli.acme import API, PRODUCTION, STAGING, Acme, acme
 
 __all__ = ["acme"]
 
@@ -232,6 +233,91 @@ def test_branches_are_merged_by_pull_request(acme: Acme) -> None:
     acme.merge(pull)
     done = acme("promote", "--to", "staging")
     assert "nothing to promote: main has every commit of develop" in done.out
+
+
+def built(acme: Acme, repository: str, commit: str, number: int) -> None:
+    """Bump staging to what was built from a commit, in run ``number``."""
+    source = {"repository": repository, "commit": commit, "run": number, "run_url": f"https://ci.example/{number}"}
+    file = acme.checkout / "request.json"
+    file.write_text(json.dumps({"environment": "staging", "images": [f"{API}:build-{number}"], "source": source}))
+    ran = acme("bump", "--input", str(file))
+    assert ran.code == 0, ran.err
+
+
+def promoted(acme: Acme) -> None:
+    """Promote, merge and tag what staging has."""
+    assert acme("promote", "--to", "production").code == 0
+    (pull,) = acme.pulls()
+    acme.merge(pull)
+    ran = acme("promote", "--to", "production", "--after-merge")
+    assert ran.code == 0, ran.err
+
+
+@pytest.mark.parametrize("name", ["acme/churn-mlops-prod", "acme/churn"])
+def test_the_commits_of_the_application_are_those_between_the_images(acme: Acme, name: str) -> None:
+    acme.without_gates()
+    code = acme.repository if name == acme.repository.full_name else acme.github.repository(name)
+    old = code.commit({"src/app.py": "1\n"}, message="feat: first", by="ada")
+    built(acme, name, old, 1)
+    promoted(acme)
+    faster = code.commit({"src/app.py": "2\n"}, message="feat: faster\n\nmuch", by="ada")
+    new = code.commit({"src/app.py": "3\n"}, message="fix: call @everyone", by="bob")
+    built(acme, name, new, 2)
+    assert acme("promote", "--to", "production").code == 0
+    (pull,) = acme.pulls()
+    page = f"{acme.github.server_url}/{name}"
+    compare = f"[`{old[:7]}...{new[:7]}`](<{page}/compare/{old}...{new}>)"
+    assert f"`{API}` gets " in pull.body
+    assert f" of {name}, {compare}:" in pull.body
+    assert f"- [`{faster[:7]}`](<{page}/commit/{faster}>) feat: faster, ada\n" in pull.body
+    assert "fix: call @&#8203;everyone, bob" in pull.body
+    assert "(<https://ci.example/2>)" in pull.body
+    assert "https://ci.example/1" not in pull.body
+    assert "feat: first" not in pull.body.partition("### Code")[2].partition("###")[0]
+    writes = len(acme.github.writes())
+    assert acme("promote", "--to", "production").code == 0
+    assert len(acme.github.writes()) == writes
+
+    # Back to the first build: an older version is promoted, and that is said.
+    acme.merge(pull)
+    assert acme("promote", "--to", "production", "--after-merge").code == 0
+    values = acme.read(STAGING).replace("tag: build-2", "tag: build-1")
+    acme.repository.commit({STAGING: values}, "main", "chore: back")
+    assert acme("promote", "--to", "production").code == 0
+    (pull,) = acme.pulls()
+    assert f"`{API}` goes **back** by " in pull.body
+    assert "feat: faster" in pull.body
+
+
+def test_where_the_code_cannot_be_read_there_is_a_link(acme: Acme, monkeypatch: pytest.MonkeyPatch) -> None:
+    acme.without_gates()
+    code = acme.github.repository("acme/secret", private=True)
+    old, new = code.head(), code.commit({"src/app.py": "2\n"}, message="feat: hidden")
+    reach = acme.github.tokens.add("app", repositories=frozenset({acme.repository.full_name}))
+    monkeypatch.setenv("GITHUB_TOKEN", reach.value)
+    built(acme, "acme/secret", old, 1)
+    promoted(acme)
+    built(acme, "acme/secret", new, 2)
+    assert acme("promote", "--to", "production").code == 0
+    (pull,) = acme.pulls()
+    url = f"{acme.github.server_url}/acme/secret/compare/{old}...{new}"
+    assert f"[`{old[:7]}...{new[:7]}`](<{url}>) of acme/secret, which could not be read here." in pull.body
+    assert "feat: hidden" not in pull.body
+
+
+def test_tags_that_name_commits_tell_where_no_bump_does(acme: Acme) -> None:
+    acme.without_gates()
+    old = acme.repository.commit({"src/app.py": "1\n"}, message="feat: first")
+    new = acme.repository.commit({"src/app.py": "2\n"}, message="feat: second")
+    for path, commit in ((PRODUCTION, old), (STAGING, new)):
+        tag = acme.read(path).split("tag: ")[1].split("\n")[0]
+        acme.repository.commit(
+            {path: acme.read(path).replace(f"tag: {tag}", f"tag: sha-{commit[:7]}")}, "main", "by hand"
+        )
+    assert acme("promote", "--to", "production").code == 0
+    (pull,) = acme.pulls()
+    assert f"`{API}` gets 1 commit of {acme.repository.full_name}, [`{old[:7]}...{new[:7]}`]" in pull.body
+    assert "feat: second" in pull.body.partition("### Code")[2].partition("###")[0]
 
 
 def hold(version: str, environment: str = "") -> dict[str, str]:

@@ -248,25 +248,34 @@ class CommitDoor:
         heard = self._github.ask(Call("GET", path, doing, needs=_READS))
         return values.read(heard, _Commit, doing).value(self._github.login())
 
-    def compare(self, base: str, head: str) -> Commits:
+    def touching(self, path: str, revision: str) -> tuple[CommitInfo, ...]:
+        """The newest hundred commits of a revision that changed a file, newest first. Raises NotFound too."""
+        doing = f"reading who changed {path} of {self._github.repository}"
+        query = {"path": path, "sha": revision, "per_page": str(_PAGE)}
+        heard = self._github.ask(Call("GET", f"{self._github.path}/commits", doing, query=query, needs=_READS))
+        own = self._github.login()
+        return tuple(one.value(own) for one in values.read(heard, tuple[_Commit, ...], doing))
+
+    def compare(self, base: str, head: str, repository: str = "") -> Commits:
         """The commits that ``head`` has and ``base`` has not; both are branches, tags or ids. Raises NotFound too.
 
-        At most the newest three hundred are read.
+        ``repository`` is another one than the door's (``owner/name``). At most the newest three hundred are read.
         """
         own = self._github.login()
-        first = self._compared(base, head, 1)
+        first = self._compared(base, head, 1, repository)
         last = -(-first.total_commits // _PAGE)
         pages = {1: first.commits} if last <= _MOST_PAGES else {}
         for page in range(max(last - _MOST_PAGES + 1, 1), last + 1):
             if page not in pages:
-                pages[page] = self._compared(base, head, page).commits
+                pages[page] = self._compared(base, head, page, repository).commits
         listed = [one.value(own) for page in sorted(pages) for one in pages[page]]
         return Commits(commits=tuple(reversed(listed)), total=first.total_commits, url=first.html_url)
 
-    def _compared(self, base: str, head: str, page: int) -> _Compared:
+    def _compared(self, base: str, head: str, page: int, repository: str = "") -> _Compared:
         """One page of a comparison, oldest commits first."""
-        doing = f"comparing {base} with {head} in {self._github.repository}"
-        path = f"{self._github.path}/compare/{quote(base, safe='')}...{quote(head, safe='')}"
+        where = repository or self._github.repository
+        doing = f"comparing {base} with {head} in {where}"
+        path = f"/repos/{quote(where)}/compare/{quote(base, safe='')}...{quote(head, safe='')}"
         query = {"per_page": str(_PAGE), **({"page": str(page)} if page > 1 else {})}
         heard = self._github.ask(Call("GET", path, doing, query=query, needs=_READS, page=page > 1))
         return values.read(heard, _Compared, doing)

@@ -7,12 +7,12 @@ where neither is known the order of events: what is asked for last is taken, and
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable
 from typing import Literal, NamedTuple
 
 from gitops_bot.render.fetching.semver import Version
 from gitops_bot.writeback.bumps.request import Source
+from gitops_bot.writeback.sources import commit_in
 from gitops_bot.writeback.trailers import Trailers
 
 Order = Literal["semver", "newest", "exact"]
@@ -20,8 +20,6 @@ Relation = Literal["newer", "same", "older", "unknown"]
 
 Ancestor = Callable[[str, str], bool | None]
 """Whether the first commit is an ancestor of, or the same as, the second; None where one of them is not known."""
-
-_COMMIT_IN_TAG = re.compile(r"(?:.*[^0-9a-z])?([0-9a-f]{7,40})")
 
 
 class Standing(NamedTuple):
@@ -78,12 +76,6 @@ def by_version(versions: Versions) -> Standing:
     if new == old:
         return Standing("newer", "the versions are equal but for their build metadata or spelling")
     return Standing("newer" if new > old else "older", "by semantic version")
-
-
-def commit_in(tag: str) -> str:
-    """The id of a commit, or its beginning, in a tag such as ``sha-4f2a9c1`` or ``main-4f2a9c1``; ``""`` for none."""
-    found = _COMMIT_IN_TAG.fullmatch(tag)
-    return found[1] if found else ""
 
 
 def _by_ancestry(versions: Versions, source: Source, past: Trailers | None, ancestor: Ancestor) -> Standing | None:

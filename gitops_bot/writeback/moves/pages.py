@@ -8,12 +8,15 @@ from collections.abc import Sequence
 from gitops_bot.model.github import CommitInfo, Commits
 from gitops_bot.text.escape import md_cell_code, md_code, md_text
 from gitops_bot.text.shorten import clip
+from gitops_bot.writeback.moves.code import Code
 from gitops_bot.writeback.moves.gates import Gate, gates_table
 from gitops_bot.writeback.trailers import read_trailers
 
 MOST = 60_000
 """Characters of a body; GitHub takes 65,536, and a marker has to fit too."""
 _MOST_COMMITS = 25
+_MOST_BUILDS = 10
+_SHORT = 7
 _URL = re.compile(r"https?://[^\s<>()\"'`\\\[\]{}|^]{1,2000}")
 
 
@@ -78,19 +81,48 @@ def notes_section(notes: Sequence[str]) -> str:
     return "\n".join(["### To know", "", *(f"- {md_text(note)}" for note in dict.fromkeys(notes))])
 
 
-def commits_section(commits: Commits, builds: Sequence[str], title: str = "Commits") -> str:
-    """The newest commits with their links, how many more there are, and the builds; ``""`` for nothing of it."""
-    if not commits.total and not builds:
+def commits_section(commits: Commits, title: str = "Commits") -> str:
+    """The newest commits with their links, and how many more there are; ``""`` for none."""
+    return "\n".join([f"### {title}", "", *_listed(commits, _MOST_COMMITS)]) if commits.total else ""
+
+
+def code_section(code: Sequence[Code], builds: Sequence[str]) -> str:
+    """The commits of the application behind each image, and the builds of what is promoted; ``""`` for nothing."""
+    if not code and not builds:
         return ""
-    lines = [f"### {title}", ""]
-    shown = commits.commits[:_MOST_COMMITS]
-    lines += [_line(commit) for commit in shown]
+    parts = ["### Code"]
+    for one in code:
+        parts.append(_headed(one))
+        listed = _listed(one.commits, max(_MOST_COMMITS // len(code), 3))
+        parts += ["\n".join(listed)] if listed else []
+    parts += (
+        [f"Built by {', '.join(link(md_text(clip(url, 120)), url) for url in builds[:_MOST_BUILDS])}."]
+        if builds
+        else []
+    )
+    return "\n\n".join(parts)
+
+
+def _headed(code: Code) -> str:
+    """What is built from which commits of which repository, with a link to all of them as one diff."""
+    what = ", ".join(map(md_code, code.what[:5])) + (f" and {len(code.what) - 5} more" if len(code.what) > 5 else "")
+    old, new = code.span.old[:_SHORT], code.span.new[:_SHORT]
+    ends = link(f"{md_code(f'{old}...{new}')}", code.commits.url)
+    count = code.commits.total
+    if not count:
+        return f"{what}: {ends} of {md_text(code.span.repository)}, which could not be read here."
+    many = "1 commit" if count == 1 else f"{count} commits"
+    if code.back:
+        return f"⚠️ {what} goes **back** by {many} of {md_text(code.span.repository)}, {ends}:"
+    return f"{what} gets {many} of {md_text(code.span.repository)}, {ends}:"
+
+
+def _listed(commits: Commits, most: int) -> list[str]:
+    shown = commits.commits[:most]
+    lines = [_line(commit) for commit in shown]
     if commits.total > len(shown):
         lines.append(f"- {link(f'{commits.total - len(shown)} more', commits.url)}")
-    elif commits.total and commits.url:
-        lines.append(f"- {link('all of them as one diff', commits.url)}")
-    lines += [f"- build: {link(md_text(clip(url, 120)), url)}" for url in dict.fromkeys(builds)]
-    return "\n".join(lines)
+    return lines
 
 
 def _line(commit: CommitInfo) -> str:

@@ -26,11 +26,19 @@ from gitops_bot.writeback.environments import branch_of, known, pairs, policy_of
 from gitops_bot.writeback.holds import read_holds
 from gitops_bot.writeback.landing.commit_message import visible_text
 from gitops_bot.writeback.moves.brought import brought
+from gitops_bot.writeback.moves.code import Code
 from gitops_bot.writeback.moves.copying import copy_values
 from gitops_bot.writeback.moves.drift import drift, drift_table
 from gitops_bot.writeback.moves.gates import Gate
 from gitops_bot.writeback.moves.halves import halves
-from gitops_bot.writeback.moves.pages import Page, builds_of, commits_section, gates_section, notes_section
+from gitops_bot.writeback.moves.pages import (
+    Page,
+    builds_of,
+    code_section,
+    commits_section,
+    gates_section,
+    notes_section,
+)
 from gitops_bot.writeback.moves.tables import summary_lines, table, trailers
 from gitops_bot.writeback.moves.versions import Level, NextTag, Used, next_tag, tagged
 from gitops_bot.writeback.overlay import overlaid
@@ -96,8 +104,8 @@ class Scene(msgspec.Struct, frozen=True, kw_only=True):
     commits: Commits = Commits()
     """What the promotion brings: for ``branch`` what ``head`` has and ``base`` has not; else what the branch has and
     the target's release has not."""
-    code: Commits = Commits()
-    """The commits of the application between its old and its new image, where they are known."""
+    code: tuple[Code, ...] = ()
+    """The commits of the application between its old and its new images, where they are known."""
     builds: tuple[str, ...] = ()
     """URLs of the runs that built what is promoted; empty: those that the commits of bumps among ``commits`` name."""
     apps: Mapping[str, Sequence[str]] = {}
@@ -188,7 +196,8 @@ def _by_branch(settings: Settings, way: Route, base: Head, scene: Scene) -> Prom
     if versions:
         page.add(table(versions, scene.apps, heads=(md_code(f"{way.target} now"), md_code(f"from {way.source}"))))
     page.add(gates_section(scene.gates))
-    page.add(commits_section(scene.commits, scene.builds))
+    page.add(code_section(scene.code, scene.builds))
+    page.add(commits_section(scene.commits))
     page.last(scene.diff)
     title = f"chore: promote {way.source} to {way.target}"
     return Promotion(kind="branch", route=way, title=title, body=page.text(), subjects=found, gates=scene.gates)
@@ -217,8 +226,8 @@ def _by_values(settings: Settings, way: Route, base: Head, scene: Scene) -> Prom
     page.add(table(found, scene.apps, heads=(md_code(f"{way.target} now"), md_code(f"from {way.source}"))))
     page.add(gates_section(scene.gates))
     page.add(notes_section([*copying.notes, *(tag.notes if tag else ())]))
-    page.add(commits_section(scene.code, scene.builds, title="Commits of the application"))
-    page.add(commits_section(scene.commits, (), title="Commits that the next tag brings" if tag else "Commits"))
+    page.add(code_section(scene.code, scene.builds))
+    page.add(commits_section(scene.commits, title="Commits that the next tag brings" if tag else "Commits"))
     page.add(drift_table(differences, way.source, way.target))
     page.last(scene.diff)
     title = f"chore: promote {way.source} to {way.target}" + (f" ({tag.name})" if tag else "")
@@ -250,7 +259,8 @@ def _by_tag(way: Route, base: Head, scene: Scene, tag: NextTag | None) -> Promot
     page.asked(scene.by)
     page.add(gates_section(scene.gates))
     page.add(notes_section(tag.notes))
-    page.add(commits_section(scene.commits, scene.builds))
+    page.add(code_section((), scene.builds))
+    page.add(commits_section(scene.commits))
     page.last(scene.diff)
     title = f"chore: promote {way.source} to {way.target} ({tag.name})"
     return Promotion(

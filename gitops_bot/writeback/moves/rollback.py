@@ -282,6 +282,6 @@ def _body(
     elif not ask.hold:
         page.add("Nothing is held: the next bump may bring the version back.")
     page.add(notes_section(notes))
-    page.add(commits_section(scene.commits, (), title="Also in the next tag") if tag else "")
+    page.add(commits_section(scene.commits, title="Also in the next tag") if tag else "")
     page.last(scene.diff)
     return page.text()

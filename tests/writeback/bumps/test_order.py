@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gitops_bot.writeback.bumps.order import Versions, commit_in, stand
+from gitops_bot.writeback.bumps.order import Versions, stand
 from gitops_bot.writeback.bumps.request import Source
 from gitops_bot.writeback.trailers import Bumped, Trailers, read_trailers, write_trailers
 
@@ -45,15 +45,6 @@ def test_by_semantic_version(old, new, expected):
 
 def test_exactly_what_is_asked_for():
     assert relation("exact", "v2.0.0", "v1.0.0").relation == "newer"
-
-
-@pytest.mark.parametrize(
-    ("tag", "commit"),
-    [("sha-abc1234", "abc1234"), ("main-0123456789ab", "0123456789ab"), ("4f2a9c1", "4f2a9c1"), ("v1.2.3", ""),
-     ("sha-abc123", ""), ("1234567", "1234567"), ("build.4f2a9c1", "4f2a9c1"), ("xabc1234", ""), ("f" * 41, "")],
-)  # fmt: skip
-def test_the_commit_in_a_tag(tag, commit):
-    assert commit_in(tag) == commit
 
 
 def test_newest_by_the_commits_in_the_tags():

@@ -25,6 +25,7 @@ from gitops_bot.render.settings import read_settings
 from gitops_bot.writeback.editor.problems import EditRefused
 from gitops_bot.writeback.environments import Pair
 from gitops_bot.writeback.holds import FILE, Hold, add_hold
+from gitops_bot.writeback.moves.code import Code, Span
 from gitops_bot.writeback.moves.copying import copy_values
 from gitops_bot.writeback.moves.gates import Gate
 from gitops_bot.writeback.moves.promote import (
@@ -157,7 +158,8 @@ def test_the_body_says_what_why_and_what_stays_different(churn: Stage) -> None:
         Gate(name="soak", state="waiting", reason="12m | 30m"),
     )
     scene = churn.scene(
-        tags=churn.tags(), commits=commits, code=commits, gates=gates, by="ada", diff="```diff\n-old\n+new\n```",
+        tags=churn.tags(), commits=commits, gates=gates,
+        code=(Code(("ghcr.io/acme/churn-api",), Span("acme/churn", "a" * 40, "b" * 40), commits),), by="ada", diff="```diff\n-old\n+new\n```",
         builds=("https://ci.example/1", "javascript:alert(1)"), apps={VALUES.format("production"): ("churn-mlops-production",)},
     )  # fmt: skip
     body = promotion(promote(settings, route(settings, "production", level="minor"), churn.head(), scene)).body
@@ -167,7 +169,11 @@ def test_the_body_says_what_why_and_what_stays_different(churn: Stage) -> None:
     assert "digest` |" not in body  # the same on both sides: empty
     assert r"| ⏳ waiting | `soak` | 12m \| 30m |" in body
     assert "[`aaaaaaa`](<https://git.example/a>) feat: call @&#8203;everyone, ada" in body
-    assert "[29 more](<https://git.example/compare>)" in body
+    assert body.count("[29 more](<https://git.example/compare>)") == 2
+    assert (
+        "`ghcr.io/acme/churn-api` gets 30 commits of acme/churn, [`aaaaaaa...bbbbbbb`](<https://git.example/compare>):"
+        in body
+    )
     assert "[https:&#8203;//ci.example/1](<https://ci.example/1>)" in body
     assert "](<javascript" not in body
     assert "| `replicaCount` | `2` | `3` |" in body
