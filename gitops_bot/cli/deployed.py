@@ -40,14 +40,18 @@ class Deployed:
 
         return told
 
-    def readers(self, tree: Tree) -> dict[str, tuple[str, ...]]:
-        """File → names of the apps that are rendered from it, in order; nothing where they cannot be found."""
+    def readers(self, settings: Settings, environment: str, tree: Tree) -> dict[str, tuple[str, ...]]:
+        """File → names of the environment's apps that are rendered from it, in order.
+
+        Where no app is known to be of the environment, of any; nothing where they cannot be found.
+        """
         found: dict[str, set[str]] = {}
         try:
-            preparations = self._discovery(tree).preparations.values()
+            preparations = list(self._discovery(tree).preparations.values())
         except BotError:
             return {}
-        for each in preparations:
+        own = [each for each in preparations if is_of(settings, environment, each.target)]
+        for each in own or preparations:
             for source in each.sources:
                 for file in source.files:
                     path = file.path.removeprefix("repo/")

@@ -125,7 +125,7 @@ class Promoter:
             used=evidence.used(way.target, newest, base.commit) if way.target_tag else Used(),
             contained=evidence.contained(base.commit),
             commits=commits,
-            apps=evidence.deployed(base.tree).readers(base.tree),
+            apps=evidence.deployed(base.tree).readers(settings, way.target, base.tree),
             by=self._asked.by,
         )
 

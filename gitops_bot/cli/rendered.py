@@ -50,8 +50,10 @@ class RenderedDiffs:
         try:
             revisions = Revisions(repo=directory, base=base, head=head, branch=branch, direct=direct)
             reviewed = run_review(revisions, self._place.wanted, plans=False)
-            # Commits of ours differ from run to run, and the text shall not.
-            view = msgspec.structs.replace(build_view(reviewed.report), compared="")
+            # Commits of ours differ from run to run, and the text shall not; plans were not asked for.
+            view = msgspec.structs.replace(
+                build_view(reviewed.report), compared="", plans=(), plan=None, plan_reason=None
+            )
             elsewhere = "the checks of this pull request, or `gitops-bot diff`"
             return fit_comment(view, budget=BUDGET, elsewhere=elsewhere, templates=reviewed.templates).text
         except BotError as error:

@@ -93,7 +93,7 @@ class Undoer:
             used=evidence.used(name, newest, base.commit) if pattern else Used(),
             contained=evidence.contained(base.commit),
             commits=evidence.commits(newest.commit, base.commit) if newest else Commits(),
-            apps=evidence.deployed(base.tree).readers(base.tree),
+            apps=evidence.deployed(base.tree).readers(settings, name, base.tree),
         )
 
 

@@ -49,6 +49,9 @@ class Safe(str):
     __slots__ = ()
 
 
+_URL = re.compile(r"https?://[^\s<>()\"'`\\\[\]{}|^]{1,2000}")
+
+
 def escaped(value: object) -> str:
     """Make any value harmless unless it is ``Safe`` already: for Markdown prose, its tables and HTML alike."""
     return value if isinstance(value, Safe) else html_text(str(value))
@@ -119,6 +122,11 @@ def md_text(text: str) -> str:
     Also for tables, and at the beginning of a line.
     """
     return _begun(_unrecognised(visible(text), lambda part: _MARKUP.sub(r"\\\g<0>", part)))
+
+
+def md_link(text: str, url: str) -> str:
+    """Make a link of Markdown of ours, or leave it without one where the URL is none of the web's. Also for tables."""
+    return f"[{text}](<{url}>)" if _URL.fullmatch(url) else text
 
 
 def md_lines(text: str) -> str:

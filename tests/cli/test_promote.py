@@ -25,6 +25,8 @@ def test_values_go_by_pull_request_and_then_by_tag(acme: Acme) -> None:
     assert "### Rendered diff" in pull.body
     assert "churn-mlops-production" in pull.body
     assert "Asked for by ada" in pull.body
+    assert f"| `churn-mlops-production` | `{API}` | `sha-5b1c8ae` | `sha-4be81c0` |" in pull.body
+    assert "plan" not in pull.body.lower()
 
     writes = len(acme.github.writes())
     again = acme("promote", "--to", "production")
@@ -273,7 +275,7 @@ def test_the_commits_of_the_application_are_those_between_the_images(acme: Acme,
     assert "fix: call @&#8203;everyone, bob" in pull.body
     assert "(<https://ci.example/2>)" in pull.body
     assert "https://ci.example/1" not in pull.body
-    assert "feat: first" not in pull.body.partition("### Code")[2].partition("###")[0]
+    assert "feat: first" not in pull.body.partition("### Commits of the application")[2].partition("###")[0]
     writes = len(acme.github.writes())
     assert acme("promote", "--to", "production").code == 0
     assert len(acme.github.writes()) == writes
@@ -317,7 +319,7 @@ def test_tags_that_name_commits_tell_where_no_bump_does(acme: Acme) -> None:
     assert acme("promote", "--to", "production").code == 0
     (pull,) = acme.pulls()
     assert f"`{API}` gets 1 commit of {acme.repository.full_name}, [`{old[:7]}...{new[:7]}`]" in pull.body
-    assert "feat: second" in pull.body.partition("### Code")[2].partition("###")[0]
+    assert "feat: second" in pull.body.partition("### Commits of the application")[2].partition("###")[0]
 
 
 def hold(version: str, environment: str = "") -> dict[str, str]:

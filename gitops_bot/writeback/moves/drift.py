@@ -58,11 +58,15 @@ def drift_table(found: Sequence[Difference], source: str, target: str) -> str:
     ]
     for each in found[:_MOST]:
         name = f"{each.file}: {each.address}" if files > 1 else str(each.address)
-        sides = (md_cell_code(shown(each.address, leaf)) for leaf in (each.source, each.target))
+        sides = (_cell(each.address, leaf) for leaf in (each.source, each.target))
         lines.append(f"| {md_cell_code(name)} | {' | '.join(sides)} |")
     if len(found) > _MOST:
         lines.append(f"\n{len(found) - _MOST} more are not shown.")
     return "\n".join([*lines, "", "</details>", ""])
+
+
+def _cell(address: Address, leaf: Leaf | None) -> str:
+    return "not set" if leaf is None else md_cell_code(shown(address, leaf)) or "empty"
 
 
 def _leaves(tree: Tree, path: str) -> dict[Address, Leaf]:

@@ -14,7 +14,7 @@ import msgspec
 
 from gitops_bot.model.github import CheckState, DeploymentState, DeploymentStatus, Status
 from gitops_bot.model.settings import Promotion, seconds
-from gitops_bot.text.escape import md_cell_code, md_text
+from gitops_bot.text.escape import md_cell_code, md_link, md_text
 from gitops_bot.writeback.moves.freeze import frozen, parse_window
 
 TASK = "gitops-bot"
@@ -316,6 +316,7 @@ def gates_table(gates: Sequence[Gate]) -> str:
     if not gates:
         return ""
     lines = [
-        f"| {_MARKS[gate.state]} {gate.state} | {md_cell_code(gate.name)} | {md_text(gate.reason)} |" for gate in gates
+        f"| {_MARKS[gate.state]} {gate.state} | {md_link(md_cell_code(gate.name), gate.url)} | {md_text(gate.reason)} |"
+        for gate in gates
     ]
     return "\n".join(["| | gate | why |", "|---|---|---|", *lines, ""])

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 
 from gitops_bot.model.github import CommitInfo, Commits
-from gitops_bot.text.escape import md_cell_code, md_code, md_text
+from gitops_bot.text.escape import md_cell_code, md_code, md_link, md_text
 from gitops_bot.text.shorten import clip
 from gitops_bot.writeback.moves.code import Code
 from gitops_bot.writeback.moves.gates import Gate, gates_table
@@ -17,7 +16,6 @@ MOST = 60_000
 _MOST_COMMITS = 25
 _MOST_BUILDS = 10
 _SHORT = 7
-_URL = re.compile(r"https?://[^\s<>()\"'`\\\[\]{}|^]{1,2000}")
 
 
 class Page:
@@ -64,11 +62,6 @@ def builds_of(commits: Commits, environment: str) -> tuple[str, ...]:
     return tuple(dict.fromkeys(each.run_url for each in told if each.run_url and each.environment in ("", environment)))
 
 
-def link(text: str, url: str) -> str:
-    """Markdown of ours as a link, or without one where the URL is none of the web's. ``text`` is Markdown already."""
-    return f"[{text}](<{url}>)" if _URL.fullmatch(url) else text
-
-
 def gates_section(gates: Sequence[Gate]) -> str:
     """The gates under a heading; ``""`` without gates."""
     return f"### Gates\n\n{gates_table(gates)}" if gates else ""
@@ -90,13 +83,13 @@ def code_section(code: Sequence[Code], builds: Sequence[str]) -> str:
     """The commits of the application behind each image, and the builds of what is promoted; ``""`` for nothing."""
     if not code and not builds:
         return ""
-    parts = ["### Code"]
+    parts = ["### Commits of the application"]
     for one in code:
         parts.append(_headed(one))
         listed = _listed(one.commits, max(_MOST_COMMITS // len(code), 3))
         parts += ["\n".join(listed)] if listed else []
     parts += (
-        [f"Built by {', '.join(link(md_text(clip(url, 120)), url) for url in builds[:_MOST_BUILDS])}."]
+        [f"Built by {', '.join(md_link(md_text(clip(url, 120)), url) for url in builds[:_MOST_BUILDS])}."]
         if builds
         else []
     )
@@ -107,7 +100,7 @@ def _headed(code: Code) -> str:
     """What is built from which commits of which repository, with a link to all of them as one diff."""
     what = ", ".join(map(md_code, code.what[:5])) + (f" and {len(code.what) - 5} more" if len(code.what) > 5 else "")
     old, new = code.span.old[:_SHORT], code.span.new[:_SHORT]
-    ends = link(f"{md_code(f'{old}...{new}')}", code.commits.url)
+    ends = md_link(f"{md_code(f'{old}...{new}')}", code.commits.url)
     count = code.commits.total
     if not count:
         return f"{what}: {ends} of {md_text(code.span.repository)}, which could not be read here."
@@ -121,13 +114,13 @@ def _listed(commits: Commits, most: int) -> list[str]:
     shown = commits.commits[:most]
     lines = [_line(commit) for commit in shown]
     if commits.total > len(shown):
-        lines.append(f"- {link(f'{commits.total - len(shown)} more', commits.url)}")
+        lines.append(f"- {md_link(f'{commits.total - len(shown)} more', commits.url)}")
     return lines
 
 
 def _line(commit: CommitInfo) -> str:
     who = f", {md_text(clip(commit.author, 40))}" if commit.author else ""
-    return f"- {link(md_code(commit.sha[:7]), commit.url)} {md_text(clip(commit.subject, 100))}{who}"
+    return f"- {md_link(md_code(commit.sha[:7]), commit.url)} {md_text(clip(commit.subject, 100))}{who}"
 
 
 def hold_rows(rows: Sequence[tuple[str, str, str]]) -> str:

@@ -20,7 +20,7 @@ from gitops_bot.model.settings import Promotion as Policy
 from gitops_bot.model.settings import Settings
 from gitops_bot.model.tree import Tree
 from gitops_bot.model.writeback import Head, Proposal
-from gitops_bot.text.escape import md_code
+from gitops_bot.text.escape import md_cell_code, md_code
 from gitops_bot.writeback.against import against
 from gitops_bot.writeback.environments import branch_of, known, pairs, policy_of, source_of, tag_pattern
 from gitops_bot.writeback.holds import read_holds
@@ -194,7 +194,7 @@ def _by_branch(settings: Settings, way: Route, base: Head, scene: Scene) -> Prom
     page.asked(scene.by)
     versions = [subject for subject in found if subject.kind != "value"]
     if versions:
-        page.add(table(versions, scene.apps, heads=(md_code(f"{way.target} now"), md_code(f"from {way.source}"))))
+        page.add(table(versions, scene.apps, heads=_heads(way)))
     page.add(gates_section(scene.gates))
     page.add(code_section(scene.code, scene.builds))
     page.add(commits_section(scene.commits))
@@ -223,7 +223,7 @@ def _by_values(settings: Settings, way: Route, base: Head, scene: Scene) -> Prom
     differences = drift(files, scene.source, base.tree, everything)
     page = Page(_lead(way, tag))
     page.asked(scene.by)
-    page.add(table(found, scene.apps, heads=(md_code(f"{way.target} now"), md_code(f"from {way.source}"))))
+    page.add(table(found, scene.apps, heads=_heads(way)))
     page.add(gates_section(scene.gates))
     page.add(notes_section([*copying.notes, *(tag.notes if tag else ())]))
     page.add(code_section(scene.code, scene.builds))
@@ -277,6 +277,10 @@ def _refuse(
     if stands.reasons or apart:
         hint = stands.hint if stands.reasons else "an image or a model is promoted as a whole"
         raise Refused([*stands.reasons, *apart], hint=hint)
+
+
+def _heads(way: Route) -> tuple[str, str]:
+    return f"{md_cell_code(way.target)} now", f"from {md_cell_code(way.source)}"
 
 
 def _next(way: Route, scene: Scene) -> NextTag:

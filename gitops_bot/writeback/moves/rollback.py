@@ -17,7 +17,7 @@ from gitops_bot.model.github import Commits, Tag
 from gitops_bot.model.settings import Settings
 from gitops_bot.model.tree import Tree
 from gitops_bot.model.writeback import FileChange, Head, Proposal
-from gitops_bot.text.escape import md_code, md_text
+from gitops_bot.text.escape import md_code, md_link, md_text
 from gitops_bot.writeback.against import held
 from gitops_bot.writeback.editor.leaves import MASK, leaves, shown
 from gitops_bot.writeback.editor.problems import EditRefused, Problem
@@ -25,7 +25,7 @@ from gitops_bot.writeback.environments import known, own_files, tag_pattern
 from gitops_bot.writeback.holds import FILE, Hold, add_hold, read_holds
 from gitops_bot.writeback.landing.commit_message import visible_text
 from gitops_bot.writeback.moves.history import Belongs, Change, differ
-from gitops_bot.writeback.moves.pages import Page, commits_section, hold_rows, link, notes_section
+from gitops_bot.writeback.moves.pages import Page, commits_section, hold_rows, notes_section
 from gitops_bot.writeback.moves.promote import LEVEL, ROLLBACK, TAG, Nothing
 from gitops_bot.writeback.moves.revert import Merge, Reverted, renamed, revert
 from gitops_bot.writeback.moves.tables import summary_lines, table, trailers
@@ -269,7 +269,7 @@ def _body(
     ask: RollbackRequest, change: Change, scene: RollbackScene, found: Sequence[Subject], holds: Sequence[Hold],
     tag: NextTag | None, notes: Sequence[str],
 ) -> str:  # fmt: skip
-    page = Page(f"Rolls back {md_code(ask.environment)}: {link(md_text(change.story), change.url)}.")
+    page = Page(f"Rolls back {md_code(ask.environment)}: {md_link(md_text(change.story), change.url)}.")
     page.asked(ask.by)
     if ask.why:
         page.add(f"Why: {md_text(' '.join(ask.why.split()))}")

@@ -53,7 +53,13 @@ def _plain(change: Moved, leaf: Leaf | None) -> str:
 def _cell(change: Moved, leaf: Leaf | None) -> str:
     if leaf is None:
         return "not set"
-    return md_cell_code(shown(change.address, leaf)) or "empty"
+    return md_cell_code(_short(shown(change.address, leaf))) or "empty"
+
+
+def _short(text: str) -> str:
+    """A digest by its beginning, which is what people compare; anything else as it is."""
+    algorithm, _, value = text.partition(":")
+    return f"{algorithm}:{value[:12]}…" if is_digest(text) else text
 
 
 def trailers(found: Sequence[Subject], environment: str, run_url: str = "") -> tuple[tuple[str, str], ...]:

@@ -154,8 +154,8 @@ def test_the_body_says_what_why_and_what_stays_different(churn: Stage) -> None:
         url="https://git.example/compare",
     )
     gates = (
-        Gate(name="status ci", state="passed", reason="success on aaaaaaa"),
-        Gate(name="soak", state="waiting", reason="12m | 30m"),
+        Gate(name="status ci", state="passed", reason="success on aaaaaaa", url="https://ci.example/7"),
+        Gate(name="soak", state="waiting", reason="12m | 30m", url="javascript:alert(1)"),
     )
     scene = churn.scene(
         tags=churn.tags(), commits=commits, gates=gates,
@@ -165,8 +165,10 @@ def test_the_body_says_what_why_and_what_stays_different(churn: Stage) -> None:
     body = promotion(promote(settings, route(settings, "production", level="minor"), churn.head(), scene)).body
     assert "After the merge `production` gets it with the tag `v1.1.0`, after `v1.0.0`." in body
     assert "| `churn-mlops-production` | `ghcr.io/acme/churn-api` | `sha-5b1c8ae` | `sha-4be81c0` |" in body
-    assert "| `churn-mlops-production` | `churn-model data` |" in body
+    assert "| app | what | `production` now | from `staging` |" in body
+    assert "| `churn-mlops-production` | `churn-model data` | `sha256:6f1ed002ab55…` | `sha256:0badc0de0bad…` |" in body
     assert "digest` |" not in body  # the same on both sides: empty
+    assert "| ✅ passed | [`status ci`](<https://ci.example/7>) | success on " in body
     assert r"| ⏳ waiting | `soak` | 12m \| 30m |" in body
     assert "[`aaaaaaa`](<https://git.example/a>) feat: call @&#8203;everyone, ada" in body
     assert body.count("[29 more](<https://git.example/compare>)") == 2
@@ -177,7 +179,7 @@ def test_the_body_says_what_why_and_what_stays_different(churn: Stage) -> None:
     assert "[https:&#8203;//ci.example/1](<https://ci.example/1>)" in body
     assert "](<javascript" not in body
     assert "| `replicaCount` | `2` | `3` |" in body
-    assert "| `autoscaling.enabled` |  | `true` |" in body
+    assert "| `autoscaling.enabled` | not set | `true` |" in body
     assert body.rstrip().endswith("```diff\n-old\n+new\n```")
     assert "Asked for by ada." in body
 
