@@ -151,6 +151,59 @@ def test_other_sides_than_the_event_s_are_told_on_its_pull_request(github, acme,
     assert "0 to add, 2 to change, 0 to remove" in only(github.comments(1)).body
 
 
+# -- what each input does ----------------------------------------------------------------------------------------------
+
+
+def test_never_comments_on_nothing(github, acme, here):
+    before = len(github.api_requests())
+    step = here.step({"comment": "never"}, event=acme.event, token=token_of(github))
+    assert (step.code, step.outputs["comment_url"], step.outputs["changed"]) == (0, "", "true"), step.stdout
+    assert "3 to change" in step.summary
+    assert len(github.api_requests()) == before
+
+
+def test_apps_choose_what_is_compared(github, acme, here):
+    step = here.step({"apps": "churn-mlops-*\n!*-staging"}, event=acme.event, token=token_of(github))
+    assert step.code == 0, step.stdout
+    body = only(github.comments(1)).body
+    assert "churn-mlops-production" in body
+    assert "churn-mlops-staging" not in body
+    unknown = here.step({"apps": "churn-mlop-x"}, event=acme.event, token=token_of(github))
+    assert (unknown.code, "churn-mlop-x" in unknown.stdout) == (2, True)
+
+
+def test_fail_on_fails_what_the_settings_let_through(github, acme, here):
+    assert here.step(event=acme.event, token=token_of(github)).code == 0
+    step = here.step({"fail_on": "warning"}, event=acme.event, token=token_of(github))
+    assert step.code == 7, step.stdout
+    assert step.outputs["warnings"] != "0"
+    assert step.outputs["errors"] == "0"
+
+
+def test_a_checkout_below_the_workspace_and_a_report_elsewhere(github, acme, tmp_path, helm):
+    made = Here(tmp_path / "runner", repository=acme.repository.full_name, server_url=github.server_url,
+                api_url=github.url)  # fmt: skip
+    checkout(acme.repository, made.workspace / "config", f"refs/pull/{acme.pull.number}/merge", depth=0)
+    given = {"working_directory": "config", "report_directory": "out/diff", "offline": "true"}
+    step = made.step(given, event=acme.event, token=token_of(github))
+    assert (step.code, step.outputs["report"]) == (0, "out/diff/report.html"), step.stdout
+    assert sorted(path.name for path in (made.workspace / "out" / "diff").iterdir()) == ["report.html", "report.json"]
+    assert fetches(github) == 0
+
+
+def test_offline_fetches_nothing_and_says_what_lacks(github, acme, here):
+    step = here.step({"offline": "true"}, event=acme.event, token=token_of(github))
+    assert (step.code, "offline" in step.stdout) == (5, True), step.stdout
+    assert fetches(github) == 0
+    assert here.step(event=acme.event, token=token_of(github)).code == 0
+    assert fetches(github) > 0
+
+
+def fetches(github) -> int:
+    """How often Git asked for commits."""
+    return sum("git-upload-pack" in one.path for one in github.requests)
+
+
 def test_two_keys_are_two_comments(github, acme, here):
     for key in ("a", "b", "a"):
         here.step({"comment_key": key}, event=acme.event, token=token_of(github))

@@ -12,6 +12,10 @@ def test_paragraphs_stand_apart(tmp_path):
     assert path.read_text() == "# Mine\n\n## Ours\n\n\n| a |\n|---|\n"
 
 
+def test_the_limit_is_the_runner_s():
+    assert LIMIT == 1_048_576  # AttachmentSizeLimit of actions/runner's FileCommandManager
+
+
 @pytest.mark.parametrize("already", [0, 1, 1000, LIMIT - 10, LIMIT, LIMIT + 1])
 def test_never_more_than_the_runner_shows(tmp_path, already):
     path = tmp_path / "summary"

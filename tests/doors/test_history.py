@@ -101,6 +101,18 @@ def test_without_any_checkout_everything_is_fetched(upstream, tmp_path):
     assert compared(made, upstream) == ("merge", b"new: 1\n", b"x: 59\n")
 
 
+def test_history_is_fetched_without_the_files_of_its_commits(upstream, tmp_path):
+    made = bring(
+        str(tmp_path / "nothing"), [upstream.base, upstream.head], origin=Origin(upstream.url), scratch=tmp_path
+    )
+    listed = subprocess.run(
+        ["git", "-C", made, "cat-file", "--batch-all-objects", "--batch-check=%(objecttype)"],
+        env={**os.environ, "GIT_NO_LAZY_FETCH": "1"}, capture_output=True, text=True, check=True,
+    ).stdout.split()  # fmt: skip
+    assert listed.count("commit") > 120  # both sides, down to the merge base
+    assert listed.count("blob") <= 12  # the files of the compared commits, and none of the 120 others between
+
+
 def test_a_full_checkout_needs_no_request(upstream, git_server, tmp_path):
     asked = len(git_server.seen)
     made = bring(

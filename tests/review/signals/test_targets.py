@@ -10,6 +10,7 @@ from gitops_bot.cli.reviewer import Revisions, run_review
 from gitops_bot.cli.workspace import Wanted
 from gitops_bot.model.report import Raised, Report
 from gitops_bot.review.view import build_view
+from gitops_bot.text.fit import fit_comment
 from tests.conftest import Checkout
 
 URL = "https://github.com/acme/shop"
@@ -475,6 +476,20 @@ def test_one_signal_in_a_hundred_targets_is_told_once(review: Review) -> None:
     report = review(files, {"shop/again.yaml": files["shop/service.yaml"]})
     (one,) = raised(report, "duplicate-resource")
     assert len(one.targets) == 100
+
+
+def test_one_image_in_a_hundred_apps_is_a_short_comment(review: Review) -> None:
+    def shops(tag: str) -> dict[str, str | None]:
+        pod = f"spec: {{template: {{spec: {{containers: [{{name: web, image: 'ghcr.io/acme/web:{tag}'}}]}}}}}}\n"
+        work = {f"a{n}/web.yaml": manifest("Deployment", "web", api_version="apps/v1", rest=pod) for n in range(100)}
+        apps = {f"apps/a{n}.yaml": application(f"a{n}", path=f"a{n}", namespace=f"team-{n:03}") for n in range(100)}
+        return {**work, **apps}
+
+    report = review(shops("v1.4.2"), shops("v1.4.3"))
+    assert (report.counts.changed, report.routine) == (100, True)
+    text = fit_comment(build_view(report)).text
+    assert len(text) < 6_000
+    assert all(f"a{n}" in text for n in range(100))
 
 
 def test_one_message_about_a_hundred_objects_is_one_risk(review: Review) -> None:
