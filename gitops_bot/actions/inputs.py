@@ -26,18 +26,26 @@ Mode = Literal["", "auto", "api", "push", "pull-request"]
 Level = Literal["", "patch", "minor", "major"]
 
 
+OF_DIFF = ("comment", "comment_key", "apps", "fail_on", "base", "head", "report_directory")
+"""Inputs that a comparison looks at, and not everybody."""
+OF_POST = ("comment", "comment_key", "report_file")
 OF_BUMP = (
     "image", "digest", "file", "path", "value", "model", "model_version", "model_path", "data_version", "run_url",
     "metrics", "from_mlflow", "alias", "environment", "repository", "branch", "mode", "allow_downgrade", "create",
     "dry_run",
 )  # fmt: skip
-"""Inputs that ``bump`` looks at and a comparison does not."""
 OF_PROMOTE = ("repository", "dry_run", "to", "from", "level", "after_merge")
 OF_ROLLBACK = (
     "environment", "repository", "branch", "mode", "dry_run", "after_merge", "to_revision", "last_healthy", "why",
     "until",
 )  # fmt: skip
-_OF: dict[Command, tuple[str, ...]] = {"bump": OF_BUMP, "promote": OF_PROMOTE, "rollback": OF_ROLLBACK}
+_OF: dict[Command, tuple[str, ...]] = {
+    "diff": OF_DIFF,
+    "post": OF_POST,
+    "bump": OF_BUMP,
+    "promote": OF_PROMOTE,
+    "rollback": OF_ROLLBACK,
+}
 
 _BY_NAME = {each.name: each for each in INPUTS}
 _KEY = re.compile(r"[A-Za-z0-9._/-]{1,64}")

@@ -121,25 +121,17 @@ def test_the_defaults_of_action_yml_are_the_defaults():
     assert read_inputs(given) == Inputs(token=TOKEN)
 
 
-def test_all_inputs():
+def test_all_inputs_of_a_bump():
     assert read(
         command="bump",
         token=f" {TOKEN}\n",
         app_id="Iv23liabcdef",
         app_private_key=KEY + "\n",
         app_installation_id="4711",
-        comment="never",
-        comment_key="staging/eu-1",
-        apps="prod-*\n\n  !prod-test  \n",
-        fail_on="warning, error",
-        base="release/1.2",
-        head="a" * 40,
         working_directory="config",
         cache="/github/home/cache",
         offline="True",
         fetch_credentials=LOGINS,
-        report_directory="out/report",
-        report_file="in/report.json",
         allow_untrusted_head="TRUE",
         image="ghcr.io/acme/a:1\n\n ghcr.io/acme/b:2 \n",
         digest=f"sha256:{'a' * 64}\nsha256:{'b' * 64}",
@@ -165,18 +157,10 @@ def test_all_inputs():
         app_id="Iv23liabcdef",
         app_private_key=KEY,
         app_installation_id=4711,
-        comment="never",
-        comment_key="staging/eu-1",
-        apps=("prod-*", "!prod-test"),
-        fail_on=("error", "warning"),
-        base="release/1.2",
-        head="a" * 40,
         working_directory="config",
         cache="/github/home/cache",
         offline=True,
         fetch_credentials=bind([{"url": "https://charts.example.org/team", "username": "ci", "password": PASSWORD}])[0],
-        report_directory="out/report",
-        report_file="in/report.json",
         allow_untrusted_head=True,
         image=("ghcr.io/acme/a:1", "ghcr.io/acme/b:2"),
         digest=(f"sha256:{'a' * 64}", f"sha256:{'b' * 64}"),
@@ -197,6 +181,31 @@ def test_all_inputs():
         create=True,
         dry_run=True,
     )
+
+
+def test_all_inputs_of_a_comparison():
+    assert read(
+        comment="never",
+        comment_key="staging/eu-1",
+        apps="prod-*\n\n  !prod-test  \n",
+        fail_on="warning, error",
+        base="release/1.2",
+        head="a" * 40,
+        report_directory="out/report",
+    ) == Inputs(
+        comment="never",
+        comment_key="staging/eu-1",
+        apps=("prod-*", "!prod-test"),
+        fail_on=("error", "warning"),
+        base="release/1.2",
+        head="a" * 40,
+        report_directory="out/report",
+    )
+
+
+def test_all_inputs_of_a_post():
+    given = {"command": "post", "comment": "never", "comment_key": "a", "report_file": "in/report.json"}
+    assert read(**given, token=TOKEN) == Inputs(**given, token=TOKEN)
 
 
 def test_a_registry_may_be_asked_instead_of_telling_all_of_a_model():
@@ -257,6 +266,11 @@ def test_a_key_may_come_in_one_line(given):
         ({"command": "post", "token": TOKEN}, "report_file: is missing; the command post publishes it"),
         ({"command": "post", "report_file": "x"}, "token: is missing; the command post writes with it"),
         ({"image": "a:1"}, "image: goes with the command bump, not with diff"),
+        ({"report_file": "x"}, "report_file: goes with the command post, not with diff"),
+        ({"command": "post", "token": TOKEN, "report_file": "x", "fail_on": "warning"},
+         "fail_on: goes with the command diff, not with post"),
+        ({"command": "bump", "comment_key": "x"}, "comment_key: goes with the commands diff, post, not with bump"),
+        ({"command": "promote", "to": "a", "apps": "x"}, "apps: goes with the command diff, not with promote"),
         ({"command": "post", "token": TOKEN, "report_file": "x", "dry_run": "true"},
          "dry_run: goes with the commands bump, promote, rollback, not with post"),
         ({"command": "bump", "image": "a:1\nb:2", "digest": "sha256:x"}, "digest: needs a line for each image: 1 for 2"),
