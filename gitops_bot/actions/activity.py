@@ -45,8 +45,6 @@ class BranchPushed(_Event, frozen=True, kw_only=True, tag=True):
     """A branch was made, moved or deleted."""
 
     branch: str
-    environments: tuple[str, ...]
-    """Names of the environments that follow it, in the order of the settings; empty for any other branch."""
     before: str
     """``""`` when the branch is new."""
     after: str
@@ -64,8 +62,6 @@ class TagPushed(_Event, frozen=True, kw_only=True, tag=True):
     """A tag was made, moved or deleted."""
 
     tag: str
-    environments: tuple[str, ...]
-    """Names of the environments whose pattern it matches, in the order of the settings; none for a pre-release."""
     sha: str
     """What the tag points at: for an annotated tag that is the tag's own object; ``""`` when it is deleted."""
     deleted: bool

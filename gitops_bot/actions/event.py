@@ -6,9 +6,7 @@ The fields are those of GitHub's webhook payloads (docs.github.com, "Webhook eve
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Mapping
-from fnmatch import fnmatchcase
 from typing import Any
 
 import msgspec
@@ -28,13 +26,10 @@ from gitops_bot.actions.activity import (
 )
 from gitops_bot.actions.payload import HINT, LARGEST_NUMBER, Payload
 from gitops_bot.errors import UsageError
-from gitops_bot.model.settings import Environment
 from gitops_bot.writeback.landing.commit_message import all_ours
 
 LARGEST_EVENT = 32 << 20
 """Bytes of an event file that are read; GitHub caps payloads at 25 MB."""
-
-Environments = Mapping[str, Environment]
 
 _REVIEWED = ("opened", "reopened", "synchronize", "ready_for_review", "labeled", "edited")
 """What a pull request is reviewed at. ``labeled`` arrives only where a workflow asks for it: a label as a button.
@@ -43,7 +38,6 @@ _REVIEWED = ("opened", "reopened", "synchronize", "ready_for_review", "labeled",
 counts, so a run that looked at nothing would turn an earlier failure green.
 """
 
-_PRERELEASE = re.compile(r"\d+\.\d+\.\d+-")
 _BRANCHES, _TAGS = "refs/heads/", "refs/tags/"
 
 
@@ -68,20 +62,20 @@ def read_event(path: str, event_name: str) -> dict[str, Any]:
     return payload
 
 
-def activity(event_name: str, payload: dict[str, Any], ref: str, environments: Environments) -> Activity:
+def activity(event_name: str, payload: dict[str, Any], ref: str) -> Activity:
     """What happened.
 
-    ``payload`` is what ``read_event`` gives, ``ref`` is GITHUB_REF (used where the payload names none), and
-    ``environments`` are those of the settings. An event that calls for nothing is ``Ignored`` with the reason.
+    ``payload`` is what ``read_event`` gives, ``ref`` is GITHUB_REF (used where the payload names none). An event that
+    calls for nothing is ``Ignored`` with the reason.
     Raises UsageError that names the event and the field that is missing or of a wrong form; never the field's value.
     """
     read = _READERS.get(event_name)
     if read is None:
         return Ignored(reason=f"nothing is done on the event {event_name} (there are {', '.join(_READERS)})")
-    return read(Payload(event_name, payload), ref, environments)
+    return read(Payload(event_name, payload), ref)
 
 
-def _pull_request(event: Payload, _: str, __: Environments) -> Activity:
+def _pull_request(event: Payload, _: str) -> Activity:
     action, number, pull = event.word("action"), event.number("number"), event.part("pull_request")
     if action == "closed" or pull.text("state", default="open") == "closed":
         return Ignored(reason=f"pull request {number} is closed")
@@ -108,19 +102,16 @@ def _pull_request(event: Payload, _: str, __: Environments) -> Activity:
     )
 
 
-def _push(event: Payload, _: str, environments: Environments) -> Activity:
+def _push(event: Payload, _: str) -> Activity:
     ref, before, after = event.ref("ref"), event.commit_or_nothing("before"), event.commit_or_nothing("after")
     if not before and not after:
         raise UsageError("before and after of the event push are both the id of nothing", hint=HINT)
     if ref.startswith(_TAGS):
-        tag = ref.removeprefix(_TAGS)
-        return TagPushed(tag=tag, environments=_of_tag(tag, environments), sha=after, deleted=not after)
+        return TagPushed(tag=ref.removeprefix(_TAGS), sha=after, deleted=not after)
     if not ref.startswith(_BRANCHES):
         return Ignored(reason="what was pushed is neither a branch nor a tag")
-    branch = ref.removeprefix(_BRANCHES)
     return BranchPushed(
-        branch=branch,
-        environments=tuple(name for name, one in environments.items() if one.branch == branch),
+        branch=ref.removeprefix(_BRANCHES),
         before=before,
         after=after,
         created=not before,
@@ -131,14 +122,7 @@ def _push(event: Payload, _: str, environments: Environments) -> Activity:
     )
 
 
-def _of_tag(tag: str, environments: Environments) -> tuple[str, ...]:
-    """Environments that could follow a tag: its newest release by pattern, and a pre-release is none."""
-    if _PRERELEASE.search(tag):
-        return ()
-    return tuple(name for name, one in environments.items() if one.tag is not None and fnmatchcase(tag, one.tag))
-
-
-def _comment(event: Payload, _: str, __: Environments) -> Activity:
+def _comment(event: Payload, _: str) -> Activity:
     action = event.word("action")
     if action != "created":
         return Ignored(reason=f"a comment that is {action} asks for nothing new")
@@ -155,7 +139,7 @@ def _comment(event: Payload, _: str, __: Environments) -> Activity:
     )
 
 
-def _workflow_run(event: Payload, _: str, __: Environments) -> Activity:
+def _workflow_run(event: Payload, _: str) -> Activity:
     action, run = event.word("action"), event.part("workflow_run")
     if action != "completed":
         return Ignored(reason=f"the workflow run is {action}, not completed")
@@ -186,12 +170,12 @@ def _is_into(pull: Payload, here: Payload) -> bool:
     return not (into.has("id") and here.has("id")) or into.number("id") == here.number("id")
 
 
-def _repository_dispatch(event: Payload, _: str, __: Environments) -> Activity:
+def _repository_dispatch(event: Payload, _: str) -> Activity:
     payload = event.part("client_payload").fields if event.has("client_payload") else {}
     return RepositoryDispatched(type=event.text("action"), payload=payload)
 
 
-def _workflow_dispatch(event: Payload, ref: str, __: Environments) -> Activity:
+def _workflow_dispatch(event: Payload, ref: str) -> Activity:
     inputs = event.part("inputs") if event.has("inputs") else Payload(event.event, {})
     given = Payload(event.event, {"ref": event.fields.get("ref") or ref})
     return WorkflowDispatched(inputs={key: _input(inputs, key) for key in inputs.fields}, ref=given.ref("ref"))
@@ -209,11 +193,11 @@ def _input(inputs: Payload, key: str) -> str:
     return inputs.text(key, default="")
 
 
-def _schedule(event: Payload, _: str, __: Environments) -> Activity:
+def _schedule(event: Payload, _: str) -> Activity:
     return Scheduled(cron=event.text("schedule"))
 
 
-def _merge_group(event: Payload, _: str, __: Environments) -> Activity:
+def _merge_group(event: Payload, _: str) -> Activity:
     action = event.word("action")
     if action != "checks_requested":
         return Ignored(reason=f"a merge group that is {action} asks for no check")
@@ -231,7 +215,7 @@ def _differs(one: str, other: str) -> bool:
     return one.lower() != other.lower()
 
 
-_READERS: Mapping[str, Callable[[Payload, str, Environments], Activity]] = {
+_READERS: Mapping[str, Callable[[Payload, str], Activity]] = {
     "pull_request": _pull_request,
     "pull_request_target": _pull_request,
     "push": _push,

@@ -69,7 +69,7 @@ def _run(console: Console, environ: Mapping[str, str]) -> None:
         console.say(
             f"fetch_credentials has an empty secret for {empty}: nothing is sent there (forks and Dependabot get none)"
         )
-    found = activity(runner.event_name, read_event(runner.event_path, runner.event_name), runner.ref, {})
+    found = activity(runner.event_name, read_event(runner.event_path, runner.event_name), runner.ref)
     checkout = place(runner.workspace, inputs.working_directory, name="working_directory")
     with tempfile.TemporaryDirectory(prefix="gitops-bot-action-") as scratch:
         outside = _Outside(console, runner, inputs, checkout, Path(scratch), environ)

@@ -295,7 +295,7 @@ def test_fifty_events_of_our_own_commits_make_no_other(acme, github):
         assert step.outputs == NOTHING
         assert "gitops-bot itself" in step.stdout and "gitops-bot itself" in step.summary
     for _ in range(50):
-        found = activity("push", event, "refs/heads/main", {})
+        found = activity("push", event, "refs/heads/main")
         assert calls_for_nothing(found)
     assert (len(github.writes()), acme.repository.head()) == (writes, head)
     assert len(github.api_requests()) == asked
@@ -321,7 +321,7 @@ MERGE = "Merge pull request #5 from acme/gitops-bot/bump--staging--a\n\nchore: u
 )  # fmt: skip
 def test_a_push_is_ours_when_all_of_it_is(messages, expected):
     event = {**payloads.push("refs/heads/main"), "commits": [{"message": each} for each in messages]}
-    found = activity("push", event, "", {})
+    found = activity("push", event, "")
     assert isinstance(found, BranchPushed)
     assert found.ours is expected
     assert (calls_for_nothing(found) is not None) is expected
@@ -329,12 +329,12 @@ def test_a_push_is_ours_when_all_of_it_is(messages, expected):
 
 @pytest.mark.parametrize("commits", [None, "x", [None], [{}], [{"message": None}], [{"message": 3}], {"message": OURS}])
 def test_a_list_of_commits_of_another_form_is_not_ours(commits):
-    found = activity("push", {**payloads.push("refs/heads/main"), "commits": commits}, "", {})
+    found = activity("push", {**payloads.push("refs/heads/main"), "commits": commits}, "")
     assert isinstance(found, BranchPushed) and not found.ours
 
 
 def pushed(**more: Any) -> BranchPushed:
-    given = {"branch": "main", "environments": (), "before": "a" * 40, "after": "b" * 40, "created": False,
+    given = {"branch": "main", "before": "a" * 40, "after": "b" * 40, "created": False,
              "deleted": False, "forced": False, "by_bot": False}  # fmt: skip
     return BranchPushed(**(given | more))
 
@@ -358,8 +358,8 @@ def pull(**more: Any) -> PullRequestChanged:
         (pushed(by_bot=True), None),
         (pushed(deleted=True), "deleted"),
         (pushed(ours=True), "itself"),
-        (TagPushed(tag="v1", environments=(), sha="a" * 40, deleted=False), None),
-        (TagPushed(tag="v1", environments=(), sha="", deleted=True), "deleted"),
+        (TagPushed(tag="v1", sha="a" * 40, deleted=False), None),
+        (TagPushed(tag="v1", sha="", deleted=True), "deleted"),
         (finished(), None),
         (finished(ours=True), "itself"),
         (finished(fork=True), "fork"),

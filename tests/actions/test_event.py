@@ -23,15 +23,14 @@ from gitops_bot.actions.activity import (
 )
 from gitops_bot.actions.event import EVENTS, LARGEST_EVENT, activity, read_event
 from gitops_bot.errors import UsageError
-from gitops_bot.model.settings import DEFAULT_ENVIRONMENTS, Environment
 from tests.actions import payloads as p
 
 _CACHE = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "gitops-bot"
 """Looked up when this module is imported, before the home is hidden."""
 
 
-def read(name, payload, environments=DEFAULT_ENVIRONMENTS, ref="refs/heads/main"):
-    return activity(name, payload, ref, environments)
+def read(name, payload, ref="refs/heads/main"):
+    return activity(name, payload, ref)
 
 
 def changed(**more):
@@ -112,7 +111,6 @@ def pushed(**more):
     return BranchPushed(
         **{
             "branch": "main",
-            "environments": ("staging",),
             "before": p.BASE,
             "after": p.HEAD,
             "created": False,
@@ -128,8 +126,8 @@ def pushed(**more):
     ("payload", "expected"),
     [
         (p.push("refs/heads/main"), pushed()),
-        (p.push("refs/heads/develop"), pushed(branch="develop", environments=("development",))),
-        (p.push("refs/heads/feature/v1.2.3"), pushed(branch="feature/v1.2.3", environments=())),
+        (p.push("refs/heads/develop"), pushed(branch="develop")),
+        (p.push("refs/heads/feature/v1.2.3"), pushed(branch="feature/v1.2.3")),
         (p.push("refs/heads/main", p.NOTHING), pushed(before="", created=True)),
         (p.push("refs/heads/main", after=p.NOTHING), pushed(after="", deleted=True)),
         (p.push("refs/heads/main", forced=True), pushed(forced=True)),
@@ -139,27 +137,22 @@ def pushed(**more):
         (p.push("refs/heads/main", "1" * 64, "2" * 64), pushed(before="1" * 64, after="2" * 64)),
         (
             p.push("refs/tags/v1.2.3", p.NOTHING),
-            TagPushed(tag="v1.2.3", environments=("production",), sha=p.HEAD, deleted=False),
+            TagPushed(tag="v1.2.3", sha=p.HEAD, deleted=False),
         ),
         (
             p.push("refs/tags/v1.2.3-rc.1", p.NOTHING),
-            TagPushed(tag="v1.2.3-rc.1", environments=(), sha=p.HEAD, deleted=False),
+            TagPushed(tag="v1.2.3-rc.1", sha=p.HEAD, deleted=False),
         ),
-        (p.push("refs/tags/main", p.NOTHING), TagPushed(tag="main", environments=(), sha=p.HEAD, deleted=False)),
+        (p.push("refs/tags/main", p.NOTHING), TagPushed(tag="main", sha=p.HEAD, deleted=False)),
         (
             p.push("refs/tags/v1.2.3", after=p.NOTHING),
-            TagPushed(tag="v1.2.3", environments=("production",), sha="", deleted=True),
+            TagPushed(tag="v1.2.3", sha="", deleted=True),
         ),
         (p.push("refs/notes/commits"), Ignored(reason="what was pushed is neither a branch nor a tag")),
     ],
 )
 def test_pushes(payload, expected):
     assert read("push", payload) == expected
-
-
-def test_several_environments_may_follow_one_branch_and_the_settings_order_them():
-    environments = {name: Environment(branch="main") for name in ("west", "east")}
-    assert read("push", p.push("refs/heads/main"), environments).environments == ("west", "east")
 
 
 def test_the_zeros_decide_whether_a_branch_is_new_not_the_flags():

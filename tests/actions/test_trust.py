@@ -3,7 +3,6 @@ import pytest
 from gitops_bot.actions.event import activity
 from gitops_bot.actions.inputs import Inputs
 from gitops_bot.actions.trust import refusal
-from gitops_bot.model.settings import DEFAULT_ENVIRONMENTS
 from tests.actions import payloads as p
 
 OWN, LATER = "d" * 40, "e" * 40
@@ -11,7 +10,7 @@ OWN, LATER = "d" * 40, "e" * 40
 
 
 def happened(event, payload):
-    return activity(event, payload, "refs/heads/main", DEFAULT_ENVIRONMENTS)
+    return activity(event, payload, "refs/heads/main")
 
 
 TARGET = happened("pull_request_target", p.pull_request("synchronize", head_repository=p.FORK))
