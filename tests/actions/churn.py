@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import subprocess
 import sys
+import tempfile
+from functools import cache
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -14,6 +16,8 @@ from tests.github.state import Pull, Repository
 
 ROOT = Path(__file__).parent.parent.parent
 BRANCH = "careful-churn"
+_FOLDER = tempfile.TemporaryDirectory(prefix="gitops-bot-tests-")
+"""Removed when the run ends."""
 
 
 class Churn(NamedTuple):
@@ -25,11 +29,18 @@ class Churn(NamedTuple):
     """The payload of `pull_request` when it was opened."""
 
 
-def churn(github: FakeGitHub, folder: Path, *, name: str = "acme/churn-mlops-prod", fork: str = "") -> Churn:
-    """Put the example and its history on the fake, and open the pull request; from the fork of a login if named."""
-    made = folder / "churn"
+@cache
+def built() -> Path:
+    """The repository of the demo, made once in a run, for it is the same each time. Only read it."""
+    made = Path(_FOLDER.name) / "churn"
     code = f"import sys; sys.path.insert(0, {str(ROOT / 'examples')!r}); import demo, pathlib; demo.build(pathlib.Path({str(made)!r}))"
     subprocess.run([sys.executable, "-c", code], check=True)
+    return made
+
+
+def churn(github: FakeGitHub, *, name: str = "acme/churn-mlops-prod", fork: str = "") -> Churn:
+    """Put the example and its history on the fake, and open the pull request; from the fork of a login if named."""
+    made = built()
     repository = github.repository(name)
     subprocess.run(
         ["git", "-C", made, "push", "-q", "--force", repository.path, "main", "develop", "v1.0.0"], check=True

@@ -75,7 +75,7 @@ def posted(github, acme: Churn, made: Here, report: bytes):
 
 
 def test_a_report_is_posted_on_the_pull_request_that_it_is_about(github, tmp_path, helm):
-    acme = churn(github, tmp_path, fork="mallory")
+    acme = churn(github, fork="mallory")
     other = github.open_pull(acme.repository, BRANCH, base="develop", from_fork="mallory")
     acme.repository.refresh()
     made = Here(
@@ -88,7 +88,7 @@ def test_a_report_is_posted_on_the_pull_request_that_it_is_about(github, tmp_pat
 
 
 def test_a_report_that_is_nested_to_no_end_is_refused(github, tmp_path, helm):
-    acme = churn(github, tmp_path, fork="mallory")
+    acme = churn(github, fork="mallory")
     made = Here(
         tmp_path / "runner", repository=acme.repository.full_name, server_url=github.server_url, api_url=github.url
     )

@@ -74,7 +74,7 @@ class Acme:
 
 @pytest.fixture
 def acme(github, tmp_path, helm) -> Acme:
-    example = churn(github, tmp_path)
+    example = churn(github)
     here = Here(tmp_path / "runner", repository=example.repository.full_name, server_url=github.server_url,
                 api_url=github.url)  # fmt: skip
     checkout(example.repository, here.workspace, "refs/heads/main")
@@ -141,7 +141,7 @@ def test_a_dry_run_shows_the_change_and_writes_nothing(acme, github):
 
 
 def test_without_a_checkout_it_works_too(github, tmp_path, helm):
-    example = churn(github, tmp_path)
+    example = churn(github)
     here = Here(tmp_path / "runner", repository=example.repository.full_name, server_url=github.server_url,
                 api_url=github.url)  # fmt: skip
     acme = Acme(github, example, here)

@@ -211,7 +211,7 @@ def signs(made: Any) -> list[str]:
 
 
 def talk_on(github: Any, tmp_path: Any, fork: str = "") -> Talk:
-    example = churn(github, tmp_path, fork=fork)
+    example = churn(github, fork=fork)
     example.repository.permissions.update(ada="write", bob="triage")
     here = Here(tmp_path / "runner", repository=example.repository.full_name, server_url=github.server_url,
                 api_url=github.url)  # fmt: skip

@@ -24,7 +24,7 @@ STAGING = "k8s/helm/churn-mlops/values-staging.yaml"
 
 @pytest.fixture
 def acme(github, tmp_path) -> Churn:
-    return churn(github, tmp_path)
+    return churn(github)
 
 
 @pytest.fixture
@@ -230,7 +230,7 @@ def test_an_enterprise_server_is_found_by_its_api_url(github, acme, tmp_path, he
 
 
 def test_an_app_comments_in_its_own_name(github, tmp_path, helm):
-    acme = churn(github, tmp_path, name="shop/churn-mlops-prod")
+    acme = churn(github, name="shop/churn-mlops-prod")
     here = Here(
         tmp_path / "runner", repository=acme.repository.full_name, server_url=github.server_url, api_url=github.url
     )
@@ -246,7 +246,7 @@ def test_an_app_comments_in_its_own_name(github, tmp_path, helm):
 
 
 def test_a_fork_gets_a_summary_and_a_notice_and_no_failure(github, tmp_path, helm):
-    acme = churn(github, tmp_path, fork="mallory")
+    acme = churn(github, fork="mallory")
     made = Here(
         tmp_path / "runner", repository=acme.repository.full_name, server_url=github.server_url, api_url=github.url
     )
@@ -348,7 +348,7 @@ def test_pull_request_target_refuses_a_checkout_of_the_head(github, acme, here):
 
 
 def test_two_stages_bring_a_fork_its_comment(github, tmp_path, helm):
-    acme = churn(github, tmp_path, fork="mallory")
+    acme = churn(github, fork="mallory")
     stage = tmp_path / "stage-one"
     checkout(acme.repository, stage, "refs/pull/1/merge", depth=0)
     subprocess.run(

@@ -93,7 +93,7 @@ class Acme:
 def acme(
     github: FakeGitHub, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str], helm: str
 ) -> Acme:
-    example = churn(github, tmp_path)
+    example = churn(github)
     checkout = tmp_path / "checkout"
     subprocess.run(["git", "clone", "-q", example.repository.path, checkout], check=True)
     for name, value in {

@@ -32,7 +32,7 @@ class Bumper(NamedTuple):
 
 @pytest.fixture
 def bump(github, tmp_path, monkeypatch, capfd, helm) -> Bumper:
-    acme = churn(github, tmp_path)
+    acme = churn(github)
     checkout = tmp_path / "checkout"
     subprocess.run(["git", "clone", "-q", acme.repository.path, checkout], check=True)
     for name, value in {

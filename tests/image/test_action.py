@@ -11,7 +11,7 @@ from tests.image.runner import UID
 
 
 def test_the_comment_is_the_agreed_one(github, job, tmp_path):
-    acme = churn(github, tmp_path)
+    acme = churn(github)
     runner = job_on(job, github, acme.repository)
     checkout(acme.repository, runner.workspace, f"refs/pull/{acme.pull.number}/merge")
     step = runner.step({"cache": ".cache/gitops-bot"}, event=acme.event, token=token_of(github))
@@ -28,7 +28,7 @@ def test_the_comment_is_the_agreed_one(github, job, tmp_path):
 
 
 def test_a_second_run_reads_the_restored_cache_and_writes_no_comment(github, job, tmp_path):
-    acme = churn(github, tmp_path)
+    acme = churn(github)
     runner = job_on(job, github, acme.repository)
     checkout(acme.repository, runner.workspace, f"refs/pull/{acme.pull.number}/merge")
     for _ in range(2):

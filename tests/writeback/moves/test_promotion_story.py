@@ -62,7 +62,7 @@ def proposed(head: Head, doors: LandingDoors) -> Proposal | None:
 
 
 def test_production_is_promoted_and_rolled_back(github: FakeGitHub, tmp_path: Path) -> None:
-    repository = churn(github, tmp_path).repository
+    repository = churn(github).repository
     first = shown(repository, "main")
     with landing_doors(github, repository, tmp_path / "doors") as doors:
         # A pull request that copies staging's values; a rerun changes nothing.
@@ -133,7 +133,7 @@ def undone(head: Head, doors: LandingDoors, repository: Repository) -> Proposal 
 
 
 def test_gates_read_what_the_fake_says_of_the_agent(github: FakeGitHub, tmp_path: Path) -> None:
-    repository = churn(github, tmp_path).repository
+    repository = churn(github).repository
     with landing_doors(github, repository, tmp_path / "doors") as doors:
         assert doors.github is not None
         head = doors.clone.head("main")
