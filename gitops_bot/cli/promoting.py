@@ -8,6 +8,7 @@ from typing import Literal, NamedTuple
 import msgspec
 
 from gitops_bot.cli.code_commits import with_code
+from gitops_bot.cli.effects import Effects
 from gitops_bot.cli.evidence import Evidence, GateAsk
 from gitops_bot.cli.rendered import RenderedDiffs
 from gitops_bot.cli.tagging import make_tag, merged_pull
@@ -26,6 +27,8 @@ from gitops_bot.writeback.moves.gates import Gate, all_passed, verdict
 from gitops_bot.writeback.moves.promote import SOURCE, Nothing, Promotion, Route, Scene, promote, route
 from gitops_bot.writeback.moves.versions import Level, NextTag, Used, newest_release
 from gitops_bot.writeback.refused import Refused
+
+_HINT = "correct the value where it comes from, or bring what it needs to the target first"
 
 
 class Asked(NamedTuple):
@@ -64,6 +67,7 @@ class Promoter:
         self._evidence = evidence
         self._asked = asked
         self._diffs = RenderedDiffs(place) if diff else None
+        self._effects = Effects(lambda tree: place.renderer(tree, ""), hint=_HINT)
         self._default = place.clone.default_branch()
         self.way, self.settings = self._find()
 
@@ -126,6 +130,7 @@ class Promoter:
             contained=evidence.contained(base.commit),
             commits=commits,
             apps=evidence.deployed(base.tree).readers(settings, way.target, base.tree),
+            effect=self._effects.of,
             by=self._asked.by,
         )
 

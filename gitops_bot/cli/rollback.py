@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
     from gitops_bot.cli.past import Undo
     from gitops_bot.cli.rolling_back import RolledBack
+    from gitops_bot.cli.workspace import Wanted
     from gitops_bot.writeback.holds import Hold
 
 Mode = Literal["auto", "api", "push", "pull-request"]
@@ -76,8 +77,9 @@ def command(
         raise UsageError("the agent's word is at GitHub", hint="leave out --no-commit, or name the state with --to")
     ask = RollbackRequest(environment=environment, by=by or who(os.environ), why=why, until=until, hold=not no_hold)
     undo = Undo(ask, revision, last_healthy, branch)
+    wanted = Wanted(repo_urls=repo_urls, offline=offline)
     if no_commit:
-        _edit_here(repo, undo, dry_run=dry_run)
+        _edit_here(repo, undo, wanted, dry_run=dry_run)
         return 0
     from gitops_bot.cli.evidence import Evidence
     from gitops_bot.cli.rolling_back import Undoer, roll_back_there, tag_merged_rollback
@@ -85,7 +87,6 @@ def command(
     from gitops_bot.cli.writing import find_target, open_place
     from gitops_bot.writeback.moves.promote import Nothing
 
-    wanted = Wanted(repo_urls=repo_urls, offline=offline)
     with open_place(find_target(repo, repository, os.environ), repo, os.environ, wanted) as place:
         evidence = Evidence(place, datetime.now(UTC))
         if after_merge:
@@ -126,10 +127,13 @@ def _say_holds(holds: Sequence[Hold]) -> None:
         click.echo(f"  {visible(hold.told)}")
 
 
-def _edit_here(repo: str, undo: Undo, *, dry_run: bool) -> None:
+def _edit_here(repo: str, undo: Undo, wanted: Wanted, *, dry_run: bool) -> None:
     """Undo the change in the working tree, or print what would be undone."""
+    from gitops_bot.cli.effects import Effects
     from gitops_bot.cli.past import PastHere, choose
+    from gitops_bot.cli.rolling_back import HINT
     from gitops_bot.cli.told import print_change, write_here
+    from gitops_bot.cli.writing import open_renderer
     from gitops_bot.doors.git import Repository
     from gitops_bot.doors.merge import merge_text
     from gitops_bot.model.writeback import Head
@@ -144,7 +148,10 @@ def _edit_here(repo: str, undo: Undo, *, dry_run: bool) -> None:
         settings = read_settings(here)
         branch = branch_of(settings, known(settings, undo.request.environment))
         head = Head(branch=branch, commit=repository.commit("HEAD"), tree=here)
-        scene = RollbackScene(now=datetime.now(UTC), merge=merge_text, tags=repository.tags())
+        effects = Effects(lambda tree: open_renderer(stack, repository, tree, "", wanted), hint=HINT)
+        scene = RollbackScene(
+            now=datetime.now(UTC), merge=merge_text, tags=repository.tags(), effect=effects.of
+        )  # fmt: skip
         chosen = choose(settings, undo, head, PastHere(repository, branch), scene.now)
         found = chosen if isinstance(chosen, Nothing) else rollback(settings, undo.request, head, chosen, scene)
         if isinstance(found, Nothing):

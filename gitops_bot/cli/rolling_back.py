@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Literal, NamedTuple
 
-import msgspec
-
+from gitops_bot.cli.effects import Effects
 from gitops_bot.cli.evidence import Evidence
 from gitops_bot.cli.past import PastAtGitHub, Undo, choose
 from gitops_bot.cli.rendered import RenderedDiffs
@@ -27,6 +27,9 @@ from gitops_bot.writeback.moves.rollback import (
     topic_of_rollback,
 )
 from gitops_bot.writeback.moves.versions import Used, newest_release
+
+HINT = "name another revision with --to, or roll back what the old values do not fit as well, such as the chart"
+"""What to do where the state that is gone back to does not render any more."""
 
 
 class RolledBack(NamedTuple):
@@ -52,6 +55,7 @@ class Undoer:
         self._evidence = evidence
         self._undo = undo
         self._diffs = RenderedDiffs(place) if diff else None
+        self._effects = Effects(lambda tree: place.renderer(tree, ""), hint=HINT)
         self._chosen: Change | Nothing | None = None
         default = place.clone.default_branch()
         self.branch = undo.branch or branch_of(read_settings(place.clone.head(default).tree), undo.request.environment)
@@ -74,12 +78,10 @@ class Undoer:
         if isinstance(change, Nothing):
             return change
         settings = read_settings(base.tree)
-        scene = self._scene(settings, base)
-        found = rollback(settings, self._undo.request, base, change, scene)
-        if isinstance(found, Nothing) or self._diffs is None:
-            return found
-        shown = self._diffs.of_proposal(base.commit, base.branch, found.proposal)
-        return rollback(settings, self._undo.request, base, change, msgspec.structs.replace(scene, diff=shown))
+        return rollback(settings, self._undo.request, base, change, self._scene(settings, base))
+
+    def _diff(self, base: Head, proposal: Proposal) -> str:
+        return self._diffs.of_proposal(base.commit, base.branch, proposal) if self._diffs is not None else ""
 
     def _scene(self, settings: Settings, base: Head) -> RollbackScene:
         evidence, name = self._evidence, known(settings, self._undo.request.environment)
@@ -94,6 +96,8 @@ class Undoer:
             contained=evidence.contained(base.commit),
             commits=evidence.commits(newest.commit, base.commit) if newest else Commits(),
             apps=evidence.deployed(base.tree).readers(settings, name, base.tree),
+            effect=self._effects.of,
+            diff=partial(self._diff, base),
         )
 
 

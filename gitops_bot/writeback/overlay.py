@@ -9,25 +9,29 @@ from collections.abc import Iterable, Mapping
 from gitops_bot.model.tree import Entry, Tree
 
 
-def overlaid(tree: Tree, files: Mapping[str, bytes]) -> Tree:
-    """The tree with other content in files that it has, by their real paths (links followed).
+def overlaid(tree: Tree, files: Mapping[str, bytes | None]) -> Tree:
+    """The tree with other content in files, by their real paths (links followed); None takes a file out.
 
     Object ids of the changed files are Git's; those of the directories above them are not, though they differ from the
-    old ones and are the same for the same change. Raises KeyError for a path that is no file of the tree.
+    old ones and are the same for the same change.
     """
     if not files:
         return tree
     entries = dict(tree.entries)
     blobs: dict[str, bytes] = {}
     for path, data in files.items():
-        old = entries[path]
-        oid = _blob_id(data, len(old.oid))
+        if data is None:
+            entries.pop(path, None)
+            continue
+        oid = _blob_id(data, len(tree.oid))
         blobs[oid] = data
-        entries[path] = Entry(old.mode, oid, len(data))
-    changed = sorted((path, entries[path].oid) for path in files)
-    for directory in sorted({parent for path in files for parent in _parents(path)}):
+        entries[path] = Entry(entries[path].mode if path in entries else "100644", oid, len(data))
+    changed = sorted((path, entries[path].oid if path in entries else "") for path in files)
+    for directory in sorted({parent for path in files for parent in _parents(path)}, reverse=True):
         inside = [f"{path} {oid}" for path, oid in changed if path.startswith(f"{directory}/")]
-        entries[directory] = Entry("040000", _changed_id(entries[directory].oid, inside), 0)
+        old = entries.pop(directory, None)
+        if any(path.startswith(f"{directory}/") for path in entries):
+            entries[directory] = Entry("040000", _changed_id(old.oid if old else tree.oid, inside), 0)
 
     def read(oids: Iterable[str]) -> Mapping[str, bytes]:
         wanted = list(oids)

@@ -1,4 +1,4 @@
-"""Whether an edit does anything: the targets it affects must render differently afterwards.
+"""What an edit does to what is rendered: that it does anything, and that nothing is broken by it.
 
 Nothing is guessed: what an edit affects are the targets whose inputs it changes, and their manifests are rendered
 before and after. Only when they are the same is it looked for what wins over the edited value, to name its file and
@@ -94,6 +94,11 @@ class _Seen(NamedTuple):
     broken: list[str]
     notes: list[str]
 
+    def effect(self, notes: Iterable[str]) -> Effect:
+        """The same without what is nothing to the user."""
+        changed = sorted(self.changed, key=lambda target: (target.name, target.id))
+        return Effect(tuple(changed), tuple(self.unchecked), tuple(self.images), tuple(notes))
+
 
 class Shadows:
     """Checks the edits of one run on one tree; the tree itself is looked at and rendered once."""
@@ -108,7 +113,7 @@ class Shadows:
         if self._before is None:
             self._before = self.renderer.discover(self.tree)
         carried = _carried(self._before, edited.files)
-        seen = self._compared(self._before, edited, carried)
+        seen = self._compared(self._before, edited.files, carried)
         if seen.broken:
             raise Refused(seen.broken, hint="correct the value")
         shadowed = [f"{old.target.name} renders as before: {self._why(old, edited)}" for old in seen.silent]
@@ -122,22 +127,35 @@ class Shadows:
                 if carried
                 else f"nothing that is deployed from this repository reads {files}, so the effect is not checked"
             )
-        changed = sorted(seen.changed, key=lambda target: (target.name, target.id))
-        return Effect(tuple(changed), tuple(seen.unchecked), tuple(seen.images), tuple(notes))
+        return seen.effect(notes)
 
-    def _compared(self, before: Discovery, edited: Edited, left_out: frozenset[str]) -> _Seen:
+    def whole(self, files: Mapping[str, bytes | None], *, hint: str) -> Effect:
+        """What several files (None takes one out) do together; that they change nothing is no fault.
+
+        Raises Refused when a target that rendered cannot be rendered any more; ``hint`` says what to do then.
+        """
+        if self._before is None:
+            self._before = self.renderer.discover(self.tree)
+        seen = self._compared(self._before, files, frozenset())
+        if seen.broken:
+            raise Refused(seen.broken, hint=hint)
+        return seen.effect(seen.notes)
+
+    def _compared(self, before: Discovery, files: Mapping[str, bytes | None], left_out: frozenset[str]) -> _Seen:
         """Every target that the edits touch, before and after."""
-        after = self.renderer.discover(overlaid(self.tree, edited.files))
+        after = self.renderer.discover(overlaid(self.tree, files))
         seen = _Seen([], [], [], [], [], [])
         one_side = {*before.preparations} ^ {*after.preparations}
         seen.unchecked.extend({**before.preparations, **after.preparations}[each].target for each in sorted(one_side))
+        gone = [one.target.name for each, one in before.preparations.items() if each not in after.preparations]
+        seen.notes.extend(f"{name} is not deployed any more" for name in gone)
         for identity, new in after.preparations.items():
             old = before.preparations.get(identity)
             if old is None or identity in left_out:
                 continue
             name = new.target.name
             if not self._touched(old, new):
-                if old.error is not None and _lies_in(old.target, edited.files):
+                if old.error is not None and _lies_in(old.target, files):
                     seen.unchecked.append(new.target)
                     seen.notes.append(f"{name} could not be checked: {old.error.message}")
                 continue

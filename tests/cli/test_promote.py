@@ -404,3 +404,24 @@ def test_what_stands_against_it_is_told(acme: Acme) -> None:
     assert acme("promote", "--from", "development", "--to", "production").code == 2
     assert acme("promote", "--to", "production", "--after-merge", "--dry-run").code == 2
     assert acme.github.writes() == []
+
+
+def test_what_the_target_could_not_render_is_not_proposed(acme: Acme) -> None:
+    """The same values mean something else there: here its chart refuses them by its namespace."""
+    chart = (
+        '{{- if and (contains "production" .Release.Namespace) (eq .Values.image.tag "sha-0000bad") }}'
+        '{{- fail "not tested here" }}{{- end }}\n'
+    )
+    acme.repository.commit({"k8s/helm/churn-mlops/templates/guard.yaml": chart}, message="feat: a guard")
+    assert acme("bump", "--image", f"{API}:sha-0000bad", "--environment", "staging").code == 0
+    writes = len(acme.github.writes())
+    for option in ((), ("--dry-run",)):
+        ran = acme("promote", "--to", "production", *option)
+        assert ran.code == 8, ran.out
+        assert "churn-mlops-production could not be rendered any more" in ran.err
+        assert "not tested here" in ran.err
+    assert len(acme.github.writes()) == writes
+    assert acme("bump", "--image", f"{API}:sha-00000ff", "--environment", "staging").code == 0
+    assert acme("promote", "--to", "production").code == 0
+    (pull,) = acme.pulls()
+    assert "Renders differently: `churn-mlops-production`\n" in (pull.body or "")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import threading
 from concurrent.futures import ThreadPoolExecutor
@@ -170,6 +171,42 @@ def test_the_change_is_found_before_the_file_had_its_name(acme: Acme) -> None:
     assert ran.code == 0, ran.err
     assert acme.read(f"{folder}env-staging.yaml") == before
     does_nothing(acme, "--environment", "staging")
+
+
+CHART = "k8s/helm/churn-mlops/templates/flavour.yaml"
+WANTS = '{{- if contains "staging" .Release.Namespace }}{{- $_ := required "flavour is not set" .Values.flavour }}{{- end }}\n'
+
+
+def test_what_does_not_render_any_more_is_not_gone_back_to(acme: Acme) -> None:
+    """The chart has moved on, and the old values lack what it needs today."""
+    acme.repository.commit({STAGING: acme.read(STAGING) + "flavour: salty\n"}, message="feat: a flavour")
+    acme.repository.commit({CHART: WANTS}, message="feat: the chart needs it")
+    subprocess.run(["git", "-C", acme.checkout, "pull", "-q"], check=True)
+    for option in ((), ("--dry-run",), ("--mode", "pull-request"), ("--no-commit",), ("--to", "v1.0.0")):
+        ran = acme("rollback", "--environment", "staging", *option)
+        assert ran.code == 8, (option, ran.out, ran.err)
+        assert "churn-mlops-staging could not be rendered any more" in ran.err
+        assert "flavour is not set" in ran.err
+        assert "name another revision with --to" in ran.err
+    assert acme.github.writes() == []
+
+
+def test_what_renders_differently_is_named_and_what_could_not_be_looked_at(
+    acme: Acme, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bump(acme, "sha-0000bad")
+    ran = acme("rollback", "--environment", "staging", "--mode", "pull-request")
+    assert ran.code == 0, ran.err
+    (pull,) = acme.pulls()
+    assert "Renders differently: `churn-mlops-staging`\n" in (pull.body or "")
+    # An outage does not wait for a renderer.
+    (tmp_path / "bin").mkdir()
+    (tmp_path / "bin" / "git").symlink_to(str(shutil.which("git")))
+    monkeypatch.setenv("PATH", str(tmp_path / "bin"))
+    monkeypatch.setenv("GITOPS_BOT_TOOLS", str(tmp_path / "none"))
+    ran = acme("rollback", "--environment", "staging", "--mode", "pull-request")
+    assert ran.code == 0, ran.err
+    assert "what it does to what is rendered was not checked: helm was not found" in (pull.body or "")
 
 
 def release(acme: Acme, tag: str) -> str:

@@ -32,7 +32,7 @@ class Change(msgspec.Struct, frozen=True, kw_only=True):
     after: Tree
     """The state with the change; the branch may have moved on since."""
     label: str
-    """What it is, for a title: ``v1.0.0``, ``before 4f2a9c1``."""
+    """What it is, for a title: ``v1.0.0``, ``the state before 4f2a9c1``."""
     story: str
     """The same as a sentence with foreign text: ``undoes 4f2a9c1 (chore: update image tag)``."""
     url: str = ""
@@ -177,7 +177,7 @@ def _of_commit(after: State, before: State) -> Change:
     return Change(
         before=before.tree,
         after=after.tree,
-        label=f"before {commit.sha[:_SHORT]}",
+        label=f"the state before {commit.sha[:_SHORT]}",
         story=f"undoes {after.told}" + (f" by {commit.author}" if commit.author else ""),
         url=commit.url,
     )

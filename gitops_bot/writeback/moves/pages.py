@@ -67,6 +67,11 @@ def gates_section(gates: Sequence[Gate]) -> str:
     return f"### Gates\n\n{gates_table(gates)}" if gates else ""
 
 
+def renders_section(names: Sequence[str]) -> str:
+    """The targets that render differently; ``""`` without any."""
+    return f"Renders differently: {', '.join(map(md_code, names))}" if names else ""
+
+
 def notes_section(notes: Sequence[str]) -> str:
     """Sentences with foreign text, as a list under a heading; ``""`` without any."""
     if not notes:

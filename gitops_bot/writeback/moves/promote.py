@@ -19,7 +19,7 @@ from gitops_bot.model.github import CommitInfo, Commits, Tag
 from gitops_bot.model.settings import Promotion as Policy
 from gitops_bot.model.settings import Settings
 from gitops_bot.model.tree import Tree
-from gitops_bot.model.writeback import Head, Proposal
+from gitops_bot.model.writeback import FileChange, Head, Proposal
 from gitops_bot.text.escape import md_cell_code, md_code
 from gitops_bot.writeback.against import against
 from gitops_bot.writeback.environments import branch_of, known, pairs, policy_of, source_of, tag_pattern
@@ -38,11 +38,13 @@ from gitops_bot.writeback.moves.pages import (
     commits_section,
     gates_section,
     notes_section,
+    renders_section,
 )
 from gitops_bot.writeback.moves.tables import summary_lines, table, trailers
 from gitops_bot.writeback.moves.versions import Level, NextTag, Used, next_tag, tagged
 from gitops_bot.writeback.overlay import overlaid
 from gitops_bot.writeback.refused import Refused
+from gitops_bot.writeback.shadow import Effect
 from gitops_bot.writeback.subjects import Subject, subjects
 
 PROMOTION, ROLLBACK, TAG, LEVEL, SOURCE = (
@@ -110,6 +112,8 @@ class Scene(msgspec.Struct, frozen=True, kw_only=True):
     """URLs of the runs that built what is promoted; empty: those that the commits of bumps among ``commits`` name."""
     apps: Mapping[str, Sequence[str]] = {}
     """File of the target → names of the apps that read it."""
+    effect: Callable[[Tree, Sequence[FileChange]], Effect] = lambda _tree, _files: Effect()
+    """What files do to what is rendered. Raises Refused where something cannot be rendered any more."""
     diff: str = ""
     """The rendered diff as Markdown, made elsewhere; ``""`` for none."""
     by: str = ""
@@ -219,13 +223,15 @@ def _by_values(settings: Settings, way: Route, base: Head, scene: Scene) -> Prom
     tag = _next(way, scene) if way.target_tag else None
     if not copying.files:
         return _by_tag(way, base, scene, tag)
+    effect = scene.effect(base.tree, copying.files)
     everything = [(each.file, each.address) for each in (*copying.moved, *copying.same)]
     differences = drift(files, scene.source, base.tree, everything)
     page = Page(_lead(way, tag))
     page.asked(scene.by)
     page.add(table(found, scene.apps, heads=_heads(way)))
+    page.add(renders_section(effect.changes))
     page.add(gates_section(scene.gates))
-    page.add(notes_section([*copying.notes, *(tag.notes if tag else ())]))
+    page.add(notes_section([*copying.notes, *effect.notes, *(tag.notes if tag else ())]))
     page.add(code_section(scene.code, scene.builds))
     page.add(commits_section(scene.commits, title="Commits that the next tag brings" if tag else "Commits"))
     page.add(drift_table(differences, way.source, way.target))

@@ -25,12 +25,13 @@ from gitops_bot.writeback.environments import known, own_files, tag_pattern
 from gitops_bot.writeback.holds import FILE, Hold, add_hold, read_holds
 from gitops_bot.writeback.landing.commit_message import visible_text
 from gitops_bot.writeback.moves.history import Belongs, Change, differ
-from gitops_bot.writeback.moves.pages import Page, commits_section, hold_rows, notes_section
+from gitops_bot.writeback.moves.pages import Page, commits_section, hold_rows, notes_section, renders_section
 from gitops_bot.writeback.moves.promote import LEVEL, ROLLBACK, TAG, Nothing
 from gitops_bot.writeback.moves.revert import Merge, Reverted, renamed, revert
 from gitops_bot.writeback.moves.tables import summary_lines, table, trailers
 from gitops_bot.writeback.moves.versions import NextTag, Used, next_tag
 from gitops_bot.writeback.refused import Refused
+from gitops_bot.writeback.shadow import Effect
 from gitops_bot.writeback.subjects import Moved, Subject, subjects
 
 _MOST_HELD = 10
@@ -72,8 +73,10 @@ class RollbackScene(msgspec.Struct, frozen=True, kw_only=True):
     therefore brings as well."""
     apps: Mapping[str, Sequence[str]] = {}
     """File → names of the apps that read it."""
-    diff: str = ""
-    """The rendered diff as Markdown, made elsewhere; ``""`` for none."""
+    effect: Callable[[Tree, Sequence[FileChange]], Effect] = lambda _tree, _files: Effect()
+    """What files do to what is rendered. Raises Refused where something cannot be rendered any more."""
+    diff: Callable[[Proposal], str] = lambda _proposal: ""
+    """The rendered diff of a proposal as Markdown, ``""`` for none."""
 
 
 class Rollback(msgspec.Struct, frozen=True, kw_only=True):
@@ -135,8 +138,8 @@ def rollback(
 ) -> Rollback | Nothing:
     """Undo a change in one state of the environment's branch, made anew for every other state.
 
-    Raises EditRefused that says what changed again since, Refused where the old version is itself on hold, UsageError
-    for settings that do not fit.
+    Raises EditRefused that says what changed again since, Refused where the old version is itself on hold or does not
+    render any more, UsageError for settings that do not fit.
     """
     name = known(settings, ask.environment)
     belongs = scene.belongs or belongs_to(settings, name, base.tree, change.before, change.after)
@@ -146,19 +149,13 @@ def rollback(
     found = subjects(settings, [moved for each in done for moved in each.moved], base.tree)
     _refuse_held(found, name, base, scene.now)
     holds = _holds(found, ask) if ask.hold else ()
-    files = [each.change for each in done]
-    held_file = _with_holds(base.tree, holds)
-    files += [held_file] if held_file else []
+    files = [*(each.change for each in done), *_with_holds(base.tree, holds)]
+    effect = scene.effect(base.tree, files)
     pattern = tag_pattern(settings, name)
     tag = next_tag(scene.tags, pattern, "patch", used=scene.used, contained=scene.contained) if pattern else None
-    title = f"fix: roll back {name} to {change.label}" if not change.label.startswith("before ") else (
-        f"fix: roll back {name} to the state {change.label}"
-    )  # fmt: skip
-    title += f" ({tag.name})" if tag else ""
     proposal = Proposal(
         files=tuple(sorted(files, key=lambda each: each.path)),
-        subject=title,
-        body=_body(ask, change, scene, found, holds, tag, _notes(done, change, belongs, tag)),
+        subject=f"fix: roll back {name} to {change.label}" + (f" ({tag.name})" if tag else ""),
         message=visible_text("\n".join([change.story, "", *summary_lines(found), *_said(ask, holds)])),
         trailers=(
             (ROLLBACK, name),
@@ -167,8 +164,17 @@ def rollback(
         ),
         topic=topic_of_rollback(name),
     )
+    page = _page(ask, change, scene, found, holds, tag)
+    page.add(renders_section(effect.changes))
+    page.add(notes_section([*_notes(done, change, belongs, tag), *effect.notes]))
+    page.add(commits_section(scene.commits, title="Also in the next tag") if tag else "")
+    page.last(scene.diff(proposal))
     return Rollback(
-        proposal=proposal, subjects=found, holds=holds, tag=tag, how={each.change.path: each.how for each in done}
+        proposal=msgspec.structs.replace(proposal, body=page.text()),
+        subjects=found,
+        holds=holds,
+        tag=tag,
+        how={each.change.path: each.how for each in done},
     )
 
 
@@ -227,16 +233,15 @@ def _may_be_held(subject: Subject) -> bool:
     return bool(text) and len(text) <= _LONGEST_HELD and shown(change.address, change.old) != MASK
 
 
-def _with_holds(tree: Tree, holds: Sequence[Hold]) -> FileChange | None:
-    if not holds:
-        return None
+def _with_holds(tree: Tree, holds: Sequence[Hold]) -> list[FileChange]:
+    """The file of holds with some more, if that changes it."""
     entry = tree.entry(FILE)
     before = data = tree.read(FILE) if entry else None
     for hold in holds:
         data = add_hold(data, hold)
-    if data == before or data is None:
-        return None
-    return FileChange(path=FILE, content=data, mode=entry.mode if entry and entry.is_file else "100644")
+    if data == before:
+        return []
+    return [FileChange(path=FILE, content=data, mode=entry.mode if entry and entry.is_file else "100644")]
 
 
 def _notes(done: Sequence[Reverted], change: Change, belongs: Belongs, tag: NextTag | None) -> list[str]:
@@ -265,10 +270,11 @@ def _said(ask: RollbackRequest, holds: Sequence[Hold]) -> list[str]:
     return ["", " ".join(asked.split()), *(hold.told for hold in holds)]
 
 
-def _body(
+def _page(
     ask: RollbackRequest, change: Change, scene: RollbackScene, found: Sequence[Subject], holds: Sequence[Hold],
-    tag: NextTag | None, notes: Sequence[str],
-) -> str:  # fmt: skip
+    tag: NextTag | None,
+) -> Page:  # fmt: skip
+    """What is undone, who asked for it, and what is held."""
     page = Page(f"Rolls back {md_code(ask.environment)}: {md_link(md_text(change.story), change.url)}.")
     page.asked(ask.by)
     if ask.why:
@@ -281,7 +287,4 @@ def _body(
         page.add(f"Bumps and promotions leave these alone until then:\n\n{rows}")
     elif not ask.hold:
         page.add("Nothing is held: the next bump may bring the version back.")
-    page.add(notes_section(notes))
-    page.add(commits_section(scene.commits, title="Also in the next tag") if tag else "")
-    page.last(scene.diff)
-    return page.text()
+    return page

@@ -254,3 +254,17 @@ def test_an_image_is_known_by_what_is_rendered_wherever_its_parts_stand(reposito
     assert isinstance(attempt(repository, {**files, FILE: held_in("production")}, item, name="elsewhere"), Proposal)
     item = ValueRequest(file="argocd/production/app.yaml", path=parameters, value="nginx:latest")
     assert "the tag latest of nginx can move" in refused(repository, SHARED, item, name="moving")
+
+
+def test_files_that_come_and_go_take_their_directories_along(repository):
+    checkout = repository({"a/b/c.yaml": "x: 1\n", "a/d.yaml": "y: 1\n"})
+    with rendering(checkout.path) as (tree, _renderer):
+        changed = overlaid(tree, {"a/b/c.yaml": None, "a/e/f/g.yaml": b"z: 1\n", "gone.yaml": None})
+        checkout.commit({"a/b/c.yaml": None, "a/e/f/g.yaml": "z: 1\n"})
+        with rendering(checkout.path) as (real, _again):
+            assert sorted(changed.entries) == sorted(real.entries)
+            files = {path: entry for path, entry in real.entries.items() if entry.is_file}
+            assert {path: changed.entries[path] for path in files} == files
+            assert changed.read("a/e/f/g.yaml") == b"z: 1\n"
+        back = overlaid(changed, {"a/b/c.yaml": b"x: 1\n", "a/e/f/g.yaml": None})
+        assert sorted(back.entries) == sorted(tree.entries)
