@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Literal, NamedTuple
 
+from gitops_bot.errors import UsageError
 from gitops_bot.model.settings import Settings
-from gitops_bot.writeback.editor.address import Address, parse
+from gitops_bot.writeback.editor.address import Address, AddressError, parse
 from gitops_bot.writeback.editor.leaves import leaves
 from gitops_bot.writeback.editor.markers import find_markers
 from gitops_bot.writeback.editor.search import above, policies, searched
@@ -34,7 +35,7 @@ class Claim(NamedTuple):
 
 
 def ruled(settings: Settings) -> Iterator[Claim]:
-    """What the rules say, images first, for every environment."""
+    """What the rules say, images first, for every environment. Raises UsageError for a path that is no address."""
     for image in settings.images:
         for place in image.write:
             for file in _filled(settings, place.file):
@@ -54,7 +55,15 @@ def _filled(settings: Settings, file: str) -> Iterator[str]:
 
 
 def _parsed(places: Mapping[Role, str | None]) -> dict[Role, Address]:
-    return {role: parse(path) for role, path in places.items() if path is not None}
+    return {role: rule_address(path) for role, path in places.items() if path is not None}
+
+
+def rule_address(path: str) -> Address:
+    """The address that a rule of the settings names. Raises UsageError."""
+    try:
+        return parse(path)
+    except AddressError as error:
+        raise UsageError(f".gitops-bot.yaml: {error.message}", hint=error.hint) from None
 
 
 def marked(places: Places, file: str) -> tuple[Claim, ...]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import Literal, NamedTuple
 
 from gitops_bot.errors import UsageError
@@ -177,13 +177,23 @@ def is_of(settings: Settings, name: str, target: Target) -> bool:
 def environments_of(settings: Settings, targets: Iterable[Target]) -> frozenset[str]:
     """The environments that some targets belong to.
 
-    A target that belongs to none by its Application is that environment's whose name is a word of its path, if any.
+    Where that does not tell (several follow the same branch, or a target has no Application), those whose name is a
+    word of the paths that it is made from, if any.
     """
     found: set[str] = set()
     for target in targets:
-        own = {name for name in settings.environments if is_of(settings, name, target)}
-        found |= own or {name for name in settings.environments if _word(name).search(target.file)}
+        own = [name for name in settings.environments if is_of(settings, name, target)]
+        if len(own) != 1:
+            paths = "\n".join([target.file, target.name, *_paths(target)])
+            own = [name for name in own or settings.environments if _word(name).search(paths)] or own
+        found.update(own)
     return frozenset(found)
+
+
+def _paths(target: Target) -> Iterator[str]:
+    for source in target.sources:
+        yield source.path or ""
+        yield from source.helm.value_files if source.helm else ()
 
 
 def pairs(settings: Settings, source: str, target: str, paths: Iterable[str]) -> tuple[Pair, ...]:

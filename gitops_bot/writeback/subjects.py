@@ -57,6 +57,10 @@ class Subject(NamedTuple):
     def changed(self) -> bool:
         return any(part.change.old != part.change.new for part in self.parts)
 
+    def moved(self, role: Role) -> bool:
+        """Whether a value of one role changes."""
+        return any(part.role == role and part.change.old != part.change.new for part in self.parts)
+
     def versions(self, *, new: bool) -> tuple[str, ...]:
         """The names under which a hold could mean what was written, or with ``new`` what is: tag, digest, version."""
         wanted = {"image": ("tag", "digest"), "model": ("version",), "value": ("value",)}[self.kind]

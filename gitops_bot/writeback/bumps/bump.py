@@ -23,15 +23,14 @@ from gitops_bot.writeback.bumps.messages import Told
 from gitops_bot.writeback.bumps.models import Metric, metrics_table, missed
 from gitops_bot.writeback.bumps.order import Ancestor, Standing, Versions, by_version, stand
 from gitops_bot.writeback.bumps.request import BumpRequest, ModelRequest
-from gitops_bot.writeback.bumps.rules import Planned, Write, files_of, plan
+from gitops_bot.writeback.bumps.rules import Planned, Write, files_of, plan, thresholds_of
 from gitops_bot.writeback.editor.files import FileChange as Changed
 from gitops_bot.writeback.editor.files import edit_files
 from gitops_bot.writeback.holds import read_holds
 from gitops_bot.writeback.overlay import overlaid
-from gitops_bot.writeback.places import Places
 from gitops_bot.writeback.refused import Refused
 from gitops_bot.writeback.shadow import Renderer
-from gitops_bot.writeback.subjects import subjects, written
+from gitops_bot.writeback.subjects import Subject, subjects, written
 from gitops_bot.writeback.trailers import Trailers, read_trailers, write_trailers
 
 
@@ -110,7 +109,7 @@ def _refuse(
     after = overlaid(tree, {change.path: change.new for change in changed})
     found = subjects(policy, written(changed), after, [claim for each in told for claim in each.planned.claims])
     stands = against([*found, *reached.images], read_holds(tree), after, policy, where=reached.of, now=now)
-    missing = _missed_reasons(told, Places(tree), reached, policy)
+    missing = _missed_reasons(found, told, reached, policy)
     reasons = [*reached.refused, *stands.reasons, *missing]
     if reasons:
         thresholds = "thresholds of the model are in .gitops-bot.yaml; give --metrics, or train on"
@@ -118,16 +117,22 @@ def _refuse(
         raise Refused(reasons, hint=hint)
 
 
-def _missed_reasons(told: Sequence[Told], places: Places, reached: Reach, policy: Settings) -> list[str]:
-    """The thresholds that a model misses on its way into a protected environment."""
-    return [
-        f"{environment} is protected, and {each.planned.what}: {sentence}"
-        for each in told
-        for environment in protected(policy, {
-            name for write in each.planned.writes for name in reached.of(places.real(write.file))
-        })
-        for sentence in missed(each.metrics)
-    ]  # fmt: skip
+def _missed_reasons(found: Sequence[Subject], told: Sequence[Told], reached: Reach, policy: Settings) -> list[str]:
+    """The thresholds that a model misses on its way into a protected environment.
+
+    A version that is written by its place brings no metrics.
+    """
+    given = {each.planned.what: each.metrics for each in told if each.planned.kind == "model"}
+    reasons = []
+    for subject in found:
+        names = protected(policy, reached.of(subject.file)) if subject.kind == "model" and subject.changed else ()
+        metrics = given.get(subject.what, ())
+        if subject.what not in given and subject.moved("version"):
+            metrics = metrics_table({}, {}, thresholds_of(policy, subject.what))
+        reasons += [
+            f"{name} is protected, and {subject.what}: {sentence}" for name in names for sentence in missed(metrics)
+        ]
+    return reasons
 
 
 def _missed_notes(told: Sequence[Told]) -> list[str]:

@@ -12,8 +12,8 @@ from gitops_bot.model.tree import PathEscape, Tree
 from gitops_bot.writeback.bumps.models import incomplete, inconsistent
 from gitops_bot.writeback.bumps.order import Order
 from gitops_bot.writeback.bumps.request import BumpRequest, ImageRequest, Item, ModelRequest, ValueRequest
-from gitops_bot.writeback.claims import Claim, Role
-from gitops_bot.writeback.editor.address import Address, AddressError, Index, Key, Match, parse
+from gitops_bot.writeback.claims import Claim, Role, rule_address
+from gitops_bot.writeback.editor.address import Address, Index, Key, Match, parse
 from gitops_bot.writeback.editor.edit import Edit
 from gitops_bot.writeback.editor.problems import EditRefused
 from gitops_bot.writeback.editor.read import Value, read
@@ -135,8 +135,8 @@ class _Planner:
         notes: list[str] = []
         for rule in rules:
             for write in rule.write:
-                digest = _address(write.digest) if write.digest is not None else None
-                places.append((self.filled(write.file), _address(write.path), digest))
+                digest = rule_address(write.digest) if write.digest is not None else None
+                places.append((self.filled(write.file), rule_address(write.path), digest))
         if not rules:
             found = self.found(item.repository)
             places = [(each.file, *_places(each)) for each in found]
@@ -213,7 +213,7 @@ class _Planner:
             for write in rule.write:
                 named = {"version": write.version, "path": write.path, "data": write.data}
                 filled = self.filled(write.file)
-                groups.append((filled, {part: _address(at) for part, at in named.items() if at is not None}))
+                groups.append((filled, {part: rule_address(at) for part, at in named.items() if at is not None}))
         if not rules:
             groups = [(each.file, each.places) for each in self.found_models(item.name)]
         wanted = {part for _, places in groups for part in places}
@@ -230,7 +230,7 @@ class _Planner:
             for part, label in (("path", "storage path"), ("data", "data version"))
             if item.values[part] and part not in wanted
         ]
-        thresholds = {name: condition for rule in rules for name, condition in rule.thresholds.items()}
+        thresholds = thresholds_of(self.policy, item.name)
         claims = tuple(
             Claim("model", item.name, file, {part: places[part] for part in _PARTS if part in places}, (item.version,))
             for file, places in groups
@@ -286,17 +286,16 @@ def _places(found: Found) -> tuple[Address, Address | None]:
     return path, found.places.get("digest")
 
 
-def _address(path: str) -> Address:
-    try:
-        return parse(path)
-    except AddressError as error:
-        raise UsageError(f".gitops-bot.yaml: {error.message}", hint=error.hint) from None
-
-
 def _in_list(address: Address) -> bool:
     """Whether a key belongs to an item of a list, as in a kustomization, where it is taken out, not emptied."""
     *above, last = address.paths[-1]
     return isinstance(last, Key) and bool(above) and isinstance(above[-1], (Match, Index))
+
+
+def thresholds_of(policy: Settings, model: str) -> dict[str, str]:
+    """Metric → condition: what the rules ask of a model."""
+    rules = [rule for rule in policy.models if rule.name == model]
+    return {metric: condition for rule in rules for metric, condition in rule.thresholds.items()}
 
 
 def files_of(planned: Iterable[Planned]) -> tuple[str, ...]:

@@ -22,7 +22,7 @@ from gitops_bot.model.tree import Tree
 from gitops_bot.model.writeback import FileChange, Head, Proposal
 from gitops_bot.text.escape import md_cell_code, md_code
 from gitops_bot.writeback.against import against
-from gitops_bot.writeback.environments import branch_of, known, pairs, policy_of, source_of, tag_pattern
+from gitops_bot.writeback.environments import branch_of, known, owners_of, pairs, policy_of, source_of, tag_pattern
 from gitops_bot.writeback.holds import read_holds
 from gitops_bot.writeback.landing.commit_message import visible_text
 from gitops_bot.writeback.moves.brought import brought
@@ -43,6 +43,7 @@ from gitops_bot.writeback.moves.pages import (
 from gitops_bot.writeback.moves.tables import summary_lines, table, trailers
 from gitops_bot.writeback.moves.versions import Level, NextTag, Used, next_tag, tagged
 from gitops_bot.writeback.overlay import overlaid
+from gitops_bot.writeback.places import Places
 from gitops_bot.writeback.refused import Refused
 from gitops_bot.writeback.shadow import Effect
 from gitops_bot.writeback.subjects import Subject, subjects
@@ -279,7 +280,9 @@ def _refuse(
     apart: Sequence[str] = (),
 ) -> None:  # fmt: skip
     """Raise Refused for versions on hold, for what can move into a protected environment, and for what comes apart."""
-    stands = against(found, read_holds(base.tree), after, settings, where=lambda _file: (way.target,), now=now)
+    real = Places(after).real
+    where = {each.file: owners_of(settings, after, real(each.file)) | {way.target} for each in found}
+    stands = against(found, read_holds(base.tree), after, settings, where=where.__getitem__, now=now)
     if stands.reasons or apart:
         hint = stands.hint if stands.reasons else "an image or a model is promoted as a whole"
         raise Refused([*stands.reasons, *apart], hint=hint)

@@ -228,6 +228,16 @@ def test_a_link_to_a_file_is_that_file():
             bumped(tree, item, policy=policy)
 
 
+def test_a_models_version_misses_its_thresholds_when_it_is_written_by_its_place(tree):
+    item = ValueRequest(file=PRODUCTION, path="model.version", value="v1.2.3")
+    old = overlaid(tree, {PRODUCTION: tree.read(PRODUCTION).replace(b"version: v1.2.3", b"version: v1.2.2")})
+    with pytest.raises(Refused, match=r"production is protected, and churn-model: auc is not given"):
+        bumped(old, item)
+    assert isinstance(bumped(tree, msgspec.structs.replace(item, file=STAGING, value="v1.2.4")), Proposal)
+    path = ValueRequest(file=PRODUCTION, path="model.path", value="s3://other/churn/v1.2.3/")
+    assert isinstance(bumped(tree, path), Proposal)
+
+
 HELD_VERSIONS = st.sampled_from(["v1", "v2", "v3"])
 WHERE = st.sampled_from([None, "development", "staging", "production"])
 

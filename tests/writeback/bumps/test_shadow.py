@@ -242,6 +242,17 @@ def test_a_shared_file_is_written_for_those_whose_targets_render_differently(rep
     assert isinstance(proposal, Proposal)
 
 
+def test_environments_of_one_branch_are_told_apart_by_the_words_of_their_paths(repository, helm):
+    settings = SHARED[".gitops-bot.yaml"]
+    for name in ENVIRONMENTS:
+        settings = settings.replace(f", applications: argocd/{name}", "")
+    files = {**SHARED, ".gitops-bot.yaml": settings, "chart/staging.yaml": "image:\n  tag: v1\n"}
+    item = ValueRequest(file="chart/staging.yaml", path="image.tag", value="latest")
+    assert "Renders differently: `shop-staging`" in attempt(repository, files, item, name="own").body
+    shared = ValueRequest(file="chart/values.yaml", path="image.tag", value="latest")
+    assert "production is protected" in refused(repository, files, shared, name="shared")
+
+
 def test_an_image_is_known_by_what_is_rendered_wherever_its_parts_stand(repository, helm):
     """No rule, no marker and no neighbour say what the parameter of an Application is of."""
     files = {**SHARED, FILE: held_in("staging")}
