@@ -160,4 +160,8 @@ class DeploymentState(msgspec.Struct, frozen=True, kw_only=True):
     """Login."""
     statuses: tuple[DeploymentStatus, ...] = ()
     """Newest first."""
-    url: str = ""
+
+    @property
+    def url(self) -> str:
+        """The page that the newest status with one names, ``""`` for none: its own URL is the API's."""
+        return next((status.url for status in self.statuses if status.url), "")

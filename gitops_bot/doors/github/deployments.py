@@ -31,7 +31,6 @@ class _Deployment(msgspec.Struct, frozen=True):
     task: str
     created_at: datetime
     ref: str = ""
-    url: str = ""
     creator: _User | None = None
 
 
@@ -80,7 +79,7 @@ class DeploymentDoor:
                 yield DeploymentState(
                     id=one.id, environment=one.environment, task=one.task, commit=one.sha, ref=one.ref,
                     created_at=one.created_at, creator=one.creator.login if one.creator else "",
-                    statuses=self._statuses(one.id), url=one.url,
+                    statuses=self._statuses(one.id),
                 )  # fmt: skip
 
     def _statuses(self, number: int) -> tuple[DeploymentStatus, ...]:

@@ -186,7 +186,7 @@ def health_of(evidence: Evidence) -> Health:
     newest = deployments[0]
     commit = newest.commit[:_SHORT]
     last = newest.statuses[0] if newest.statuses else None
-    url = (last.url if last else "") or newest.url
+    url = newest.url
     if not evidence.same(newest.commit):
         reason = f"{name} has {commit}, which is not what would be promoted"
         return Health(state="waiting", reason=reason, url=url)

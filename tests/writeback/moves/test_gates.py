@@ -349,3 +349,12 @@ def test_a_check_always_fits_and_succeeds_only_when_all_passed(gates: list[Gate]
     assert len(found.title) <= 140
     assert (found.state == "success") == all(each.state == "passed" for each in gates)
     assert len(found.summary.splitlines()) == (len(gates) + 2 if gates else 0)
+
+
+def test_health_links_to_the_page_that_a_status_names() -> None:
+    told = deployment(NEW, ("success", 5), ("in_progress", 6))
+    paged = told.statuses[1]
+    paged = msgspec.structs.replace(paged, url="https://agent.example/log")
+    found = msgspec.structs.replace(told, statuses=(told.statuses[0], paged))
+    for each, url in ((told, ""), (found, "https://agent.example/log")):
+        assert gate(judge(policy(healthy=True), evidence(deployments=(each,))), "healthy").url == url
