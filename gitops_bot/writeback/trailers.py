@@ -19,10 +19,10 @@ from urllib.parse import quote, unquote
 import msgspec
 
 from gitops_bot.model.image import same_repository
+from gitops_bot.writeback.landing.commit_message import trailers_of
 
 PREFIX = "Gitops-Bot-"
 _PLAIN = "/:@._-+#[]~,!*()$&;?|"
-_LINE = re.compile(r"Gitops-Bot-(Environment|Bump|Source|Run|Metrics): (.*)")
 
 Kind = Literal["image", "model", "value"]
 
@@ -82,12 +82,11 @@ def write_trailers(trailers: Trailers) -> tuple[tuple[str, str], ...]:
 
 
 def read_trailers(message: str) -> Trailers:
-    """What the last paragraph of a commit's message says; lines that are not of this form say nothing."""
+    """What the trailers of a commit's message say, squashed or not; those that are not of this form say nothing."""
     found: dict[str, list[list[str]]] = {}
-    for line in re.split(r"\n[ \t]*\n", message.replace("\r\n", "\n").strip())[-1].split("\n"):
-        match = _LINE.fullmatch(line.rstrip())
-        if match and match[2].strip():
-            found.setdefault(match[1], []).append(match[2].split())
+    for name, value in trailers_of(message):
+        if name.startswith(PREFIX) and value.strip():
+            found.setdefault(name.removeprefix(PREFIX), []).append(value.split())
     run = _one(found, "Run")
     source = _one(found, "Source")
     return Trailers(

@@ -30,7 +30,6 @@ UNKNOWN = "not known"
 _DEFAULT = Commit().message
 _LONGEST_SUBJECT = 160
 _URL = re.compile(r"https?://[A-Za-z0-9][^\s<>()\[\]`\"'|\\\x00-\x1f\x7f]*")
-_SKIP = re.compile(r"\[(skip ci|ci skip|no ci|skip actions|actions skip)\]", re.IGNORECASE)
 
 
 class Told(NamedTuple):
@@ -59,7 +58,7 @@ def subject(told: Sequence[Told], request: BumpRequest, commit: Commit) -> str:
     elif not models and not images and template == _DEFAULT:
         template = VALUE_MESSAGE
     line = fill(template, facts(models or images or told, told, request))
-    line = _SKIP.sub(lambda found: f"({found[1]})", visible(" ".join(line.split())))
+    line = visible(" ".join(line.split()))
     return line if len(line) <= _LONGEST_SUBJECT else line[: _LONGEST_SUBJECT - 1] + "…"
 
 

@@ -388,7 +388,6 @@ def test_lineage_is_linked(tree):
     [
         ("ci({environment}): {name} {old} -> {tag}", "ci(staging): churn-api sha-9d3e7f2 -> sha-abc1234"),
         ("{{literal}} {image}", f"{{literal}} {API}"),
-        ("deploy {tag} [skip ci]", "deploy sha-abc1234 (skip ci)"),
         ("x" * 300, "x" * 159 + "…"),
     ],
 )
@@ -428,7 +427,6 @@ def test_hostile_text_stays_text():
     assert content(found) != {"v.yaml": "a: 1\n"}
     judged(found.body)
     assert "\u202e" not in found.body + found.message
-    assert "\nGitops-Bot-Run" not in found.message
     assert read_trailers(message_of(found)).run == 0
 
 

@@ -113,9 +113,10 @@ def test_any_message_says_something_or_nothing(message):
     read_trailers(message)
 
 
-def test_only_the_last_paragraph_speaks():
+def test_only_the_last_paragraph_speaks_but_for_who_merged_it():
     line = "Gitops-Bot-Bump: image a old=1 new=2"
-    assert read_trailers(f"x\n\n{line}\n\nSigned-off-by: a <a@b>\n").bumps == ()
+    assert read_trailers(f"x\n\n{line}\n\nmore\n").bumps == ()
+    assert read_trailers(f"x\n\n{line}\n\nCo-authored-by: a <a@b>\n").of("image", "a").new == "2"
     assert read_trailers(f"x\r\n\r\nSigned-off-by: a <a@b>\r\n{line}\r\n").of("image", "a").new == "2"
 
 
