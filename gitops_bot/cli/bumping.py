@@ -6,17 +6,22 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Literal
 
 from gitops_bot.doors.git import text_diff
+from gitops_bot.model.writeback import Proposal
 from gitops_bot.render.settings import read_settings
 from gitops_bot.text.escape import visible_lines
 from gitops_bot.writeback.bumps.bump import BumpDoors, Nothing, bump
+from gitops_bot.writeback.bumps.bump import topic as topic_of
+from gitops_bot.writeback.bumps.rules import plan
+from gitops_bot.writeback.landing.changes import wanted
 from gitops_bot.writeback.landing.land import land
 from gitops_bot.writeback.outcome import Outcome
 
 if TYPE_CHECKING:
     from gitops_bot.cli.writing import Place
     from gitops_bot.doors.credentials import Credentials
-    from gitops_bot.model.writeback import Head, Mode, Proposal
+    from gitops_bot.model.writeback import Head, Mode
     from gitops_bot.writeback.bumps.request import BumpRequest, ModelRequest
+    from gitops_bot.writeback.landing.changes import Made
 
 _PAST = 50
 """Commits of a branch that may tell what the last bump was made from."""
@@ -34,38 +39,36 @@ def bump_there(
 
     ``mode`` None: as the settings of the branch say. Raises what ``bump`` and ``land`` raise.
     """
-    made: dict[str, Proposal] = {}
-    last: list[Proposal | Nothing] = []
+    found: dict[str, Proposal | Nothing] = {}
+    """By the commit that it was made from: the branch's, or an open pull request's."""
 
-    def make(head: Head) -> Proposal | None:
+    def make(head: Head) -> Made:
         doors = BumpDoors(
             now=datetime.now(UTC),
-            past=lambda _file: [each.message for each in place.clone.log(head.branch, _PAST)],
+            # Also what was merged: of a pull request of ours the merge itself does not say what it was made from.
+            past=lambda _file: [each.message for each in place.clone.log(head.commit, _PAST, merged=True)],
             ancestor=place.ancestor,
             renderer=place.renderer(head.tree, head.commit),
         )
-        found = bump(head, request, read_settings(head.tree), doors)
-        last[:] = [found]
-        if isinstance(found, Nothing):
-            return None
-        made[head.commit] = found
-        return found
+        made = found[head.commit] = bump(head, request, read_settings(head.tree), doors)
+        if isinstance(made, Nothing):
+            return "newer" if made.kind == "older" else None
+        return made
 
-    name = place.target.name
+    name, head = place.target.name, place.clone.head(branch)
     if dry_run:
-        head = place.clone.head(branch)
-        proposal = make(head)
+        proposal = wanted(make(head))
         diff = diff_of(head, proposal) if proposal is not None else ""
-        return Outcome(repository=name, branch=branch, proposal=proposal, nothing=_nothing(last), diff=diff)
-    how = mode or read_settings(place.clone.head(branch).tree).commit.mode
-    landed = land(make, branch=branch, mode=how, doors=place.landing)
+        return Outcome(
+            repository=name, branch=branch, proposal=proposal, nothing=_nothing(found[head.commit]), diff=diff
+        )
+    settings = read_settings(head.tree)
+    topic = topic_of(plan(head.tree, request, settings), request.environment)
+    landed = land(make, branch=branch, mode=mode or settings.commit.mode, doors=place.landing, topic=topic)
+    made = found[landed.base]
     if landed.mode == "nothing":
-        return Outcome(repository=name, branch=branch, landed=landed, nothing=_nothing(last))
-    # For a pull request that is open already, a proposal is also made from its own branch; that one is not told.
-    proposal = made.get(place.clone.tip(branch)) if len(made) > 1 else None
-    return Outcome(
-        repository=name, branch=branch, landed=landed, proposal=proposal or next(reversed(made.values()), None)
-    )
+        return Outcome(repository=name, branch=branch, landed=landed, nothing=_nothing(made))
+    return Outcome(repository=name, branch=branch, landed=landed, proposal=made if isinstance(made, Proposal) else None)
 
 
 def registered(server: str, model: str, alias: str, logins: Credentials) -> ModelRequest:
@@ -95,5 +98,5 @@ def diff_of(head: Head, proposal: Proposal) -> str:
     return "\n".join(lines)
 
 
-def _nothing(last: list[Proposal | Nothing]) -> Nothing | None:
-    return next((each for each in last if isinstance(each, Nothing)), None)
+def _nothing(made: Proposal | Nothing) -> Nothing | None:
+    return made if isinstance(made, Nothing) else None

@@ -12,7 +12,7 @@ import re
 import time
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import NamedTuple, Self
+from typing import NamedTuple, Self, TypeVar
 
 from gitops_bot.doors.conceal import conceal
 from gitops_bot.doors.git import Repository
@@ -26,6 +26,7 @@ from gitops_bot.model.tree import Tree
 from gitops_bot.model.writeback import FileChange, Head
 
 _FETCH = ("fetch", "--quiet", "--no-tags", "--no-write-fetch-head", "--filter=blob:none")
+T = TypeVar("T")
 _HERE = "refs/gitops-bot"
 _FAULTS = 5
 """Attempts that may be lost on the way, with pauses between them: about half a minute."""
@@ -106,7 +107,7 @@ class Clone:
         commit = self._fetch(branch, "--depth=1")
         if not commit:
             raise UsageError(f"there is no branch {branch} at {self._url}", hint="check the environment's branch")
-        self._history.complete([commit])
+        self._patiently(lambda: self._history.complete([commit]))
         return Head(branch=branch, commit=commit, tree=self.repository.tree(commit))
 
     @property
@@ -120,8 +121,8 @@ class Clone:
         """Every file of a commit (full id) that the repository has, at whatever place. Raises GitError."""
         self._made_directory()
         if not self._history.has(f"{commit}^{{tree}}"):
-            self._history.fetch("--depth=1", commit)
-        self._history.complete([commit])
+            self._patiently(lambda: self._history.fetch("--depth=1", commit))
+        self._patiently(lambda: self._history.complete([commit]))
         return self.repository.tree(commit)
 
     def trees(self, commits: Sequence[str]) -> tuple[Tree, ...]:
@@ -155,13 +156,17 @@ class Clone:
         commits = self._kinds.commits(meant.values())
         return tuple(Tag(name=name, commit=oid if oid in commits else "") for name, oid in meant.items())
 
-    def log(self, branch: str, limit: int = 10) -> tuple[Logged, ...]:
-        """The newest commits of a branch along its first parents, newest first; empty when there is no such branch."""
-        commit = self._fetch(branch, f"--depth={limit}")
-        if not commit:
-            return ()
-        argv = ("log", "-z", "--first-parent", f"--max-count={limit}", "--format=%H%n%P%n%B", commit, "--")
-        out = self._history.must(argv, self._history.directory).decode("utf-8", "replace")
+    def log(self, commit: str, limit: int = 10, *, merged: bool = False) -> tuple[Logged, ...]:
+        """A commit (full id) and what led to it, newest first: along first parents, with ``merged`` all of it.
+
+        At most ``limit`` commits. Raises GitError, also for a commit that is not there.
+        """
+        argv = (*_FETCH, f"--depth={limit}", "origin", f"+{commit}:{_HERE}/{commit}")
+        if self._asked(argv, f"fetching {commit[:8]}") is None:
+            raise GitError(f"there is no commit {commit} at {self._url}", hint="run it again")
+        line = () if merged else ("--first-parent",)
+        shown = ("log", "-z", *line, f"--max-count={limit}", "--format=%H%n%P%n%B", commit, "--")
+        out = self._history.must(shown, self._history.directory).decode("utf-8", "replace")
         return tuple(_logged(record) for record in out.split("\0") if record)
 
     def touching(self, commit: str, paths: Sequence[str], limit: int) -> tuple[CommitInfo, ...]:
@@ -181,22 +186,43 @@ class Clone:
 
     # -- writing ------------------------------------------------------------------------------------------------------
 
-    def commit(self, parent: str, message: str, files: Sequence[FileChange]) -> str:
-        """Make a commit here, with one parent whose tree is here; its id. Raises GitError."""
+    def changed(self, commit: str, files: Sequence[FileChange]) -> str:
+        """The id of the tree that a commit whose tree is here has with some files changed. Raises GitError."""
         directory, must = self._made_directory(), self._history.must
         index = {"GIT_INDEX_FILE": str(directory / "gitops-bot-index")}
         records = []
         for one in files:
             if one.content is None:
-                records.append(f"0 {'0' * len(parent)}\t{one.path}")
+                records.append(f"0 {'0' * len(commit)}\t{one.path}")
                 continue
             # An empty file is /dev/null's: no bytes on standard input mean that there is none.
             oid = must(("hash-object", "-w", "--stdin", "--no-filters"), directory, stdin=one.content).decode().strip()
             records.append(f"{one.mode} {oid}\t{one.path}")
-        must(("read-tree", f"{parent}^{{tree}}"), directory, extra=index)
+        must(("read-tree", f"{commit}^{{tree}}"), directory, extra=index)
         listed = "".join(f"{record}\0" for record in records).encode("utf-8", "surrogateescape")
         must(("update-index", "-z", "--index-info"), directory, stdin=listed, extra=index)
-        tree = must(("write-tree",), directory, extra=index).decode().strip()
+        return must(("write-tree",), directory, extra=index).decode().strip()
+
+    def merged(self, base: str, head: str) -> str | None:
+        """The id of the tree that merging one commit into another gives; None where Git cannot by itself.
+
+        Both are full ids. Raises GitError.
+        """
+        directory = self._made_directory()
+        ancestors = self._patiently(lambda: self._history.join([base, head]))
+        if not ancestors:
+            return None
+        self._patiently(lambda: self._history.complete([base, head, *ancestors]))
+        argv = ("merge-tree", "--write-tree", "--no-messages", "--name-only", base, head)
+        ended = self._history.run(argv, directory, lazy=False)
+        if ended.code not in (0, 1) or ended.stopped:
+            raise GitError(f"merging {head[:8]} into {base[:8]} failed: {self._said(ended)[:300]}")
+        return ended.stdout.decode().split("\n", 1)[0] if ended.code == 0 else None
+
+    def commit(self, parent: str, message: str, files: Sequence[FileChange]) -> str:
+        """Make a commit here, with one parent whose tree is here; its id. Raises GitError."""
+        directory, must = self._made_directory(), self._history.must
+        tree = self.changed(parent, files)
         people = {f"GIT_{role}_{field}": value for role in ("AUTHOR", "COMMITTER")
                   for field, value in (("NAME", self._author.name), ("EMAIL", self._author.email))}  # fmt: skip
         argv = ("-c", "commit.gpgSign=false", "commit-tree", tree, "-p", parent, "-F", "-")
@@ -294,6 +320,17 @@ class Clone:
         access = "give the token contents: read (or add the deploy key to the repository), and check the URL"
         hint = access if kind_of(said) == "access" else "check the URL and the network"
         raise GitError(f"{doing} of {self._url} failed: {said[:300]}", hint=hint)
+
+    def _patiently(self, fetch: Callable[[], T]) -> T:
+        """What a fetch gives, done again while the connection is lost. Raises GitError."""
+        for pause in self._pauses():
+            try:
+                return fetch()
+            except GitError as error:
+                if pause is None or not _FAULT_SIGNS.search(error.message):
+                    raise
+                self._wait(pause)
+        raise AssertionError("unreachable")
 
     def _pauses(self) -> Iterator[float | None]:
         """Seconds after each attempt, None after the last."""

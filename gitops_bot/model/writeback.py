@@ -57,6 +57,8 @@ class Landed(msgspec.Struct, frozen=True, kw_only=True):
 
     mode: Mode | Literal["nothing"]
     """``nothing``: the branch says it already."""
+    base: str = ""
+    """The commit of the branch that it was made from, or that says it already."""
     commit: str = ""
     """Of the new commit, on the branch itself or on the pull request's branch; ``""`` for ``nothing``."""
     url: str = ""

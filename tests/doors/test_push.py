@@ -62,7 +62,8 @@ def test_a_head_is_the_tip_as_it_is_now_with_every_file(shop, clone):
 
 def test_branches_that_are_not_there(clone):
     assert clone.tip("nowhere") == ""
-    assert clone.log("nowhere") == ()
+    with pytest.raises(GitError):
+        clone.log("1" * 40)
     with pytest.raises(UsageError, match="no branch nowhere"):
         clone.head("nowhere")
 
@@ -105,11 +106,43 @@ def test_what_tags_mean_is_asked_again_when_the_line_breaks(github, shop, clone)
         clone.tags()
 
 
-def test_the_newest_commits_of_a_branch(shop, clone):
+def test_what_led_to_a_commit(shop, clone):
     made = [shop.commit({"a.yaml": f"a: {number}\n"}, message=f"change {number}\n\nbody\n") for number in range(2, 9)]
-    log = clone.log("main", 3)
+    log = clone.log(shop.head(), 3)
     assert [one.oid for one in log] == made[::-1][:3]
     assert (log[0].message, log[0].parents) == ("change 8\n\nbody", (made[-2],))
+    shop.commit({"later": "x"})
+    assert clone.log(made[-1], 3) == log, "what came later does not matter"
+    assert [one.oid for one in clone.log(made[0])] == [made[0], *shop.git.history(f"{made[0]}^")]
+
+
+def test_what_was_merged_led_to_a_commit_as_well(shop, clone):
+    side = shop.commit({"side": "x\n"}, "side", "side", start="main")
+    main = shop.commit({"main": "x\n"}, message="main")
+    merge = shop.git.write_commit(shop.git.merge(main, side), [main, side], "merge")
+    shop.git.update("refs/heads/main", merge)
+    assert [one.message for one in clone.log(merge, 2)] == ["merge", "main"]
+    assert {one.message for one in clone.log(merge, 3, merged=True)} == {"merge", "main", "side"}
+
+
+def test_what_merging_would_give(shop, clone):
+    lines = "a: 1\nb: 1\nc: 1\nd: 1\ne: 1\nf: 1\n"
+    start = shop.commit({"v.yaml": lines})
+    for number in range(60):
+        shop.commit({"far": f"{number}\n"})
+    ours = {name: shop.commit({"v.yaml": text}, name, start="main") for name, text in {
+        "near": lines.replace("b: 1", "b: 2"), "far": lines.replace("f: 1", "f: 2"), "same": lines.replace("a: 1", "a: 9"),
+    }.items()}  # fmt: skip
+    base = shop.commit({"v.yaml": lines.replace("a: 1", "a: 9")})
+    clone.head("main")
+    assert clone.merged(base, ours["near"]) is None
+    both = FileChange(path="v.yaml", content=lines.replace("a: 1", "a: 9").replace("f: 1", "f: 2").encode())
+    assert clone.merged(base, ours["far"]) == clone.changed(base, [both])
+    assert clone.merged(base, ours["same"]) == clone.changed(base, [])
+    assert clone.merged(base, start) == clone.changed(base, [])
+    alone = shop.git.write_commit(shop.git.commit(base).tree, [], "no ancestor")
+    shop.git.update("refs/heads/alone", alone)
+    assert clone.merged(base, alone) is None
 
 
 def test_what_a_checkout_has_is_not_fetched_again(github, shop, tmp_path):

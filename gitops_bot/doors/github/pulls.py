@@ -75,9 +75,9 @@ class PullDoor:
         """Replace title, body and base."""
         return self._patched(number, "editing", {"title": title, "body": body, "base": base})
 
-    def close(self, number: int) -> PullRequest:
-        """Close one without merging it."""
-        return self._patched(number, "closing", {"state": "closed"})
+    def close(self, number: int, body: str) -> PullRequest:
+        """Close one without merging it, and replace its body in the same step."""
+        return self._patched(number, "closing", {"state": "closed", "body": body})
 
     def label(self, number: int, labels: Sequence[str]) -> None:
         """Put labels on one, beside those it has; a label that the repository does not have is made by GitHub."""

@@ -2,9 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Literal
+
 import msgspec
 
 from gitops_bot.model.writeback import FileChange, Head, Proposal
+
+Made = Proposal | Literal["newer"] | None
+"""A proposal; None: the state says already what is wanted; ``newer``: it says something newer, which has to stay."""
+Make = Callable[[Head], Made]
+"""Makes the proposal from a state of a branch, of the base as well as of an open pull request's own branch."""
+
+
+def wanted(made: Made) -> Proposal | None:
+    """What is to be written, None for nothing."""
+    return made if isinstance(made, Proposal) else None
 
 
 def reduced(head: Head, proposal: Proposal | None) -> Proposal | None:

@@ -15,11 +15,12 @@ from typing import TYPE_CHECKING, Literal, NamedTuple
 import msgspec
 
 from gitops_bot.doors.rejection import Rejected
-from gitops_bot.errors import UsageError
+from gitops_bot.errors import GitHubError, UsageError
 from gitops_bot.model.writeback import Head, Landed, Mode, Proposal
-from gitops_bot.writeback.landing.changes import is_plain, reduced
+from gitops_bot.writeback.landing.changes import Make, is_plain, reduced, wanted
+from gitops_bot.writeback.landing.closing import retire
 from gitops_bot.writeback.landing.commit_message import message_of, rest_of, subject_of
-from gitops_bot.writeback.landing.pull_request import Make, open_or_update, retire
+from gitops_bot.writeback.landing.pull_request import open_or_update
 
 if TYPE_CHECKING:
     from gitops_bot.doors.github.writing import Writing
@@ -55,7 +56,7 @@ def land(
 ) -> Landed:
     """Land what ``make`` makes of a branch's tip, and say how.
 
-    ``make`` is called once an attempt, and once more for an open pull request that says something else.
+    ``make`` is called once an attempt, and once more for each open pull request about the same.
 
     ``auto`` commits through GitHub and opens a pull request where the branch refuses that; without a door to GitHub it
     pushes. ``topic``, where it is known before anything is made, lets a pull request be closed whose change the branch
@@ -65,9 +66,9 @@ def land(
     notes: list[str] = []
     for attempt in range(1, ATTEMPTS + 1):
         head = doors.clone.head(branch)
-        proposal = reduced(head, make(head))
+        proposal = reduced(head, wanted(make(head)))
         if proposal is None:
-            return _nothing(branch, way, topic, doors, notes)
+            return _nothing(head, way, topic, make, doors, notes)
         try:
             landed = _landed(way, head, proposal, make, doors)
         except Rejected as error:
@@ -79,7 +80,7 @@ def land(
             else:
                 raise
             continue
-        return msgspec.structs.replace(landed, notes=(*notes, *landed.notes))
+        return msgspec.structs.replace(landed, base=head.commit, notes=(*notes, *landed.notes))
     raise AssertionError("unreachable")
 
 
@@ -106,7 +107,8 @@ def _landed(way: Mode, head: Head, proposal: Proposal, make: Make, doors: Landin
     if way == "pull-request":
         return open_or_update(head, proposal, make, doors.github, doors.clone)
     landed = _committed(head, proposal, doors.github)
-    notes = [*landed.notes, *_token_notes(doors.github), *retire(proposal.topic, head.branch, doors.github)]
+    # It is done: from here on nothing may fail, and what is left undone the next run does.
+    notes = [*_token_notes(doors.github), *retire(proposal.topic, head, make, doors.github, doors.clone)]
     return msgspec.structs.replace(landed, notes=tuple(notes))
 
 
@@ -128,13 +130,15 @@ def _committed(head: Head, proposal: Proposal, github: Writing) -> Landed:
 
 
 def _token_notes(github: Writing) -> list[str]:
-    if not github.pulls.waits_for_approval:
+    try:
+        waits = github.pulls.waits_for_approval
+    except GitHubError:
         return []
-    return ["a commit with the workflow's own token starts no workflows; an App's token would"]
+    return ["a commit with the workflow's own token starts no workflows; an App's token would"] if waits else []
 
 
-def _nothing(branch: str, way: Mode, topic: str, doors: LandingDoors, notes: list[str]) -> Landed:
+def _nothing(head: Head, way: Mode, topic: str, make: Make, doors: LandingDoors, notes: list[str]) -> Landed:
     """What is so already; a pull request that proposes it is of no use any more."""
     if topic and way != "push" and doors.github is not None:
-        notes = [*notes, *retire(topic, branch, doors.github)]
-    return Landed(mode="nothing", notes=tuple(notes))
+        notes = [*notes, *retire(topic, head, make, doors.github, doors.clone)]
+    return Landed(mode="nothing", base=head.commit, notes=tuple(notes))

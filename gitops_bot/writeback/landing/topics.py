@@ -14,6 +14,8 @@ TRAILER = "Gitops-Bot-Topic"
 _LONGEST_BRANCH = 120
 _PLAIN = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]*(?:/[A-Za-z0-9_][A-Za-z0-9._-]*)*")
 _LONGEST_KEY = 64
+_LONGEST_BODY = 65_500
+"""Characters of a pull request's text: GitHub takes 65,536."""
 
 
 def branch_of(topic: str) -> str:
@@ -40,6 +42,15 @@ def key_of(topic: str) -> str:
 def marked(topic: str, title: str, body: str) -> str:
     """A pull request's body with its marker as the first line; by its digest a rerun sees that nothing is new."""
     return f"{write_marker(key_of(topic), _hash(f'{title}{chr(0)}{body}'))}\n{body}"
+
+
+def closed_text(body: str, why: str) -> str:
+    """The body of a pull request that we close: why (Markdown) above what it said, and a marker of no proposal."""
+    marker = read_marker(body)
+    rest = body.partition("\n")[2] if marker is not None else body
+    first = f"{write_marker(marker.key, _hash(f'closed{chr(0)}{why}'))}\n" if marker is not None else ""
+    note = f"{first}> **Closed by gitops-bot:** {why}\n\n"
+    return note + rest if len(note) + len(rest) <= _LONGEST_BODY else note
 
 
 def marker_of(body: str) -> Marker | None:

@@ -15,6 +15,7 @@ from gitops_bot.doors.github.writing import writing
 from gitops_bot.doors.history import Origin
 from gitops_bot.doors.push import Clone
 from gitops_bot.model.writeback import FileChange, Head, Proposal
+from gitops_bot.writeback.landing.changes import Made, Make
 from gitops_bot.writeback.landing.land import LandingDoors
 from tests.github.fake import FakeGitHub
 from tests.github.state import Repository
@@ -61,16 +62,16 @@ def landing_doors(
 
 def bump(
     service: str, tag: int, *, topic: str = "", body: str = "", labels: tuple[str, ...] = (), mode: str = "100644"
-) -> Callable[[Head], Proposal | None]:
-    """A maker that sets ``tag: N`` in ``apps/<service>.yaml``, unless it is that or a later one already."""
+) -> Make:
+    """A maker that sets ``tag: N`` in ``apps/<service>.yaml``, unless it is that or a newer one already."""
     path = f"apps/{service}.yaml"
 
-    def make(head: Head) -> Proposal | None:
+    def make(head: Head) -> Made:
         before = head.tree.read(path)
         found = _TAG.search(before)
         assert found is not None
         if int(found[1]) >= tag:
-            return None
+            return "newer" if int(found[1]) > tag else None
         after = before[: found.start(1)] + str(tag).encode() + before[found.end(1) :]
         return Proposal(
             files=(FileChange(path=path, content=after, mode=mode),),

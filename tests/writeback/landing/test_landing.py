@@ -316,7 +316,8 @@ def test_a_pull_request_is_one_commit_on_a_branch_named_by_its_topic(github, sho
     assert (pull.head_ref, pull.base_ref) == ("gitops-bot/bump--staging--s0", "main")
     assert pull.labels == ["gitops-bot"]
     assert marker_of(pull.body).key == "bump/staging/s0"
-    assert pull.body.partition("\n")[2] == "**s0** goes to 2.\n"
+    trailers = "Gitops-Bot-Image: s0:2\nGitops-Bot-Topic: bump/staging/s0"
+    assert pull.body.partition("\n")[2] == f"**s0** goes to 2.\n\n<!--\n{trailers}\n-->\n"
     assert subjects(shop, "main", pull.head_ref) == ["chore: update s0 to 2"]
     assert landed.notes == ()
 
@@ -440,7 +441,7 @@ def test_a_body_too_long_for_github_is_cut_where_nothing_is_left_open(github, sh
     assert 60_000 < len(body) <= 65_536
     assert body.count("<details>") == body.count("</details>")
     assert body.count("```") % 2 == 0
-    assert body.endswith("no longer text._\n")
+    assert "no longer text._\n\n<!--\nGitops-Bot-Image" in body
 
 
 class Killed(BaseException):

@@ -5,13 +5,14 @@ from __future__ import annotations
 import random
 import re
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 
-from gitops_bot.model.writeback import Head, Landed, Proposal
+from gitops_bot.model.writeback import Head, Landed
+from gitops_bot.writeback.landing.changes import Made, Make
 from gitops_bot.writeback.landing.land import land
 from tests.github import faults
 from tests.github.fake import FakeGitHub
@@ -19,7 +20,6 @@ from tests.github.state import Repository
 from tests.writeback.landing.landings import Waits, bump, content, landing_doors, services, subjects
 
 JOBS = 20
-Make = Callable[[Head], Proposal | None]
 
 
 @pytest.fixture
@@ -34,7 +34,7 @@ def race(github: FakeGitHub, shop: Repository, folder: Path, mode: str, makers: 
     def job(number: int) -> Landed:
         first = True
 
-        def make(head: Head) -> Proposal | None:
+        def make(head: Head) -> Made:
             nonlocal first
             made = makers[number](head)
             if first:
