@@ -40,7 +40,7 @@ _SKIPS = re.compile(r"\[\s*(skip ci|ci skip|no ci|skip actions|actions skip|skip
 _CHECKS = re.compile(r"^\s*(skip|request)-checks\s*:", re.IGNORECASE | re.MULTILINE)
 _MENTIONS = re.compile(r"(?:^|[^A-Za-z0-9_])@[A-Za-z0-9]", re.MULTILINE)
 _CLOSES = re.compile(
-    r"(?<![A-Za-z0-9_])(close[sd]?|fix|fixe[sd]|resolve[sd]?)\s*:?\s*(#\d|GH-\d|[\w.-]+/[\w.-]+#\d|https?://\S+/(issues|pull)/\d)",
+    r"(?<![A-Za-z0-9_])(close[sd]?|fix|fixe[sd]|resolve[sd]?)(?!\w)\s*:?\s*(#\d|GH-\d|[\w.-]+/[\w.-]+#\d|https?://\S+/(issues|pull)/\d)",
     re.IGNORECASE | re.ASCII,
 )
 
