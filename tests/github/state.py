@@ -110,6 +110,10 @@ class Repository:
     """``repository_dispatch`` and ``workflow_dispatch`` requests, as they would start workflows."""
     pushes: list[dict[str, Any]] = field(default_factory=list)
     """Changes of branches with pull requests, oldest first: ``ref``, ``before``, ``after``, ``timestamp``."""
+    squash_message: str = "COMMIT_MESSAGES"
+    """What a squash merge's message is made of: ``COMMIT_MESSAGES``, ``PR_BODY`` or ``BLANK``."""
+    merge_title: str = "MERGE_MESSAGE"
+    """What a merge commit is called: ``MERGE_MESSAGE`` or ``PR_TITLE``."""
     permissions: dict[str, str] = field(default_factory=dict)
     """Role of people: ``admin``, ``maintain``, ``write``, ``triage``, ``read``."""
     signed: set[str] = field(default_factory=set)

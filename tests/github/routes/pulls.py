@@ -6,7 +6,7 @@ from typing import Any
 
 from tests.github.exchange import Answer, Refusal, invalid
 from tests.github.git import GitFailed
-from tests.github.routes import repositories
+from tests.github.routes import merges, repositories
 from tests.github.routes.accounts import user
 from tests.github.routes.repositories import api_url, label, page_url
 from tests.github.routing import Call, route
@@ -192,7 +192,7 @@ def commits(call: Call) -> Answer:
 
 @route("PUT", "/repos/{owner}/{repo}/pulls/{pull_number}/merge", "contents:write")
 def merge(call: Call) -> Answer:
-    """Merge by a merge commit or squashed into one, unless the head moved or cannot be merged."""
+    """Merge by a merge commit, squashed into one or rebased, unless the head moved or cannot be merged."""
     pull, git = call.repository.pull(call.number("pull_number")), call.repository.git
     expected = call.body().get("sha")
     if expected and expected != pull.head_sha:
@@ -202,23 +202,14 @@ def merge(call: Call) -> Answer:
         raise Refusal(405, "Pull Request is not mergeable")
     if call.repository.protected(ref):
         raise Refusal(405, "Repository rule violations found")
-    tree, squash = git.commit(pull.merge_commit_sha).tree, call.body().get("merge_method") == "squash"
-    words = git.commit(pull.head_sha).message.partition("\n")[2].strip() if squash else pull.title
-    title = f"{pull.title} (#{pull.number})" if squash else (
-        f"Merge pull request #{pull.number} from {pull.head_repository.owner.login}/{pull.head_ref}"
-    )  # fmt: skip
-    author = call.state.person(pull.author if squash else call.caller.account)
-    made = git.write_commit(
-        tree, [pull.base_sha] if squash else [pull.base_sha, pull.head_sha], f"{title}\n\n{words}", author,
-        author._replace(name="GitHub", email="noreply@github.com"),
-    )  # fmt: skip
+    made = merges.MADE[call.body().get("merge_method", "merge")](call, pull)
     try:
         git.update(ref, made, pull.base_sha)
     except GitFailed as error:
         raise Refusal(409, "Base branch was modified. Review and try the merge again.") from error
-    call.repository.signed.add(made)
     pull.state, pull.merged_at, pull.merge_commit_sha = "closed", call.state.now(), made
     pull.closed_at = pull.merged_at
+    call.state.event("push", "", pull.repository, ref=ref, before=pull.base_sha, after=made)
     call.state.event("pull_request", "closed", pull.repository, number=pull.number, merged=True)
     call.repository.refresh()
     return Answer(200, {"sha": pull.merge_commit_sha, "merged": True, "message": "Pull Request successfully merged"})
