@@ -201,3 +201,60 @@ def test_no_token_is_sent_to_a_host_that_nobody_named(bump, github, monkeypatch)
     ran = bump("--image", f"{API}:sha-abc1234")
     assert ran.code == 2
     assert "not known to be a GitHub" in ran.err
+
+
+def commits_of(checkout: str, count: int) -> list[str]:
+    """So many commits of the code, oldest first, in the checkout."""
+    made = []
+    for number in range(count):
+        subprocess.run(
+            ["git", "-C", checkout, "-c", "user.name=a", "-c", "user.email=a@b.c", "commit", "-q", "--allow-empty",
+             "-m", f"feat: {number}"], check=True,
+        )  # fmt: skip
+        head = subprocess.run(["git", "-C", checkout, "rev-parse", "HEAD"], capture_output=True, text=True, check=True)
+        made.append(head.stdout.strip())
+    return made
+
+
+@pytest.mark.parametrize(
+    ("arrivals", "known_by", "squashed"),
+    [
+        ((2, 3, 1), "runs", False),
+        ((3, 1, 2), "runs", True),
+        ((2, 3, 1), "ancestry", False),
+        ((3, 1, 2), "ancestry", False),
+    ],
+)
+def test_an_open_pull_request_ends_at_the_newest_build_however_late_the_others_come(
+    bump, github, monkeypatch, arrivals, known_by, squashed
+):
+    commits = ["a" * 40] * 4 if known_by == "runs" else commits_of(bump.checkout, 4)
+    tags = [f"build-{name}" for name in "zyxw"] if known_by == "runs" else [f"sha-{each[:7]}" for each in commits]
+
+    def arrive(build: int) -> Ran:
+        if known_by == "runs":
+            monkeypatch.setenv("GITHUB_RUN_ID", str(100 + build))
+        monkeypatch.setenv("GITHUB_SHA", commits[build])
+        ran = bump("--image", f"{API}:{tags[build]}", "--environment", "staging", "--mode", "pull-request")
+        assert ran.code == 0, ran.err
+        return ran
+
+    repository = bump.acme.repository
+    if squashed:
+        arrive(0)
+        github.merge(repository, repository.pulls[max(repository.pulls)], "squash", by="ada")
+        assert f"tag: {tags[0]}" in bump.read()
+    said = [arrive(build) for build in arrivals]
+    (pull,) = [one for one in repository.pulls.values() if one.number != bump.acme.pull.number and one.state == "open"]
+    assert f"tag: {tags[3]}" in bump.read(revision=pull.head_ref)
+    assert tags[3] in pull.body
+    late = [
+        ran.out
+        for build, ran in zip(arrivals, said, strict=True)
+        if build < 3 and arrivals.index(3) < arrivals.index(build)
+    ]
+    assert late
+    assert all("proposes something newer already" in out for out in late)
+    if squashed:
+        assert f"#{pull.number} stays open: it proposes something newer" in arrive(0).out
+        assert pull.state == "open"

@@ -18,6 +18,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import requests
+
 from tests.github import graphql
 from tests.github.exchange import DROPPED, Answer, Exchange, Refusal, Request
 from tests.github.faults import Faults
@@ -115,6 +117,15 @@ class FakeGitHub:
             repo, source, head, base, title=title or f"Change {head}", body=None,
             author=self.state.account(author or from_fork or "ada"), draft=draft,
         )  # fmt: skip
+
+    def merge(self, repo: Repository, pull: Pull, way: str = "merge", *, by: str = "ada") -> str:
+        """Let somebody merge by the button; the commit that the base points to since."""
+        answer = requests.put(
+            f"{self.url}/repos/{repo.full_name}/pulls/{pull.number}/merge", json={"merge_method": way}, timeout=20,
+            headers={"Authorization": f"Bearer {self.tokens.add('pat', by).value}"},
+        )  # fmt: skip
+        assert answer.ok, answer.text
+        return repo.head(pull.base_ref)
 
     def comment(self, number: int, body: str, author: str = "ada", repo: Repository | None = None) -> Comment:
         """Let somebody comment."""

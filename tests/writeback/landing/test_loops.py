@@ -6,7 +6,6 @@ import itertools
 from typing import Any
 
 import pytest
-import requests
 
 from gitops_bot.actions.activity import BranchPushed, WorkflowFinished
 from gitops_bot.actions.bump import calls_for_nothing
@@ -41,11 +40,7 @@ def merge(github: FakeGitHub, shop: Repository, pull: Pull, way: str, **settings
     """Merge as a person does by the button."""
     for name, value in settings.items():
         setattr(shop, name, value)
-    answer = requests.put(
-        f"{github.url}/repos/{shop.full_name}/pulls/{pull.number}/merge", json={"merge_method": way}, timeout=20,
-        headers={"Authorization": f"Bearer {github.tokens.pat.value}"},
-    )  # fmt: skip
-    assert answer.ok, answer.text
+    github.merge(shop, pull, way)
 
 
 def pushed(shop: Repository, before: str) -> dict[str, Any]:
