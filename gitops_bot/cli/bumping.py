@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from gitops_bot.writeback.bumps.request import BumpRequest, ModelRequest
     from gitops_bot.writeback.landing.changes import Made
 
-_PAST = 50
+_PAST = 100
 """Commits of a branch that may tell what the last bump was made from."""
 
 

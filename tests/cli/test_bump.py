@@ -229,7 +229,7 @@ def test_an_open_pull_request_ends_at_the_newest_build_however_late_the_others_c
     bump, github, monkeypatch, arrivals, known_by, squashed
 ):
     commits = ["a" * 40] * 4 if known_by == "runs" else commits_of(bump.checkout, 4)
-    tags = [f"build-{name}" for name in "zyxw"] if known_by == "runs" else [f"sha-{each[:7]}" for each in commits]
+    tags = [f"build-{name}" for name in "zyxw"]
 
     def arrive(build: int) -> Ran:
         if known_by == "runs":

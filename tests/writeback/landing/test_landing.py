@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import math
+import re
 import subprocess
 
 import pytest
@@ -11,7 +12,8 @@ import pytest
 from gitops_bot.doors.github.errors import AccessDenied
 from gitops_bot.doors.rejection import Rejected
 from gitops_bot.errors import GitHubError, UsageError
-from gitops_bot.model.writeback import FileChange, Proposal
+from gitops_bot.model.writeback import FileChange, Head, Proposal
+from gitops_bot.writeback.landing.changes import Make
 from gitops_bot.writeback.landing.commit_message import topic_of, trailers_of
 from gitops_bot.writeback.landing.land import ATTEMPTS, land
 from gitops_bot.writeback.landing.pull_request import open_between
@@ -359,6 +361,100 @@ def test_the_same_change_is_made_anew_where_the_base_changed_the_same_file(githu
     pull = shop.pulls[1]
     assert content(shop, "s0", pull.head_ref) == "# service 0\nimage:\n  tag: 5   # keep\nreplicas: 9"
     assert pull.mergeable
+
+
+def every(tag: int) -> Make:
+    """A maker that sets the tag in every file that has another, wherever it is; a switch in the base leaves some out."""
+
+    def make(head: Head) -> Proposal | None:
+        left = head.tree.read("left-out").decode() if "left-out" in head.tree else "-"
+        files = []
+        for path in sorted(head.tree.entries):
+            if path.startswith("apps/") and path != left:
+                after = re.sub(rb"tag: \d+", f"tag: {tag}".encode(), head.tree.read(path))
+                if after != head.tree.read(path):
+                    files.append(FileChange(path=path, content=after))
+        return Proposal(files=tuple(files), subject=f"chore: all to {tag}", topic="all") if files else None
+
+    return make
+
+
+def rerun(github, shop, doors, *, tag: int = 5) -> bool:
+    """Run again; whether anything was written. Afterwards the pull request can be merged and does what is wanted."""
+    writes = len(github.writes())
+    landed = land(every(tag), branch="main", mode="pull-request", doors=doors, topic="all")
+    assert landed.pull == 1
+    pull = shop.pulls[1]
+    assert pull.mergeable
+    head = doors.clone.head("main")
+    merged = shop.git.merge(shop.head(), pull.head_sha)
+    assert merged == doors.clone.changed(head.commit, every(tag)(head).files)
+    again = len(github.writes())
+    land(every(tag), branch="main", mode="pull-request", doors=doors, topic="all")
+    assert len(github.writes()) == again
+    return again > writes
+
+
+def test_a_pull_request_that_conflicts_beside_its_values_is_rebuilt(github, shop, doors):
+    land(every(5), branch="main", mode="pull-request", doors=doors)
+    taken = content(shop, "s0").replace("tag: 1 ", "tag: 5 ").replace("replicas: 2", "replicas: 9")
+    shop.commit({"apps/s0.yaml": f"{taken}\n"})
+    assert not shop.pulls[1].mergeable
+    assert rerun(github, shop, doors)
+    assert content(shop, "s0", shop.pulls[1].head_ref) == taken
+
+
+def test_a_pull_request_whose_file_was_renamed_on_the_base_is_rebuilt(github, shop, doors):
+    land(every(5), branch="main", mode="pull-request", doors=doors)
+    shop.commit({"apps/s0.yaml": None, "apps/zero.yaml": f"{content(shop, 's0')}\n"})
+    assert rerun(github, shop, doors)
+    assert content(shop, "zero", shop.pulls[1].head_ref).splitlines()[2] == "  tag: 5   # keep"
+
+
+def test_a_pull_request_some_of_whose_values_the_base_has_taken_is_left_alone(github, shop, doors):
+    land(every(5), branch="main", mode="pull-request", doors=doors)
+    shop.commit({"apps/s0.yaml": content(shop, "s0").replace("tag: 1 ", "tag: 5 ") + "\n"})
+    assert not rerun(github, shop, doors)
+
+
+def test_a_pull_request_that_would_do_more_than_is_wanted_now_is_rebuilt(github, shop, doors):
+    land(every(5), branch="main", mode="pull-request", doors=doors)
+    shop.commit({"left-out": "apps/s1.yaml"})
+    assert shop.pulls[1].mergeable
+    assert rerun(github, shop, doors)
+    assert "tag: 1 " in content(shop, "s1", shop.pulls[1].head_ref)
+
+
+def test_a_pull_request_all_of_whose_values_the_base_has_taken_is_closed(github, shop, doors):
+    land(every(5), branch="main", mode="pull-request", doors=doors)
+    shop.commit({f"apps/s{number}.yaml": "tag: 5\n" for number in range(3)})
+    assert not shop.pulls[1].mergeable
+    landed = land(every(5), branch="main", mode="pull-request", doors=doors, topic="all")
+    assert (landed.mode, landed.notes) == ("nothing", ("#1 was closed: the branch has its change",))
+    assert shop.pulls[1].body.split("\n")[1] == "> **Closed by gitops-bot:** the branch has its change"
+
+
+def test_what_was_closed_by_ourselves_may_be_proposed_again(github, shop, doors):
+    land(bump("s0", 2), branch="main", mode="pull-request", doors=doors)
+    before = content(shop, "s0")
+    shop.commit({"apps/s0.yaml": before.replace("tag: 1 ", "tag: 2 ") + "\n"})
+    land(bump("s0", 2), branch="main", mode="pull-request", doors=doors, topic="bump/staging/s0")
+    assert shop.pulls[1].state == "closed"
+    shop.commit({"apps/s0.yaml": f"{before}\n"})
+    landed = land(bump("s0", 2), branch="main", mode="pull-request", doors=doors)
+    assert (landed.mode, landed.pull) == ("pull-request", 2)
+
+
+@pytest.mark.parametrize("mode", ["api", "pull-request"])
+def test_an_older_change_on_the_branch_leaves_a_newer_proposal_open(github, shop, doors, mode):
+    land(bump("s0", 5), branch="main", mode="pull-request", doors=doors)
+    landed = land(bump("s0", 3), branch="main", mode="api", doors=doors)
+    assert landed.notes == ("#1 stays open: it proposes something newer",)
+    late = land(bump("s0", 2), branch="main", mode=mode, doors=doors, topic="bump/staging/s0")
+    assert (late.mode, late.notes, shop.pulls[1].state) == ("nothing", landed.notes, "open")
+    assert not shop.pulls[1].mergeable
+    land(bump("s0", 5), branch="main", mode="pull-request", doors=doors)
+    assert shop.pulls[1].mergeable
 
 
 def test_somebody_elses_commit_on_our_branch_is_not_overwritten(github, shop, doors):

@@ -5,15 +5,20 @@ from __future__ import annotations
 import random
 import re
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
+from gitops_bot.model.settings import ImageRule, ImageWrite, Settings
 from gitops_bot.model.writeback import Head, Landed
+from gitops_bot.writeback.bumps.bump import BumpDoors, Nothing
+from gitops_bot.writeback.bumps.bump import bump as real_bump
+from gitops_bot.writeback.bumps.request import BumpRequest, ImageRequest, Source
 from gitops_bot.writeback.landing.changes import Made, Make
-from gitops_bot.writeback.landing.land import land
+from gitops_bot.writeback.landing.land import LandingDoors, land
 from tests.github import faults
 from tests.github.fake import FakeGitHub
 from tests.github.state import Repository
@@ -29,19 +34,29 @@ def shop(github: FakeGitHub) -> Repository:
 
 def race(github: FakeGitHub, shop: Repository, folder: Path, mode: str, makers: Sequence[Make]) -> list[Landed]:
     """Every maker in a job of its own, with doors of its own; all have read the same head before the first writes."""
+    return race_of(github, shop, folder, mode, [lambda _doors, make=make: make for make in makers])
+
+
+def race_of(
+    github: FakeGitHub, shop: Repository, folder: Path, mode: str, makers: Sequence[Callable[[LandingDoors], Make]]
+) -> list[Landed]:
+    """The same with makers that are made of the job's doors."""
     together = threading.Barrier(len(makers))
 
-    def job(number: int) -> Landed:
+    def alike(make: Make) -> Make:
         first = True
 
-        def make(head: Head) -> Made:
+        def waiting(head: Head) -> Made:
             nonlocal first
-            made = makers[number](head)
+            made = make(head)
             if first:
                 first = False
                 together.wait(120)
             return made
 
+        return waiting
+
+    def job(number: int) -> Landed:
         chance = random.Random(number)
         wait = Waits(factor=0.1)
         folder_of_job = folder / f"job-{number}"
@@ -49,6 +64,7 @@ def race(github: FakeGitHub, shop: Repository, folder: Path, mode: str, makers: 
         with landing_doors(
             github, shop, folder_of_job, api=api, wait=wait, jitter=chance.random
         ) as doors:  # fmt: skip
+            make = alike(makers[number](doors))
             return land(make, branch="main", mode=mode, doors=doors)  # type: ignore[arg-type]  # one of the modes
 
     with ThreadPoolExecutor(len(makers)) as pool:
@@ -112,3 +128,35 @@ def test_one_pull_request_in_six_jobs_at_once_is_one_pull_request(github, shop, 
     assert {one.pull for one in landed} == {1}
     assert [pull.state for pull in shop.pulls.values()] == ["open"]
     assert subjects(shop, "main", shop.pulls[1].head_ref) == ["chore: update s0 to 2"]
+
+
+def build(number: int, doors: LandingDoors) -> Make:
+    """What a build of an image asks for whose tags tell nothing: only the builds' numbers do."""
+    rule = ImageRule(repository="r/s0", write=(ImageWrite(file="apps/s0.yaml", path="image.tag"),))
+    request = BumpRequest(
+        items=(ImageRequest(repository="r/s0", tag=f"build-{'zyxwvu'[number]}"),),
+        source=Source(repository="shop/code", commit="a" * 40, run=100 + number),
+    )
+
+    def make(head: Head) -> Made:
+        past = [each.message for each in doors.clone.log(head.commit, 50, merged=True)]
+        outside = BumpDoors(now=datetime.now(UTC), past=lambda _file: past, ancestor=lambda _old, _new: None)
+        found = real_bump(head, request, Settings(images=(rule,)), outside)
+        if isinstance(found, Nothing):
+            return "newer" if found.kind == "older" else None
+        return found
+
+    return make
+
+
+@pytest.mark.parametrize("mode", ["api", "pull-request"])
+def test_builds_raced_end_at_the_newest(github, shop, tmp_path, mode):
+    order = [3, 5, 1, 4, 2, 0]
+    landed = race_of(
+        github, shop, tmp_path, mode, [lambda doors, number=number: build(number, doors) for number in order]
+    )
+    branch = "main" if mode == "api" else shop.pulls[1].head_ref
+    assert "tag: build-u " in content(shop, "s0", branch)
+    if mode == "pull-request":
+        assert {one.pull for one in landed} == {1}
+        assert "build-u" in shop.pulls[1].body
