@@ -585,6 +585,53 @@ def test_killed_at_any_request_git_is_before_or_after_and_the_next_run_completes
     assert shop.git.run("rev-list", "--count", f"refs/heads/{done}") == "2"
 
 
+@pytest.mark.parametrize("at", range(1, 9))
+@pytest.mark.parametrize("after", [False, True], ids=["before", "after"])
+@pytest.mark.parametrize("mode", ["api", "pull-request"])
+def test_killed_before_what_is_of_no_use_was_closed_the_next_run_closes_it(github, shop, tmp_path, mode, at, after):
+    with landing_doors(github, shop, tmp_path / "zero") as doors:
+        land(bump("s0", 2, topic="bump/staging/s0/2"), branch="main", mode="pull-request", doors=doors)
+        land(bump("s0", 3), branch="main", mode="pull-request", doors=doors)
+        shop.pulls[1].state = "open"
+        shop.commit({"x": "x\n"}, shop.pulls[1].head_ref, start="main")
+        before = shop.head()
+    with landing_doors(github, shop, tmp_path / "one") as doors:
+        caller = doors.github.commits._github._caller
+        caller._send = dying(caller._send, at, after)
+        with contextlib.suppress(Killed):
+            land(bump("s0", 4), branch="main", mode=mode, doors=doors, topic="bump/staging/s0")
+    with landing_doors(github, shop, tmp_path / "two") as doors:
+        land(bump("s0", 4), branch="main", mode=mode, doors=doors, topic="bump/staging/s0")
+    states = [(pull.number, pull.state) for pull in shop.pulls.values()]
+    if mode == "api":
+        assert states == [(1, "closed"), (2, "closed")]
+        assert subjects(shop, before) == ["chore: update s0 to 4"]
+    else:
+        assert states == [(1, "closed"), (2, "open")]
+        assert shop.pulls[2].title == "chore: update s0 to 4"
+
+
+@pytest.mark.parametrize("method", ["GET", "PATCH", "POST"])
+def test_what_fails_after_the_commit_is_made_is_a_note_and_the_next_run_completes(github, shop, tmp_path, method):
+    with landing_doors(github, shop, tmp_path / "one") as doors:
+        land(bump("s0", 2), branch="main", mode="pull-request", doors=doors)
+    with landing_doors(github, shop, tmp_path / "two") as doors:
+
+        def broken():
+            github.faults.add(
+                method, "*", faults.refused(403, "Resource not accessible by integration"), times=math.inf
+            )
+
+        github.faults.add("POST", GRAPHQL, faults.meanwhile(broken, after=True))
+        landed = land(bump("s0", 3), branch="main", mode="api", doors=doors)
+    assert (landed.mode, landed.commit) == ("api", shop.head())
+    assert landed.notes
+    github.faults.clear()
+    with landing_doors(github, shop, tmp_path / "three") as doors:
+        land(bump("s0", 3), branch="main", mode="api", doors=doors, topic="bump/staging/s0")
+    assert shop.pulls[1].state == "closed"
+
+
 @pytest.mark.parametrize("method", ["POST", "PATCH"])
 @pytest.mark.parametrize("after", [False, True], ids=["before", "after"])
 def test_every_lost_answer_of_a_pull_request_leaves_one_pull_request(github, shop, doors, method, after):
