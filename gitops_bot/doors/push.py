@@ -38,7 +38,8 @@ _FAULT_SIGNS = re.compile(
     re.IGNORECASE,
 )
 _GONE_SIGNS = re.compile(
-    r"couldn't find remote ref|not our ref|unadvertised object|bad object|repository corruption on the remote side"
+    r"couldn't find remote ref|not our ref|unadvertised object|bad object|repository corruption on the remote side|"
+    r"bad revision|did not send all necessary objects"
 )
 """Of a branch that is not there, and of objects that the other side does not have or cannot read."""
 
