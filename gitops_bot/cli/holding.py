@@ -4,23 +4,28 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
+from datetime import UTC, datetime
 from typing import Literal
 
 import click
 
-from gitops_bot.cli.told import print_change, say_landed, write_here
+from gitops_bot.cli.held import closed_by_holds
+from gitops_bot.cli.told import print_change, say_landed, say_notes, write_here
 from gitops_bot.cli.workspace import Wanted
-from gitops_bot.cli.writing import branch_of, find_target, open_place
+from gitops_bot.cli.writing import Place, branch_of, find_target, open_place
 from gitops_bot.doors.git import Repository
-from gitops_bot.model.writeback import FileChange, Head, Mode, Proposal
+from gitops_bot.model.writeback import FileChange, Head, Landed, Mode, Proposal
 from gitops_bot.render.settings import read_settings
-from gitops_bot.text.escape import visible
+from gitops_bot.text.escape import fence, visible
 from gitops_bot.writeback.environments import known
 from gitops_bot.writeback.holds import FILE, Hold, add_hold, read_holds, release_hold
 from gitops_bot.writeback.landing.land import land
 
 Make = Callable[[Head], Proposal | None]
 """None: the holds say it already."""
+After = Callable[[Place, str, Landed], list[str]]
+"""What is done on a branch after a change of its holds has landed somehow; notes for people."""
+_NOTHING = "nothing to change: the holds say it already"
 
 
 def adding(hold: Hold) -> Make:
@@ -30,7 +35,13 @@ def adding(hold: Hold) -> Make:
         if hold.environment is not None:
             known(read_settings(head.tree), hold.environment)
         data = _data(head)
-        return _proposal(head, add_hold(data, hold), f"hold {_named(hold)}", [hold.told], hold.what)
+        return _proposal(
+            head,
+            add_hold(data, hold),
+            f"hold {_named(hold)}",
+            [hold.told],
+            _topic("hold", hold.what, hold.version, hold.environment),
+        )
 
     return make
 
@@ -45,7 +56,7 @@ def releasing(what: str, version: str | None, environment: str | None, by: str) 
         after, gone = release_hold(data, what, version, environment=environment)
         names = ", ".join(dict.fromkeys(map(_named, gone)))
         lines = [f"released by {by}: {hold.told}" for hold in gone]
-        return _proposal(head, after, f"release {names}", lines, what)
+        return _proposal(head, after, f"release {names}", lines, _topic("release", what, version, environment))
 
     return make
 
@@ -59,7 +70,12 @@ def _named(hold: Hold) -> str:
     return f"{hold.what} {hold.version}"
 
 
-def _proposal(head: Head, after: bytes, doing: str, lines: list[str], what: str) -> Proposal | None:
+def _topic(doing: str, what: str, version: str | None, environment: str | None) -> str:
+    """One for each hold: two of one image must not replace each other while both are proposed."""
+    return f"{doing}/{what}:{version or '*'}@{environment or '*'}"
+
+
+def _proposal(head: Head, after: bytes, doing: str, lines: list[str], topic: str) -> Proposal | None:
     if after == _data(head):
         return None
     entry = head.tree.entry(FILE)
@@ -67,9 +83,9 @@ def _proposal(head: Head, after: bytes, doing: str, lines: list[str], what: str)
     return Proposal(
         files=(FileChange(path=FILE, content=after, mode=entry.mode if entry and entry.is_file else "100644"),),
         subject=visible(f"chore: {doing}"),
-        body=f"```\n{text.replace('```', '')}\n```\n",
+        body=f"{fence(text)}\n{text}\n{fence(text)}\n",
         message=text,
-        topic=f"hold/{what}",
+        topic=topic,
     )
 
 
@@ -82,7 +98,7 @@ def hold_here(repo: str, make: Make, environment: str | None, *, dry_run: bool) 
         head = Head(branch="", commit="", tree=tree)
         proposal = make(head)
         if proposal is None:
-            click.echo("nothing to change: the holds say it already")
+            click.echo(_NOTHING)
         elif dry_run:
             print_change(head, proposal)
         else:
@@ -93,22 +109,34 @@ def hold_here(repo: str, make: Make, environment: str | None, *, dry_run: bool) 
 
 def hold_there(
     repo: str, repo_urls: tuple[str, ...], repository: str, branch: str, mode: Literal["auto"] | Mode | None,
-    make: Make, environment: str | None, *, dry_run: bool,
+    make: Make, after: After, environment: str | None, *, dry_run: bool,
 ) -> int:  # fmt: skip
-    """Change the holds of a branch, or print how."""
+    """Change the holds of a branch, or print how; ``after`` is done when it has landed."""
     with open_place(find_target(repo, repository, os.environ), repo, os.environ, Wanted(repo_urls=repo_urls)) as place:
         where = branch or branch_of(place, environment)
         head = place.clone.head(where)
-        if dry_run:
-            proposal = make(head)
-            if proposal is not None:
-                print_change(head, proposal)
-                return 0
-            click.echo("nothing to change: the holds say it already")
-            return 0
-        how = mode or read_settings(head.tree).commit.mode
-        landed = land(make, branch=where, mode=how, doors=place.landing)
-        if landed.mode == "nothing":
-            click.echo("nothing to change: the holds say it already")
-        say_landed(landed, where)
+        proposal = make(head)
+        if dry_run and proposal is not None:
+            print_change(head, proposal)
+        elif dry_run:
+            click.echo(_NOTHING)
+        else:
+            how = mode or read_settings(head.tree).commit.mode
+            landed = land(make, branch=where, mode=how, doors=place.landing)
+            if landed.mode == "nothing":
+                click.echo(_NOTHING)
+            say_landed(landed, where)
+            say_notes(after(place, where, landed))
     return 0
+
+
+def closing(place: Place, branch: str, landed: Landed) -> list[str]:
+    """After a hold: close what would bring the version back; notes for people."""
+    return closed_by_holds(place, branch, landed, datetime.now(UTC), proposed=True)
+
+
+def reopening(_place: Place, _branch: str, landed: Landed) -> list[str]:
+    """After a release: pull requests that the hold has closed stay closed, which is said."""
+    if landed.mode == "nothing":
+        return []
+    return ["nothing was reopened: run bump, promote or rollback again for what the hold has stopped"]

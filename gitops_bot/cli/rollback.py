@@ -105,7 +105,7 @@ def command(
 
 
 def _tell(done: RolledBack, environment: str) -> None:
-    from gitops_bot.cli.told import say_landed
+    from gitops_bot.cli.told import say_landed, say_notes
 
     if done.reason:
         click.echo(f"nothing to roll back: {done.reason}")
@@ -115,8 +115,7 @@ def _tell(done: RolledBack, environment: str) -> None:
     elif done.landed.mode == "pull-request" and done.done is not None and done.done.tag is not None:
         again = f"gitops-bot rollback --environment {environment} --after-merge"
         click.echo(f"  after the merge `{again}` makes the tag {done.done.tag.name}")
-    for note in done.notes:
-        click.echo(f"  {note}")
+    say_notes(done.notes)
     _say_holds(done.done.holds if done.done is not None and done.landed.mode != "nothing" else ())
 
 

@@ -7,6 +7,7 @@ from typing import Literal, NamedTuple
 
 from gitops_bot.cli.effects import Effects
 from gitops_bot.cli.evidence import Evidence
+from gitops_bot.cli.held import closed_by_holds
 from gitops_bot.cli.past import PastAtGitHub, Undo, choose
 from gitops_bot.cli.rendered import RenderedDiffs
 from gitops_bot.cli.tagging import make_tag, merged_pull, our_message
@@ -106,8 +107,16 @@ def roll_back_there(
 ) -> RolledBack:
     """Undo a change by commit or pull request, and tag the commit where the environment follows tags.
 
-    Raises what ``rollback``, the search for the change and ``land`` raise.
+    What is open and would bring the held version back is closed. Raises what ``rollback``, the search for the change
+    and ``land`` raise.
     """
+    done = _undone(place, evidence, undo, mode)
+    holds = done.done.holds if done.done is not None else ()
+    closed = closed_by_holds(place, done.branch, done.landed, evidence.now, proposed=bool(holds))
+    return done._replace(notes=(*done.notes, *closed))
+
+
+def _undone(place: Place, evidence: Evidence, undo: Undo, mode: Literal["auto"] | Mode | None) -> RolledBack:
     undoer = Undoer(place, evidence, undo)
     head = place.clone.head(undoer.branch)
     settings = read_settings(head.tree)

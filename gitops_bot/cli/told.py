@@ -42,8 +42,15 @@ def say_landed(landed: Landed, branch: str) -> None:
         click.echo(f"pull request {landed.pull}: {landed.url}")
     elif landed.mode != "nothing":
         click.echo(f"committed {landed.commit[:8]} to {branch} {landed.url}".rstrip())
-    for note in landed.notes:
-        click.echo(f"  {note}")
+    say_notes(landed.notes)
+
+
+def say_notes(notes: Sequence[str]) -> None:
+    """What there is to know, one a line."""
+    from gitops_bot.text.escape import visible
+
+    for note in notes:
+        click.echo(f"  {visible(note)}")
 
 
 def write_here(root: str, head: Head, proposal: Proposal) -> None:

@@ -395,3 +395,16 @@ def test_wrong_options_write_nothing(acme: Acme) -> None:
         assert ran.err.startswith("error: ")
     assert acme.github.writes() == []
     assert PRODUCTION in acme.repository.git.run("ls-tree", "-r", "--name-only", "main")
+
+
+def test_what_would_bring_the_version_back_is_closed(acme: Acme) -> None:
+    bad = ("--image", f"{API}:sha-0000bad", "--environment", "staging")
+    assert acme("bump", *bad, "--mode", "pull-request").code == 0
+    (pull,) = acme.pulls()
+    text = acme.read(STAGING)
+    acme.repository.commit({STAGING: text.replace("sha-4be81c0", "sha-0000bad")})
+    ran = acme("rollback", "--environment", "staging", "--why", "slow")
+    assert ran.code == 0, ran.err
+    assert acme.read(STAGING) == text
+    assert f"#{pull.number} was closed: {API} sha-0000bad is held in staging" in ran.out
+    assert pull.state == "closed"
