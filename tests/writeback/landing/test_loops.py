@@ -57,7 +57,7 @@ def finished(shop: Repository) -> dict[str, Any]:
 
 
 def of_push(event: dict[str, Any]) -> BranchPushed:
-    found = activity("push", event, "", {})
+    found = activity("push", event, "")
     assert isinstance(found, BranchPushed)
     return found
 
@@ -79,7 +79,7 @@ def test_a_merge_of_ours_is_ours(github, shop, doors, way, settings, updated):
     found = of_push(pushed(shop, before))
     assert found.ours
     assert "gitops-bot itself" in calls_for_nothing(found)
-    run = activity("workflow_run", finished(shop), "", {})
+    run = activity("workflow_run", finished(shop), "")
     assert isinstance(run, WorkflowFinished)
     assert run.ours is ("merge_title" not in settings), "of a merge that only bears a title nothing tells whose it is"
 
