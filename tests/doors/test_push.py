@@ -106,6 +106,36 @@ def test_what_tags_mean_is_asked_again_when_the_line_breaks(github, shop, clone)
         clone.tags()
 
 
+def test_an_ancestor_is_found_however_far_below(shop, clone):
+    """The clone begins one commit deep, as a run with a deploy key does."""
+    first = shop.head()
+    beside = shop.commit({"a.yaml": "side"}, "side", start="main")
+    for number in range(60):
+        shop.commit({"a.yaml": f"a: {number}\n"})
+    tip = clone.head("main").commit
+    assert clone.contains(tip, tip)
+    assert clone.contains(tip, first)
+    assert not clone.contains(tip, beside)
+    assert not clone.contains(first, tip)
+    assert not clone.contains(tip, "f" * 40)
+
+
+def test_what_touched_some_files_comes_without_the_rest(shop, clone):
+    shop.commit({"dir/b.yaml": "b: 2\n"}, message="b")
+    last = shop.commit({"a.yaml": "a: 2\n", "dir/b.yaml": "b: 3\n"}, message="both")
+    shop.commit({"a.yaml": "a: 3\n"}, message="a")
+    tip = clone.head("main").commit
+    found = clone.touching(tip, ["dir/b.yaml"], 200)
+    assert [each.subject for each in found] == ["both", "b", shop.git.run("log", "-1", "--format=%s", f"{tip}~3")]
+    assert [tree.read("dir/b.yaml") for tree in clone.trees([each.sha for each in found])] == [
+        b"b: 3\n", b"b: 2\n", b"b: 1\n"
+    ]  # fmt: skip
+    assert found[-1].parents == ()
+    assert clone.touching(tip, [], 200) == ()
+    (only,) = clone.touching(last, ["dir/*.yaml", "dir"], 1)
+    assert (only.sha, only.parents) == (last, ()), "history that is cut off ends there"
+
+
 def test_what_led_to_a_commit(shop, clone):
     made = [shop.commit({"a.yaml": f"a: {number}\n"}, message=f"change {number}\n\nbody\n") for number in range(2, 9)]
     log = clone.log(shop.head(), 3)
