@@ -18,7 +18,10 @@ if TYPE_CHECKING:
     from gitops_bot.cli.past import Undo
     from gitops_bot.cli.rolling_back import RolledBack
     from gitops_bot.cli.workspace import Wanted
+    from gitops_bot.model.writeback import Head
     from gitops_bot.writeback.holds import Hold
+    from gitops_bot.writeback.moves.promote import Nothing
+    from gitops_bot.writeback.moves.rollback import Rollback
 
 Mode = Literal["auto", "api", "push", "pull-request"]
 
@@ -62,11 +65,14 @@ def command(
 
     The newest change that still stands, or everything since --to or --last-healthy, by content: lines that moved since
     do not matter. The versions that go are held. Exits with 0 when it is written, proposed or undone already, 2 for
-    wrong options, 6 when GitHub refuses, 8 when it cannot be undone, or is on hold itself.
+    wrong options, 6 when GitHub refuses, 8 when it cannot be undone, would not render, or is on hold itself.
     """
+    from gitops_bot.cli.evidence import Evidence
     from gitops_bot.cli.past import Undo
+    from gitops_bot.cli.rolling_back import Undoer, roll_back_there, tag_merged_rollback
     from gitops_bot.cli.who import who
     from gitops_bot.cli.workspace import Wanted
+    from gitops_bot.cli.writing import find_target, open_place
     from gitops_bot.writeback.moves.rollback import RollbackRequest
 
     if revision and last_healthy:
@@ -81,12 +87,6 @@ def command(
     if no_commit:
         _edit_here(repo, undo, wanted, dry_run=dry_run)
         return 0
-    from gitops_bot.cli.evidence import Evidence
-    from gitops_bot.cli.rolling_back import Undoer, roll_back_there, tag_merged_rollback
-    from gitops_bot.cli.told import print_change
-    from gitops_bot.cli.writing import find_target, open_place
-    from gitops_bot.writeback.moves.promote import Nothing
-
     with open_place(find_target(repo, repository, os.environ), repo, os.environ, wanted) as place:
         evidence = Evidence(place, datetime.now(UTC))
         if after_merge:
@@ -94,21 +94,34 @@ def command(
         elif dry_run:
             undoer = Undoer(place, evidence, undo, diff=False)
             head = place.clone.head(undoer.branch)
-            found = undoer.make(head)
-            if isinstance(found, Nothing):
-                click.echo(f"nothing to roll back: {found.reason}")
-            else:
-                print_change(head, found.proposal)
+            _show(head, undoer.make(head))
         else:
             _tell(roll_back_there(place, evidence, undo, mode), environment)
     return 0
+
+
+def _show(head: Head, found: Rollback | Nothing) -> None:
+    """What would be written, or why nothing would."""
+    from gitops_bot.cli.told import print_change
+    from gitops_bot.writeback.moves.rollback import Rollback
+
+    if isinstance(found, Rollback):
+        print_change(head, found.proposal)
+    else:
+        _say_nothing(found.reason)
+
+
+def _say_nothing(reason: str) -> None:
+    from gitops_bot.text.escape import visible
+
+    click.echo(f"nothing to roll back: {visible(reason)}")
 
 
 def _tell(done: RolledBack, environment: str) -> None:
     from gitops_bot.cli.told import say_landed, say_notes
 
     if done.reason:
-        click.echo(f"nothing to roll back: {done.reason}")
+        _say_nothing(done.reason)
     say_landed(done.landed, done.branch)
     if done.tag:
         click.echo(f"tagged {done.tag}: {environment} follows it")
@@ -131,7 +144,7 @@ def _edit_here(repo: str, undo: Undo, wanted: Wanted, *, dry_run: bool) -> None:
     from gitops_bot.cli.effects import Effects
     from gitops_bot.cli.past import PastHere, choose
     from gitops_bot.cli.rolling_back import HINT
-    from gitops_bot.cli.told import print_change, write_here
+    from gitops_bot.cli.told import write_here
     from gitops_bot.cli.writing import open_renderer
     from gitops_bot.doors.git import Repository
     from gitops_bot.doors.merge import merge_text
@@ -153,10 +166,8 @@ def _edit_here(repo: str, undo: Undo, wanted: Wanted, *, dry_run: bool) -> None:
         )  # fmt: skip
         chosen = choose(settings, undo, head, PastHere(repository, branch), scene.now)
         found = chosen if isinstance(chosen, Nothing) else rollback(settings, undo.request, head, chosen, scene)
-        if isinstance(found, Nothing):
-            click.echo(f"nothing to roll back: {found.reason}")
-        elif dry_run:
-            print_change(head, found.proposal)
+        if dry_run or isinstance(found, Nothing):
+            _show(head, found)
         else:
             assert repository.root is not None
             write_here(repository.root, head, found.proposal)

@@ -87,8 +87,10 @@ def test_a_second_rollback_does_nothing_and_names_the_first(acme: Acme) -> None:
 def test_what_somebody_reverted_by_hand_is_not_reverted_back(acme: Acme) -> None:
     first = acme.read(STAGING)
     bump(acme, "sha-0000bad")
-    acme.repository.commit({STAGING: first}, message="revert: it was slow")
-    assert "(revert: it was slow) has rolled staging back already" in does_nothing(acme, "--environment", "staging")
+    acme.repository.commit({STAGING: first}, message="revert: it was \x1b[31mslow")
+    said = does_nothing(acme, "--environment", "staging")
+    assert "slow) has rolled staging back already" in said
+    assert "\x1b" not in said, "what people wrote does not speak to the terminal"
 
 
 def test_a_message_alone_makes_no_rollback(acme: Acme) -> None:
