@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from gitops_bot.model.settings import ImageRule, ImageWrite, Settings
+from gitops_bot.model.settings import Environment, ImageRule, ImageWrite, Settings
 from gitops_bot.model.writeback import Head, Landed
 from gitops_bot.writeback.bumps.bump import BumpDoors, Nothing
 from gitops_bot.writeback.bumps.bump import bump as real_bump
@@ -133,6 +133,7 @@ def test_one_pull_request_in_six_jobs_at_once_is_one_pull_request(github, shop, 
 def build(number: int, doors: LandingDoors) -> Make:
     """What a build of an image asks for whose tags tell nothing: only the builds' numbers do."""
     rule = ImageRule(repository="r/s0", write=(ImageWrite(file="apps/s0.yaml", path="image.tag"),))
+    policy = Settings(images=(rule,), environments={"staging": Environment(branch="main")})
     request = BumpRequest(
         items=(ImageRequest(repository="r/s0", tag=f"build-{'zyxwvu'[number]}"),),
         source=Source(repository="shop/code", commit="a" * 40, run=100 + number),
@@ -141,7 +142,7 @@ def build(number: int, doors: LandingDoors) -> Make:
     def make(head: Head) -> Made:
         past = [each.message for each in doors.clone.log(head.commit, 50, merged=True)]
         outside = BumpDoors(now=datetime.now(UTC), past=lambda _file: past, ancestor=lambda _old, _new: None)
-        found = real_bump(head, request, Settings(images=(rule,)), outside)
+        found = real_bump(head, request, policy, outside)
         if isinstance(found, Nothing):
             return "newer" if found.kind == "older" else None
         return found
