@@ -18,13 +18,12 @@ from gitops_bot.model.github import Commits
 from gitops_bot.model.settings import Settings
 from gitops_bot.model.writeback import Head, Landed, Proposal
 from gitops_bot.render.settings import read_settings
-from gitops_bot.writeback.landing.commit_message import trailers_of
 from gitops_bot.writeback.landing.land import land
 from gitops_bot.writeback.landing.pull_request import open_between
 from gitops_bot.writeback.landing.topics import branch_of as branch_of_topic
 from gitops_bot.writeback.landing.topics import marker_of
 from gitops_bot.writeback.moves.gates import Gate, all_passed, verdict
-from gitops_bot.writeback.moves.promote import SOURCE, Nothing, Promotion, Route, Scene, promote, route
+from gitops_bot.writeback.moves.promote import Nothing, Promotion, Route, Scene, promote, route, unproved
 from gitops_bot.writeback.moves.versions import Level, NextTag, Used, newest_release
 from gitops_bot.writeback.refused import Refused
 
@@ -163,21 +162,20 @@ def _promote_there(place: Place, evidence: Evidence, promoter: Promoter) -> Prom
             return Promoted(way, "nothing", Landed(mode="nothing"), found.reason)
         landed = open_between(way.head, way.base, topic=topic, title=found.title, body=found.body, github=github)
         return _proposed(evidence, way, found, landed)
-    made: list[Promotion | Nothing] = []
+    made: dict[str, Promotion | Nothing] = {}
+    """By the commit that it was made from: the branch's, or an open pull request's, of which nothing may be tagged."""
 
     def make(head: Head) -> Proposal | None:
-        made.append(promoter.make(head))
-        return made[-1].proposal if isinstance(made[-1], Promotion) else None
+        made[head.commit] = found = promoter.make(head)
+        return found.proposal if isinstance(found, Promotion) else None
 
     landed = land(make, branch=way.base, mode="pull-request", doors=place.landing, topic=topic)
-    if landed.mode == "pull-request" or landed.pull is not None:
-        # Asked of our own branch the maker may have said "nothing" since; what it proposed is what landed.
-        found = next(each for each in reversed(made) if isinstance(each, Promotion) and each.proposal is not None)
-        return _proposed(evidence, way, found, landed)
-    last = made[-1]
-    if isinstance(last, Nothing):
-        return Promoted(way, "nothing", landed, last.reason)
-    return _tagged(evidence, promoter.settings, way, last, landed)
+    found = made[landed.base]
+    if isinstance(found, Nothing):
+        return Promoted(way, "nothing", landed, found.reason)
+    if found.proposal is None:
+        return _tagged(evidence, promoter.settings, way, found, landed)
+    return _proposed(evidence, way, found, landed)
 
 
 def _proposed(evidence: Evidence, way: Route, found: Promotion, landed: Landed) -> Promoted:
@@ -244,6 +242,17 @@ def _tagged(evidence: Evidence, settings: Settings, way: Route, found: Promotion
     return Promoted(way, "tag", landed, "", made.name, found.gates, made.notes)
 
 
+def _refuse_unproved(evidence: Evidence, settings: Settings, way: Route, proved: str, merge: str) -> None:
+    """Raise Refused where a merge brings something else than the source has in the commit that the gates are asked of."""
+    other = unproved(settings, way, evidence.tree(proved), evidence.tree(merge))
+    had = f"is not what {way.source} had in {proved[:7]}"
+    if other:
+        raise Refused(
+            [f"{way.target} is not tagged, because {each} {had}" for each in other],
+            hint="promote again: what was merged is not what the gates were asked of",
+        )
+
+
 def tag_merged_promotion(place: Place, evidence: Evidence, asked: Asked) -> Promoted:
     """Tag the merge of the newest promotion, when its gates hold now. Raises Refused when one does not."""
     promoter = Promoter(place, evidence, asked, diff=False)
@@ -252,13 +261,12 @@ def tag_merged_promotion(place: Place, evidence: Evidence, asked: Asked) -> Prom
     if isinstance(found, Nothing):
         return Promoted(way, "nothing", Landed(mode="nothing"), found.reason)
     merge = found.pull.merge_commit
-    proved = merge
-    if way.source_tag or way.head != way.base:
-        proved = dict(trailers_of(found.message)).get(SOURCE, merge)
+    proved = found.told.commit or merge
     gates: tuple[Gate, ...] = ()
 
     def judged(_tag: NextTag) -> None:
         nonlocal gates
+        _refuse_unproved(evidence, settings, way, proved, merge)
         asks = _asks(settings, way, proved, merge)
         gates = evidence.gates(settings, asks._replace(merge=merge, past=True))
         refuse_shut(way.target, gates)

@@ -124,23 +124,23 @@ def _undone(place: Place, evidence: Evidence, undo: Undo, mode: Literal["auto"] 
     if isinstance(chosen, Nothing):
         # Not by way of landing, which would close an open pull request that goes to another revision.
         return RolledBack(undoer.branch, Landed(mode="nothing"), None, chosen.reason)
-    made: list[Rollback | Nothing] = []
+    made: dict[str, Rollback | Nothing] = {}
+    """By the commit that it was made from: the branch's, or an open pull request's."""
 
     def make(head: Head) -> Proposal | None:
-        made.append(undoer.make(head))
-        return made[-1].proposal if isinstance(made[-1], Rollback) else None
+        made[head.commit] = found = undoer.make(head)
+        return found.proposal if isinstance(found, Rollback) else None
 
     landed = land(
         make, branch=undoer.branch, mode=mode or settings.commit.mode, doors=place.landing, topic=undoer.topic
     )  # fmt: skip
-    if landed.mode == "nothing" and landed.pull is None:
-        reason = made[-1].reason if isinstance(made[-1], Nothing) else "its branch says it already"
-        return _finished(evidence, undo, RolledBack(undoer.branch, landed, None, reason))
-    done = RolledBack(undoer.branch, landed, next(each for each in reversed(made) if isinstance(each, Rollback)))
-    assert done.done is not None
-    if done.done.tag is None or landed.mode in ("pull-request", "nothing"):
+    found = made[landed.base]
+    if isinstance(found, Nothing):
+        return _finished(evidence, undo, RolledBack(undoer.branch, landed, None, found.reason))
+    done = RolledBack(undoer.branch, landed, found)
+    if found.tag is None or landed.mode in ("pull-request", "nothing"):
         return done
-    return _tagged(evidence, settings, undo, done, landed.commit, announced=done.done.tag.name)
+    return _tagged(evidence, settings, undo, done, landed.commit, announced=found.tag.name)
 
 
 def tag_merged_rollback(place: Place, evidence: Evidence, undo: Undo) -> RolledBack:

@@ -13,7 +13,7 @@ from gitops_bot.writeback.environments import branch_of, tag_pattern
 from gitops_bot.writeback.landing.commit_message import topic_of
 from gitops_bot.writeback.landing.topics import branch_of as branch_of_topic
 from gitops_bot.writeback.landing.topics import marker_of
-from gitops_bot.writeback.moves.brought import held_back
+from gitops_bot.writeback.moves.brought import held_back, undone
 from gitops_bot.writeback.moves.own_commits import is_own
 from gitops_bot.writeback.moves.promote import Nothing, Recorded, recorded, tag_after_merge
 from gitops_bot.writeback.moves.versions import Level, NextTag, Release, newest_release
@@ -32,21 +32,26 @@ class Merged(NamedTuple):
 
 
 def merged_pull(evidence: Evidence, settings: Settings, environment: str, topic: str) -> Merged | Nothing:
-    """The newest merged pull request of a topic into the branch of an environment's files.
+    """The newest merged pull request of a topic into the branch of an environment's files, if it still stands there.
 
-    Only what this program opened counts: by its branch, its marker and its commit.
+    Only what this program opened counts: by its branch, its author, its marker and its commit.
     """
     base = branch_of(settings, environment)
     found = [pull for pull in _merged(evidence, topic) if pull.base_ref == base]
     if not found:
         return Nothing(f"no pull request of gitops-bot for {environment} was merged into {base}")
-    pull = found[-1]
-    message = evidence.github.commits.commit(pull.head_sha).message
+    pull, commits = found[-1], evidence.github.commits
+    message = commits.commit(pull.head_sha).message
     told = recorded(message)
     if told is None or told.target != environment or topic_of(message) != topic:
         return Nothing(f"the commit of #{pull.number} does not say that it is for {environment}")
-    if not evidence.contained(evidence.place.clone.tip(base))(pull.merge_commit):
+    tip = evidence.place.clone.tip(base)
+    if not evidence.contained(tip)(pull.merge_commit):
         return Nothing(f"{base} does not have the merge of #{pull.number} any more")
+    below = commits.commit(pull.merge_commit).parents[0]
+    gone = undone(settings, environment, *(evidence.tree(each) for each in (below, pull.merge_commit, tip)))
+    if gone:
+        return Nothing(f"what #{pull.number} brought was undone on {base} since: {', '.join(gone[:3])}")
     return Merged(pull, message, told)
 
 
@@ -67,8 +72,11 @@ def our_message(evidence: Evidence, settings: Settings, commit: str, topic: str)
 
 def _merged(evidence: Evidence, topic: str) -> list[PullRequest]:
     """The pull requests of this program about a topic that were merged, the oldest first."""
-    closed = evidence.github.pulls.of_branch(branch_of_topic(topic), state="closed")
-    return [pull for pull in closed if pull.merged and pull.merge_commit and marker_of(pull.body) is not None]
+    pulls = evidence.github.pulls
+    closed = [pull for pull in pulls.of_branch(branch_of_topic(topic), state="closed") if pull.merged]
+    own = pulls.login().casefold() if closed else ""
+    ours = [pull for pull in closed if pull.author.casefold() == own and marker_of(pull.body) is not None]
+    return [pull for pull in ours if pull.merge_commit]
 
 
 def make_tag(

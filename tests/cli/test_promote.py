@@ -145,7 +145,7 @@ def test_a_merge_that_brings_more_than_values_is_judged_itself(acme: Acme) -> No
     merge = acme.merge(pull)
     refused = acme("promote", "--to", "production", "--after-merge")
     assert refused.code == 8
-    assert f"status ci is waiting: nothing was reported on {merge[:7]}" in refused.err
+    assert f"status ci on main is waiting: nothing was reported on {merge[:7]}" in refused.err
 
 
 def test_a_release_that_was_deleted_is_not_made_of_another_commit(acme: Acme) -> None:

@@ -35,6 +35,14 @@ def brought(settings: Settings, environment: str, before: Tree | None, after: Tr
     return subjects(settings, found, after)
 
 
+def undone(settings: Settings, environment: str, before: Tree, after: Tree, now: Tree) -> tuple[str, ...]:
+    """What ``after`` has brought to an environment since ``before`` and is in ``now`` as it was before, by its place."""
+    changes = [part.change for subject in brought(settings, environment, before, after) for part in subject.parts]
+    said = {change.file: _leaves(now, change.file) for change in changes}
+    back = [each for each in changes if each.old != each.new and said[each.file].get(each.address) == each.old]
+    return tuple(dict.fromkeys(f"{each.address} of {each.file}" for each in back))
+
+
 def held_back(
     settings: Settings, environment: str, before: Tree | None, after: Tree, *, holding: Tree, now: datetime
 ) -> tuple[Hold, ...]:

@@ -8,6 +8,7 @@ already, but the branch has commits that no release has, and a tag alone promote
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Literal, NamedTuple
@@ -312,6 +313,7 @@ def _lead(way: Route, tag: NextTag | None) -> str:
 # -- after the merge --------------------------------------------------------------------------------------------------
 
 
+_FULL_ID = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
 _LEVELS: Mapping[str, Level] = {"major": "major", "minor": "minor", "patch": "patch"}
 
 
@@ -325,6 +327,8 @@ class Recorded(NamedTuple):
     """None for a target that follows a branch."""
     tag: str
     """As it was announced; ``""`` for none."""
+    commit: str = ""
+    """Full id of the commit whose values were copied; ``""`` for a rollback, and for what is no id."""
 
 
 def recorded(message: str) -> Recorded | None:
@@ -335,13 +339,26 @@ def recorded(message: str) -> Recorded | None:
     found: dict[str, str] = {}
     for line in message.splitlines():
         name, colon, value = line.strip().partition(": ")
-        if colon and name in (PROMOTION, ROLLBACK, TAG, LEVEL):
+        if colon and name in (PROMOTION, ROLLBACK, TAG, LEVEL, SOURCE):
             found[name] = value.strip()
     back = found.get(ROLLBACK, "")
     names = ["", back] if back else found.get(PROMOTION, "").split(" ")
     if len(names) != 2 or not names[1]:
         return None
-    return Recorded(names[0], names[1], _LEVELS.get(found.get(LEVEL, "")), found.get(TAG, ""))
+    copied = found.get(SOURCE, "")
+    return Recorded(
+        names[0], names[1], _LEVELS.get(found.get(LEVEL, "")), found.get(TAG, ""),
+        copied if _FULL_ID.fullmatch(copied) else "",
+    )  # fmt: skip
+
+
+def unproved(settings: Settings, way: Route, proved: Tree, merged: Tree) -> tuple[str, ...]:
+    """What of the values that are promoted the target has in ``merged`` otherwise than the source in ``proved``.
+
+    By place. What a commit says that it was copied from proves nothing by itself. Raises EditRefused.
+    """
+    files = pairs(settings, way.source, way.target, proved.entries)
+    return tuple(f"{each.address} of {each.file}" for each in copy_values(files, way.policy.copy, proved, merged).moved)
 
 
 def announced_tags(commits: Iterable[CommitInfo], target: str, tagged: str) -> tuple[str, ...]:
