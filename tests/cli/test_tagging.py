@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import pytest
-
 from gitops_bot.writeback.landing.topics import marked
 from tests.cli.acme import API, PRODUCTION, STAGING, Acme, acme
 

@@ -36,7 +36,7 @@ def brought(settings: Settings, environment: str, before: Tree | None, after: Tr
 
 
 def undone(settings: Settings, environment: str, before: Tree, after: Tree, now: Tree) -> tuple[str, ...]:
-    """What ``after`` has brought to an environment since ``before`` and is in ``now`` as it was before, by its place."""
+    """What ``after`` brought to an environment since ``before`` and is in ``now`` as it was before, by its place."""
     changes = [part.change for subject in brought(settings, environment, before, after) for part in subject.parts]
     said = {change.file: _leaves(now, change.file) for change in changes}
     back = [each for each in changes if each.old != each.new and said[each.file].get(each.address) == each.old]
