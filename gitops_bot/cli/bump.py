@@ -28,7 +28,7 @@ Mode = Literal["auto", "api", "push", "pull-request"]
 @click.option("--digest", "digests", multiple=True, metavar="sha256:…", help="Digest of the --image in the same place.")
 @click.option("--file", "files", multiple=True, metavar="FILE", help="A YAML file, for --path and --value.")
 @click.option("--path", "paths", multiple=True, metavar="ADDRESS", help="Where in --file: image.tag, list[name=a].b.")
-@click.option("--value", "values", multiple=True, metavar="TEXT", help="What is written at --path.")
+@click.option("--value", "values", multiple=True, metavar="TEXT", help="What is written at --path; a number over a number stays one.")
 @click.option("--model", metavar="NAME", help="A model; with the next four, all or nothing.")
 @click.option("--model-version", metavar="VERSION")
 @click.option("--model-path", metavar="URI")

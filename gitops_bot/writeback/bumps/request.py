@@ -39,7 +39,9 @@ class ValueRequest(msgspec.Struct, frozen=True, kw_only=True):
     path: str
     """Address in the file: ``image.tag``, ``images[name=api].newTag``."""
     value: str
-    kind: Kind = "string"
+    kind: Kind | None = None
+    """What it is written as; None: as what is there, where that is a number or a boolean and the text is one too, else as
+    text."""
 
 
 class ModelRequest(msgspec.Struct, frozen=True, kw_only=True):

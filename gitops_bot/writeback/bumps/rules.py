@@ -26,6 +26,7 @@ from gitops_bot.writeback.editor.search import (
     named_images,
     searched,
 )
+from gitops_bot.writeback.editor.values import kind_after
 from gitops_bot.writeback.environments import ENVIRONMENT
 from gitops_bot.writeback.refused import Refused
 
@@ -123,7 +124,7 @@ class _Planner:
         file = self.filled(item.file)
         address = parse(item.path)
         there = self.read(file, address)
-        edit = Edit(address=address, value=item.value, kind=item.kind)
+        edit = Edit(address=address, value=item.value, kind=item.kind or kind_after(there.was if there else None, item.value))
         write = Write(file, "value", edit, there.text if there else "", item.value)
         return Planned(item, "value", f"{file}#{address}", "exact", (write,))
 

@@ -10,7 +10,7 @@ from gitops_bot.writeback.editor.block import read_block
 from gitops_bot.writeback.editor.locate import Place
 from gitops_bot.writeback.editor.nodes import Stream
 from gitops_bot.writeback.editor.problems import Refusal
-from gitops_bot.writeback.editor.scalar import Kind, guessed, write
+from gitops_bot.writeback.editor.scalar import Kind, guessed, why_not, write
 from gitops_bot.writeback.editor.splice import Change, Expected, Splice, Swap
 
 _STR = "tag:yaml.org,2002:str"
@@ -32,6 +32,17 @@ def was(stream: Stream, node: int) -> Was:
     if isinstance(value, bool):
         return "boolean"
     return "number" if isinstance(value, (int, float)) else "string"
+
+
+def kind_after(old: Was | None, text: str) -> Kind:
+    """What a text is written as where nobody says it, after what stood there (None for nothing).
+
+    Replicas stay a number; ``1.10`` becomes text, because a number would lose its last digit.
+    """
+    loses = "." in text and text.endswith("0")
+    if old in ("number", "boolean") and not loses and not why_not(text, old):
+        return old
+    return "string"
 
 
 def reads_as(stream: Stream, node: int, text: str, kind: Kind) -> bool:

@@ -6,6 +6,7 @@ import pytest
 
 from gitops_bot.errors import UsageError
 from gitops_bot.model.settings import Environment, ImageRule, ImageWrite, ModelRule, ModelWrite, Settings
+from gitops_bot.writeback.bumps.bump import Nothing
 from gitops_bot.writeback.bumps.request import BumpRequest, ModelRequest, ValueRequest, checked, parse_image
 from gitops_bot.writeback.bumps.rules import plan
 from gitops_bot.writeback.refused import Refused
@@ -78,6 +79,37 @@ def test_values_of_number_and_boolean_stay_what_they_are():
         ValueRequest(file="v.yaml", path="on", value="true", kind="boolean"),
     )
     assert content(bumped(tree, *items)) == {"v.yaml": "replicas: 3\non: true\n"}
+
+
+@pytest.mark.parametrize(
+    ("there", "asked", "then"),
+    [
+        ("2", "3", "3"),
+        ("2", "0.5", "0.5"),
+        ("false", "true", "true"),
+        ("1.9", "1.10", '"1.10"'),  # 1.1 is another version
+        ("20240101", "020240102", '"020240102"'),
+        ("2", "two", "two"),
+        ("no", "yes", '"yes"'),
+        ('"2"', "3", '"3"'),
+        ("v1", "3", '"3"'),
+        ("", "3", '"3"'),
+        ("!!str 2", "3", '!!str "3"'),
+    ],
+)
+def test_a_value_of_unknown_kind_is_what_was_there(there, asked, then):
+    tree = tree_of({"v.yaml": f"a: {there}\n"})
+    assert content(bumped(tree, ValueRequest(file="v.yaml", path="a", value=asked))) == {"v.yaml": f"a: {then}\n"}
+
+
+def test_a_number_that_is_there_already_is_left_alone():
+    found = bumped(tree_of({"v.yaml": "a: 2\n"}), ValueRequest(file="v.yaml", path="a", value="2"))
+    assert isinstance(found, Nothing)
+
+
+def test_text_that_is_asked_for_as_text_is_text():
+    item = ValueRequest(file="v.yaml", path="a", value="3", kind="string")
+    assert content(bumped(tree_of({"v.yaml": "a: 2\n"}), item)) == {"v.yaml": 'a: "3"\n'}
 
 
 # -- what is refused --------------------------------------------------------------------------------------------------
