@@ -28,7 +28,8 @@ Mode = Literal["auto", "api", "push", "pull-request"]
 @click.option("--digest", "digests", multiple=True, metavar="sha256:…", help="Digest of the --image in the same place.")
 @click.option("--file", "files", multiple=True, metavar="FILE", help="A YAML file, for --path and --value.")
 @click.option("--path", "paths", multiple=True, metavar="ADDRESS", help="Where in --file: image.tag, list[name=a].b.")
-@click.option("--value", "values", multiple=True, metavar="TEXT", help="What is written at --path; a number over a number stays one.")
+@click.option("--value", "values", multiple=True, metavar="TEXT",
+              help="What is written at --path; over a number, a number stays one.")  # fmt: skip
 @click.option("--model", metavar="NAME", help="A model; with the next four, all or nothing.")
 @click.option("--model-version", metavar="VERSION")
 @click.option("--model-path", metavar="URI")
@@ -87,6 +88,7 @@ def command(
     environment, a threshold or the file itself stands against it.
     """
     from gitops_bot.cli.workspace import Wanted
+    from gitops_bot.cli.writing import only_here
     from gitops_bot.writeback.bumps.request import ModelOptions, request_from_options
 
     asked = None
@@ -126,7 +128,7 @@ def command(
             items=items, environment=environment, source=source, allow_downgrade=allow_downgrade, create=create
         )
     wanted = Wanted(repo_urls=repo_urls, offline=offline)
-    if no_commit:
+    if no_commit or only_here(os.environ, repository, branch, dry_run=dry_run):
         _edit_here(repo, request, wanted, dry_run=dry_run)
     else:
         _commit(repo, repository, branch, mode, request, wanted, dry_run=dry_run)

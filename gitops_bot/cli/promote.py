@@ -48,18 +48,18 @@ def command(
     """
     from gitops_bot.cli.promoting import Asked
     from gitops_bot.cli.workspace import Wanted
+    from gitops_bot.cli.writing import find_target, only_here, open_place
     from gitops_bot.errors import UsageError
 
     if after_merge and (no_commit or dry_run):
         raise UsageError("--after-merge makes a tag and edits nothing", hint="leave out --dry-run and --no-commit")
     asked = Asked(target, source, level, os.environ.get("GITHUB_ACTOR", ""))
     wanted = Wanted(repo_urls=repo_urls, offline=offline)
-    if no_commit:
+    if no_commit or only_here(os.environ, repository, dry_run=dry_run):
         _edit_here(repo, asked, dry_run=dry_run)
         return 0
     from gitops_bot.cli.evidence import Evidence
     from gitops_bot.cli.promoting import promote_there, tag_merged_promotion
-    from gitops_bot.cli.writing import find_target, open_place
 
     with open_place(find_target(repo, repository, os.environ), repo, os.environ, wanted) as place:
         evidence = Evidence(place, datetime.now(UTC))
@@ -129,7 +129,7 @@ def _edit_here(repo: str, asked: Asked, *, dry_run: bool) -> None:
         if way.kind == "branch":
             raise UsageError(
                 f"{way.target} gets what {way.source} has by merging {way.head} into {way.base}",
-                hint="leave out --no-commit: there is nothing to edit",
+                hint="that is a pull request at GitHub: set GITHUB_TOKEN and leave out --no-commit; there is nothing to edit here",
             )
         tags = repository.tags()
         source, commit = here, ""

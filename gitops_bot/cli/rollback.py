@@ -72,7 +72,7 @@ def command(
     from gitops_bot.cli.rolling_back import Undoer, roll_back_there, tag_merged_rollback
     from gitops_bot.cli.who import who
     from gitops_bot.cli.workspace import Wanted
-    from gitops_bot.cli.writing import find_target, open_place
+    from gitops_bot.cli.writing import find_target, only_here, open_place
     from gitops_bot.writeback.moves.rollback import RollbackRequest
 
     if revision and last_healthy:
@@ -84,7 +84,7 @@ def command(
     ask = RollbackRequest(environment=environment, by=by or who(os.environ), why=why, until=until, hold=not no_hold)
     undo = Undo(ask, revision, last_healthy, branch)
     wanted = Wanted(repo_urls=repo_urls, offline=offline)
-    if no_commit:
+    if no_commit or only_here(os.environ, repository, branch, "healthy" if last_healthy else "", dry_run=dry_run):
         _edit_here(repo, undo, wanted, dry_run=dry_run)
         return 0
     with open_place(find_target(repo, repository, os.environ), repo, os.environ, wanted) as place:

@@ -10,6 +10,7 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
+import click
 import msgspec
 
 from gitops_bot.cli.workspace import Wanted, open_workspace
@@ -30,6 +31,7 @@ _REMOTE = re.compile(
     r"(?:https?://(?:[^@/]*@)?|ssh://[^@/]*@|[^@/:]+@)(?P<host>[^/:]+)[/:](?P<name>[^/]+/[^/]+?)(?:\.git)?/?"
 )
 _HINT = "set GITHUB_TOKEN, or GITOPS_BOT_DEPLOY_KEY and GITOPS_BOT_KNOWN_HOSTS; --no-commit only edits the working tree"
+_CREDENTIALS = ("GITHUB_TOKEN", "GH_TOKEN", "GITOPS_BOT_DEPLOY_KEY")
 
 
 class Target(msgspec.Struct, frozen=True, kw_only=True):
@@ -72,6 +74,17 @@ class Place(NamedTuple):
     def ancestor(self, old: str, new: str) -> bool | None:
         """Whether a commit of the code is an ancestor of another; None where the checkout does not know."""
         return ancestry(self.checkout, old, new)
+
+
+def only_here(environ: Mapping[str, str], *elsewhere: str, dry_run: bool) -> bool:
+    """Whether a dry run looks at the working tree: it has no credential, and nothing names a place ``elsewhere``.
+
+    Where it does, that is said.
+    """
+    here = dry_run and not any(elsewhere) and not any(environ.get(name) for name in _CREDENTIALS)
+    if here:
+        click.echo("note: without GITHUB_TOKEN this is what would change in the working tree, not at GitHub", err=True)
+    return here
 
 
 def open_renderer(stack: ExitStack, repository: Repository, tree: Tree, commit: str, wanted: Wanted) -> Renderer:

@@ -159,6 +159,20 @@ def test_no_token_is_told_with_what_can_be_done(bump, monkeypatch):
     assert "GITHUB_TOKEN" in ran.err
 
 
+def test_a_dry_run_without_a_token_looks_at_the_working_tree_and_says_so(bump, github, monkeypatch):
+    monkeypatch.delenv("GITHUB_TOKEN")
+    before = len(github.requests)
+    asked = ("--image", f"{API}:sha-abc1234", "--environment", "staging", "--dry-run")
+    ran = bump(*asked)
+    assert ran.code == 0, ran.err
+    assert "+  tag: sha-abc1234" in ran.out
+    assert "in the working tree, not at GitHub" in ran.err
+    assert bump(*asked, "--repository", bump.acme.repository.full_name).code == 2
+    assert len(github.requests) == before
+    status = subprocess.run(["git", "-C", bump.checkout, "status", "--short"], capture_output=True, check=True)
+    assert status.stdout == b""
+
+
 def test_a_registry_is_asked_what_its_alias_means(bump, server):
     """MLflow's own answers are in tests/doors/test_mlflow.py, from a real server; these are its shapes."""
     data = "sha256:" + "cd" * 32

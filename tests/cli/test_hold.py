@@ -64,6 +64,8 @@ def test_a_branch_of_an_environment_and_a_protected_one(acme: Acme) -> None:
 
 def test_the_working_tree_alone_without_a_token(acme: Acme, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("GITHUB_TOKEN")
+    assert "sha-0000bad" in acme("hold add", *GIVEN, "--why", "slow", "--dry-run").out
+    assert acme("hold list").out == "nothing is held\n"
     ran = acme("hold add", *GIVEN, "--why", "slow: `x`\n## y", "--by", "bob", "--no-commit")
     assert ran.code == 0, ran.err
     listed = acme("hold list")

@@ -370,7 +370,7 @@ def test_only_what_the_environment_had_is_gone_back_to(acme: Acme) -> None:
 
 def test_the_working_tree_alone_without_a_token(acme: Acme, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("GITHUB_TOKEN")
-    for option in (("--no-commit", "--dry-run"), ("--no-commit",)):
+    for option in (("--no-commit", "--dry-run"), ("--dry-run",), ("--no-commit",)):
         ran = acme("rollback", "--environment", "staging", *option)
         assert ran.code == 0, ran.err
         assert "sha-4be81c0" in ran.out

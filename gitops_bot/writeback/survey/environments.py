@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import posixpath
 import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
@@ -92,10 +93,18 @@ def _files(tree: Tree) -> dict[str, list[str]]:
 
 
 def _listed(what: str, paths: Sequence[str]) -> str:
+    """Some paths in one sentence, many of one folder as that folder; empty for none."""
     if not paths:
         return ""
-    more = f" and {len(paths) - _MOST_SHOWN} more" if len(paths) > _MOST_SHOWN else ""
-    return f"{what}: {', '.join(paths[:_MOST_SHOWN])}{more}"
+    folders = Counter(posixpath.dirname(path) for path in paths)
+    many = {folder: count for folder, count in folders.items() if folder and count >= _MOST_SHOWN}
+    told = list(
+        dict.fromkeys(
+            f"{folder}/ ({many[folder]} files)" if (folder := posixpath.dirname(path)) in many else path for path in paths
+        )
+    )
+    more = f" and {len(told) - _MOST_SHOWN} more" if len(told) > _MOST_SHOWN else ""
+    return f"{what}: {', '.join(told[:_MOST_SHOWN])}{more}"
 
 
 # -- what it follows --------------------------------------------------------------------------------------------------

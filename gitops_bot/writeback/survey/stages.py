@@ -1,7 +1,7 @@
 """Which words name an environment, and how far along it is. Pure.
 
 ``values-dev.yaml`` and ``overlays/production`` speak of environments, ``values-ha.yaml`` and ``overlays/istio`` do not:
-nothing but the words that people use for environments tells them apart.
+nothing but the words that people use for environments tells them apart. The folders of ``envs`` need no such word.
 """
 
 from __future__ import annotations
@@ -11,9 +11,9 @@ import re
 from itertools import pairwise
 
 _STAGES = (
-    ("development", "develop", "devel", "dev"),
-    ("test", "testing", "qa", "integration", "int", "nonprod"),
-    ("staging", "stage", "stg", "uat", "acceptance", "preprod", "preproduction"),
+    ("development", "develop", "devel", "dev", "sandbox"),
+    ("test", "testing", "qa", "integration", "int", "sit", "nonprod", "alpha", "load", "perf", "performance"),
+    ("staging", "stage", "stg", "uat", "acceptance", "preprod", "preproduction", "beta"),
     ("production", "prod", "prd", "live"),
 )
 _RANK = {word: rank for rank, words in enumerate(_STAGES) for word in words}
@@ -22,8 +22,12 @@ PRODUCTION = len(_STAGES) - 1
 
 _NAME = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9._-]{0,60}[A-Za-z0-9])?")
 _VALUES = re.compile(r"values[-._](?P<after>.+)\.ya?ml|(?P<before>.+)[-._]values\.ya?ml")
-_FOLDERS = ("overlays", "environments", "environment", "envs", "env", "clusters")
+_FOLDERS = ("overlays", "env", "clusters")
 """Folders whose folders are environments, where their names say so: overlays are made for much else."""
+_OF_ENVIRONMENTS = ("environments", "environment", "envs")
+"""Folders whose folders are environments whatever their names."""
+_SHARED = ("base", "bases", "common", "shared", "default", "defaults", "global", "all", "template", "templates")
+"""Names of what all of them share."""
 
 
 def stage(name: str) -> int | None:
@@ -52,7 +56,8 @@ def named_by_file(path: str) -> str | None:
         if _NAME.fullmatch(name) and stage(name) is not None:
             return name
     for parent, folder in pairwise(folders):
-        if parent in _FOLDERS and stage(folder) is not None and _NAME.fullmatch(folder):
+        said = parent in _OF_ENVIRONMENTS and folder.lower() not in _SHARED
+        if (said or (parent in _FOLDERS and stage(folder) is not None)) and _NAME.fullmatch(folder):
             return folder
     return None
 

@@ -61,9 +61,11 @@ def to_yaml(proposed: Proposed) -> bytes:
 
 
 def _environments(found: Sequence[ProposedEnvironment]) -> str:
+    same = [sentence for sentence in found[0].why if len(found) > 1 and all(sentence in each.why for each in found)]
     lines = ["# What each environment follows, in the order of promotion.", "environments:"]
+    lines += _comments([f"of each: {sentence}" for sentence in same], 2)
     for each in found:
-        lines += _comments(each.why, 2)
+        lines += _comments([sentence for sentence in each.why if sentence not in same], 2)
         follows = each.follows
         pairs: dict[str, str | bool | None] = {
             "branch": follows.branch,

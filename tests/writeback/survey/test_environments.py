@@ -20,7 +20,9 @@ from gitops_bot.writeback.survey.text import to_yaml
     ("chart/values-dev.yaml", "dev"), ("chart/values.prod.yml", "prod"), ("chart/prod-eu.values.yaml", "prod-eu"),
     ("chart/values-ha.yaml", None), ("chart/values.yaml", None), ("a/overlays/production/kustomization.yaml", "production"),
     ("a/overlays/istio/kustomization.yaml", None), ("envs/uat/app/values.yaml", "uat"), ("prod/a.yaml", None),
-    ("values-product.yaml", None),
+    ("values-product.yaml", None), ("charts/api/values-alpha.yaml", "alpha"), ("envs/load-gpu/version.yml", "load-gpu"),
+    ("environments/blue/app.yaml", "blue"), ("envs/base/app.yaml", None), ("envs/_shared/app.yaml", None),
+    ("envs/v1.2/a/b.yaml", "v1.2"), ("overlays/blue/kustomization.yaml", None), ("env/lib/conf.yaml", None),
 ])  # fmt: skip
 def test_files_of_environments(path: str, name: str | None) -> None:
     assert named_by_file(path) == name
@@ -33,8 +35,10 @@ def test_the_nearest_folder_counts() -> None:
 
 
 def test_the_order_of_promotion() -> None:
-    names = ["prod-us", "pre-prod", "dev", "qa", "non-prod", "staging", "prod-eu"]
-    assert sorted(names, key=order) == ["dev", "non-prod", "qa", "pre-prod", "staging", "prod-eu", "prod-us"]
+    names = ["prod-us", "pre-prod", "dev", "blue", "load-gpu", "qa", "non-prod", "staging", "prod-eu"]
+    assert sorted(names, key=order) == [
+        "dev", "load-gpu", "non-prod", "qa", "pre-prod", "staging", "blue", "prod-eu", "prod-us"
+    ]  # fmt: skip
     assert stage("payments") is None
 
 
@@ -101,3 +105,20 @@ def test_names_that_no_file_can_hold_are_passed_over(repository: Any, tmp_path: 
     assert yaml.load(to_yaml(found), strict=True)["environments"] == {"dev": {"branch": "main"}}
     assert found.images == ()
     assert found.environments[0].follows.applications is None
+
+
+def test_all_folders_of_a_folder_of_environments_are_some(repository: Any) -> None:
+    """One that is silently left out would be bumped by no rule, although everything beside it is."""
+    names = ("blue", "load-gpu", "prod-eu")
+    files = {f"envs/{name}/{file}.yml": "a: 1\n" for name in names for file in ("a", "b", "c", "d")}
+    made = proposed(repository, {**files, "envs/base/a.yml": "a: 1\n"})
+    assert [each.name for each in made.environments] == ["load-gpu", "blue", "prod-eu"]
+    assert [each.follows.protected for each in made.environments] == [False, False, True]
+
+
+def test_what_is_said_of_every_environment_is_said_once(repository: Any) -> None:
+    files = {f"envs/{name}/{file}.yml": "a: 1\n" for name in ("dev", "prod") for file in ("a", "b", "c", "d")}
+    text = to_yaml(proposed(repository, {**files, "chart/values-dev.yaml": "a: 1\n"})).decode()
+    assert text.count("a guess: no Application and no branch says what it follows") == 1
+    assert "  # its files: chart/values-dev.yaml, envs/dev/ (4 files)\n  dev: {branch: main}\n" in text
+    assert "  # its files: envs/prod/ (4 files)\n  prod: {branch: main, protected: true}\n" in text
