@@ -175,7 +175,7 @@ def _from_file(path: str, environment: str | None, allow_downgrade: bool, create
 
 def _edit_here(repo: str, request: BumpRequest, wanted: Wanted, *, dry_run: bool) -> None:
     """Edit the working tree, or print what would be edited."""
-    from gitops_bot.cli.told import print_change
+    from gitops_bot.cli.told import print_change, say_edited
     from gitops_bot.cli.writing import open_renderer
     from gitops_bot.doors.git import Repository
     from gitops_bot.doors.history import ancestry
@@ -201,8 +201,7 @@ def _edit_here(repo: str, request: BumpRequest, wanted: Wanted, *, dry_run: bool
         else:
             assert repository.root is not None
             write_files(repository.root, changes_of(head.tree, found))
-            click.echo(found.message.strip() or found.subject)
-            click.echo(f"edited {', '.join(file.path for file in found.files)}")
+            say_edited(found)
 
 
 def _commit(
@@ -210,14 +209,16 @@ def _commit(
 ) -> None:
     """Commit to the branch, or propose it; or print what would be committed."""
     from gitops_bot.cli.bumping import bump_there
-    from gitops_bot.cli.told import say_landed
+    from gitops_bot.cli.told import say_landed, say_notes
     from gitops_bot.cli.writing import branch_of, find_target, open_place
 
     with open_place(find_target(repo, name, os.environ), repo, os.environ, wanted) as place:
         where = branch or branch_of(place, request.environment)
         done = bump_there(place, request, branch=where, mode=mode, dry_run=dry_run)
     if dry_run and done.proposal is not None:
-        click.echo(f"{done.proposal.subject}\n{done.proposal.message}\n{done.diff}")
+        click.echo(f"{done.proposal.subject}\n{done.proposal.message}")
+        say_notes(done.proposal.notes)
+        click.echo(done.diff)
     if done.landed is not None:
         say_landed(done.landed, where)
     if done.nothing is not None:

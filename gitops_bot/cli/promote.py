@@ -129,7 +129,7 @@ def _edit_here(repo: str, asked: Asked, *, dry_run: bool) -> None:
         if way.kind == "branch":
             raise UsageError(
                 f"{way.target} gets what {way.source} has by merging {way.head} into {way.base}",
-                hint="that is a pull request at GitHub: set GITHUB_TOKEN and leave out --no-commit; there is nothing to edit here",
+                hint="there is nothing to edit here: set GITHUB_TOKEN and leave out --no-commit",
             )
         tags = repository.tags()
         source, commit = here, ""

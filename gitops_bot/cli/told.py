@@ -15,12 +15,13 @@ if TYPE_CHECKING:
 
 
 def print_change(head: Head, proposal: Proposal) -> None:
-    """The commit's message and its diff."""
+    """The commit's message, what there is to know, and the diff."""
     from gitops_bot.doors.git import text_diff
     from gitops_bot.text.escape import visible_lines
 
     click.echo(proposal.subject)
     click.echo(proposal.message)
+    say_notes(proposal.notes)
     for file in proposal.files:
         before = head.tree.read(file.path) if file.path in head.tree else b""
         click.echo(f"--- {file.path if file.path in head.tree else '/dev/null'}\n+++ {file.path}")
@@ -77,5 +78,11 @@ def write_here(root: str, head: Head, proposal: Proposal) -> None:
                 write_whole(str(path), file.content)
             except OSError as error:
                 raise UsageError(f"cannot write {file.path}: {error.strerror}", hint="check its directory") from error
+    say_edited(proposal)
+
+
+def say_edited(proposal: Proposal) -> None:
+    """What was changed in the working tree."""
     click.echo(proposal.message.strip() or proposal.subject)
+    say_notes(proposal.notes)
     click.echo(f"edited {', '.join(file.path for file in proposal.files)}")

@@ -50,6 +50,8 @@ class Proposal(msgspec.Struct, frozen=True, kw_only=True):
     """What it is about, so that the pull request's branch follows from it: ``bump/staging/churn-api``. A rerun with
     the same topic updates the same pull request."""
     labels: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
+    """What there is to know of it, for who looks at it before it is made; foreign text is as it came."""
 
 
 class Landed(msgspec.Struct, frozen=True, kw_only=True):

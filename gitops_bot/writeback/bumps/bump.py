@@ -65,15 +65,16 @@ def bump(head: Head, request: BumpRequest, policy: Settings, doors: BumpDoors) -
     """
     planned = plan(head.tree, request, policy)
     pasts = {each.what: _past(each, request, doors) for each in planned}
-    told, older, notes = _stand(planned, request, pasts, doors.ancestor)
+    told, older, notes, unordered = _stand(planned, request, pasts, doors.ancestor)
     if older:
-        return Nothing(kind="older", reason="; ".join(older), notes=tuple(notes))
+        return Nothing(kind="older", reason="; ".join(older), notes=(*notes, *unordered))
     changes = edit_files(head.tree, edits_of(planned), create=request.create)
     changed = [change for change in changes if change.changed]
     if not changed:
         names = ", ".join(f"{each.what} {each.main[0].new}" for each in planned if each.kind != "value")
         where = ", ".join(files_of(planned))
-        return Nothing(kind="same", reason=f"{names or 'every value'} is in {where} already", notes=tuple(notes))
+        said = f"{names or 'every value'} is in {where} already"
+        return Nothing(kind="same", reason=said, notes=(*notes, *unordered))
     notes += [note for change in changed for _path, outcome in change.outcomes for note in outcome.notes]
     reached = reach(head.tree, planned, request, changes, policy, doors.renderer)
     _refuse(head.tree, told, changed, reached, policy, doors.now)
@@ -81,10 +82,11 @@ def bump(head: Head, request: BumpRequest, policy: Settings, doors: BumpDoors) -
     return Proposal(
         files=tuple(FileChange(path=change.path, content=change.new, mode=change.mode) for change in changed),
         subject=messages.subject(told, request, policy.commit),
-        body=messages.body(told, request, notes, reached.changes),
+        body=messages.body(told, request, [*notes, *unordered], reached.changes),
         message=messages.message(told, request),
         trailers=write_trailers(messages.trailers(told, request)),
         topic=topic(planned, request.environment),
+        notes=tuple(notes),  # that the order is not known stands in the message
     )
 
 
@@ -158,11 +160,12 @@ def _past(planned: Planned, request: BumpRequest, doors: BumpDoors) -> Trailers 
 
 def _stand(
     planned: Sequence[Planned], request: BumpRequest, pasts: Mapping[str, Trailers | None], ancestor: Ancestor
-) -> tuple[list[Told], list[str], list[str]]:
-    """Everything with its evidence; what is older than what is there; and what must be said of the order."""
+) -> tuple[list[Told], list[str], list[str], list[str]]:
+    """Everything with its evidence; what is older than what is there; what must be said; what has no known order."""
     told: list[Told] = []
     older: list[str] = []
     notes: list[str] = []
+    unordered: list[str] = []
     for each in planned:
         notes += each.notes
         past = pasts[each.what]
@@ -176,11 +179,11 @@ def _stand(
                     continue
                 notes.append(f"{sentence}; it is written because --allow-downgrade says so")
             elif standing.relation == "unknown":
-                notes.append(f"{each.what}: {write.old} → {write.new}: {standing.evidence}")
+                unordered.append(f"{each.what}: {write.old} → {write.new}: {standing.evidence}")
             if standing.relation != "same" and each.kind != "value":
                 evidence = evidence or _evidence(standing)
         told.append(Told(each, _metrics(each, past), evidence))
-    return told, older, list(dict.fromkeys(notes))
+    return told, older, list(dict.fromkeys(notes)), list(dict.fromkeys(unordered))
 
 
 def _standing(

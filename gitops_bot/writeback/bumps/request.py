@@ -40,8 +40,7 @@ class ValueRequest(msgspec.Struct, frozen=True, kw_only=True):
     """Address in the file: ``image.tag``, ``images[name=api].newTag``."""
     value: str
     kind: Kind | None = None
-    """What it is written as; None: as what is there, where that is a number or a boolean and the text is one too, else as
-    text."""
+    """What it is written as; None: as the number or boolean that is there, where the text is one too, else as text."""
 
 
 class ModelRequest(msgspec.Struct, frozen=True, kw_only=True):

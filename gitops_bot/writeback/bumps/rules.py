@@ -124,7 +124,9 @@ class _Planner:
         file = self.filled(item.file)
         address = parse(item.path)
         there = self.read(file, address)
-        edit = Edit(address=address, value=item.value, kind=item.kind or kind_after(there.was if there else None, item.value))
+        edit = Edit(
+            address=address, value=item.value, kind=item.kind or kind_after(there.was if there else None, item.value)
+        )
         write = Write(file, "value", edit, there.text if there else "", item.value)
         return Planned(item, "value", f"{file}#{address}", "exact", (write,))
 

@@ -37,7 +37,8 @@ def copy_values(pairs: Sequence[Pair], patterns: Sequence[str], source: Tree, ta
 
     ``patterns`` are addresses; one that leads to a mapping means everything below it, and ``*`` stands for any key:
     ``image.tag``, ``model.*``. A value that the source does not set but the target does is refused, because the old
-    one would stay in force beside the new ones.
+    one would stay in force beside the new ones. A file that the target does not have is left out, and named in the
+    notes; where it has none of them, that is refused.
 
     Raises EditRefused with every problem, AddressError for a pattern that is no address.
     """
@@ -48,10 +49,17 @@ def copy_values(pairs: Sequence[Pair], patterns: Sequence[str], source: Tree, ta
     moved: list[Moved] = []
     same: list[Moved] = []
     notes: list[str] = []
+    absent: list[Pair] = []
+    there = False
     for pair in pairs:
         try:
             one = _Copy(pair, source.read(pair.source), target)
-            used |= one.choose(wanted)
+            chosen = one.choose(wanted)
+            used |= chosen
+            if chosen and one.absent:
+                absent.append(pair)
+                continue
+            there |= bool(chosen)
             change = one.make()
         except EditRefused as error:
             problems += [problem if problem.file else problem._replace(file=pair.source) for problem in error.problems]
@@ -60,6 +68,10 @@ def copy_values(pairs: Sequence[Pair], patterns: Sequence[str], source: Tree, ta
         moved += one.moved
         same += one.same
         notes += one.notes
+    if there:
+        notes += [f"{pair.target} is not there, so nothing of {pair.source} is copied" for pair in absent]
+    else:
+        problems += [_no_file(pair) for pair in absent]
     for text in patterns:
         if text not in used and not problems:
             notes.append(f"{text} is in none of the files that are copied from")
@@ -68,6 +80,10 @@ def copy_values(pairs: Sequence[Pair], patterns: Sequence[str], source: Tree, ta
     if problems:
         raise EditRefused(problems)
     return Copying(files=tuple(files), moved=tuple(moved), same=tuple(same), notes=tuple(dict.fromkeys(notes)))
+
+
+def _no_file(pair: Pair) -> Problem:
+    return Problem(f"it is no file, and {pair.source} is copied to it", file=pair.target)
 
 
 class _Copy:
@@ -82,7 +98,9 @@ class _Copy:
         self.real = real or pair.target
         """The file itself, with symbolic links followed."""
         self.present = entry is not None and entry.is_file
-        """Whether the target has its file; without it nothing may be there to copy."""
+        """Whether the target has its file."""
+        self.absent = real is None and target.entry(pair.target) is None
+        """Whether nothing at all is in its place."""
         self.mode = entry.mode if entry else ""
         self.before = target.read(pair.target) if self.present else b""
         try:
@@ -113,8 +131,8 @@ class _Copy:
                 )
                 for address in left
             ]
-        if self.chosen and not self.present:
-            problems = [Problem(f"it is no file, and {self.pair.source} is copied to it", file=self.pair.target)]
+        if self.chosen and not self.present and not self.absent:
+            problems = [_no_file(self.pair)]
         if problems:
             raise EditRefused(problems)
         return used

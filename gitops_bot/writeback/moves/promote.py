@@ -233,7 +233,8 @@ def _by_values(settings: Settings, way: Route, base: Head, scene: Scene) -> Prom
     page.add(table(found, scene.apps, heads=_heads(way)))
     page.add(renders_section(effect.changes))
     page.add(gates_section(scene.gates))
-    page.add(notes_section([*copying.notes, *effect.notes, *(tag.notes if tag else ())]))
+    notes = (*copying.notes, *effect.notes, *(tag.notes if tag else ()))
+    page.add(notes_section(notes))
     page.add(code_section(scene.code, scene.builds))
     page.add(commits_section(scene.commits, title="Commits that the next tag brings" if tag else "Commits"))
     page.add(drift_table(differences, way.source, way.target))
@@ -246,6 +247,7 @@ def _by_values(settings: Settings, way: Route, base: Head, scene: Scene) -> Prom
         message=visible_text("\n".join([*summary_lines(found), *(f"build: {url}" for url in scene.builds)])),
         trailers=(*_trailers(way, scene, tag), *trailers(found, way.target, scene.builds[0] if scene.builds else "")),
         topic=f"promote/{way.target}",
+        notes=notes,
     )
     return Promotion(
         kind="values", route=way, title=title, body=proposal.body, proposal=proposal, tag=tag, subjects=found,

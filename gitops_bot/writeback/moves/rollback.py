@@ -145,7 +145,7 @@ def rollback(
     belongs = scene.belongs or belongs_to(settings, name, base.tree, change.before, change.after)
     done = _undone(change, base.tree, belongs, scene.merge)
     if not done:
-        return Nothing(f"{name} has nothing left of it: its files on {base.branch} say what {change.label} says")
+        return Nothing(f"the files of {name} on {base.branch} say what {change.label} says already")
     found = subjects(settings, [moved for each in done for moved in each.moved], base.tree)
     _refuse_held(found, name, base, scene.now)
     holds = _holds(found, ask) if ask.hold else ()
@@ -166,11 +166,12 @@ def rollback(
     )
     page = _page(ask, change, scene, found, holds, tag)
     page.add(renders_section(effect.changes))
-    page.add(notes_section([*_notes(done, change, belongs, tag), *effect.notes]))
+    notes = (*_notes(done, change, belongs, tag), *effect.notes)
+    page.add(notes_section(notes))
     page.add(commits_section(scene.commits, title="Also in the next tag") if tag else "")
     page.last(scene.diff(proposal))
     return Rollback(
-        proposal=msgspec.structs.replace(proposal, body=page.text()),
+        proposal=msgspec.structs.replace(proposal, body=page.text(), notes=notes),
         subjects=found,
         holds=holds,
         tag=tag,

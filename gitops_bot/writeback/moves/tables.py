@@ -4,17 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from gitops_bot.model.image import is_digest
+from gitops_bot.model.image import is_digest, same_repository, split
 from gitops_bot.text.escape import md_cell_code
 from gitops_bot.writeback.editor.leaves import Leaf, shown
-from gitops_bot.writeback.subjects import Moved, Part, Subject
+from gitops_bot.writeback.subjects import Part, Subject
 from gitops_bot.writeback.trailers import Bumped, Trailers, write_trailers
 
 
 def summary_lines(found: Sequence[Subject]) -> list[str]:
     """The changes in plain text, one line each, for a commit's message: ``ghcr.io/acme/api: sha-1 → sha-2``."""
     return [
-        f"{_label(subject, part)}: {_plain(part.change, part.change.old)} → {_plain(part.change, part.change.new)}"
+        f"{_label(subject, part)}: {_plain(subject, part, part.change.old)} → {_plain(subject, part, part.change.new)}"
         for subject in found
         for part in subject.parts
         if part.change.old != part.change.new
@@ -33,7 +33,7 @@ def table(found: Sequence[Subject], apps: Mapping[str, Sequence[str]], *, heads:
         for part in subject.parts:
             change = part.change
             if change.old != change.new:
-                old, new = (_cell(change, leaf) for leaf in (change.old, change.new))
+                old, new = (_cell(subject, part, leaf) for leaf in (change.old, change.new))
                 lines.append(f"| {who} | {md_cell_code(_label(subject, part))} | {old} | {new} |")
     return "\n".join([*lines, ""])
 
@@ -44,16 +44,25 @@ def _label(subject: Subject, part: Part) -> str:
     return subject.what if part.role in ("tag", "version") else f"{subject.what} {part.role}"
 
 
-def _plain(change: Moved, leaf: Leaf | None) -> str:
+def _plain(subject: Subject, part: Part, leaf: Leaf | None) -> str:
     if leaf is None:
         return "(not set)"
-    return shown(change.address, leaf) or '""'
+    return _version(subject, part, leaf) or '""'
 
 
-def _cell(change: Moved, leaf: Leaf | None) -> str:
+def _cell(subject: Subject, part: Part, leaf: Leaf | None) -> str:
     if leaf is None:
         return "not set"
-    return md_cell_code(_short(shown(change.address, leaf))) or "empty"
+    return md_cell_code(_short(_version(subject, part, leaf))) or "empty"
+
+
+def _version(subject: Subject, part: Part, leaf: Leaf) -> str:
+    """A value for people; of a whole reference of the very image that its line names, only what follows the name."""
+    text = shown(part.change.address, leaf)
+    name = split(text).repository
+    if subject.kind == "image" and name != text and same_repository(name, subject.what):
+        return text[len(name) + 1 :]
+    return text
 
 
 def _short(text: str) -> str:

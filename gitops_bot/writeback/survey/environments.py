@@ -100,7 +100,8 @@ def _listed(what: str, paths: Sequence[str]) -> str:
     many = {folder: count for folder, count in folders.items() if folder and count >= _MOST_SHOWN}
     told = list(
         dict.fromkeys(
-            f"{folder}/ ({many[folder]} files)" if (folder := posixpath.dirname(path)) in many else path for path in paths
+            f"{folder}/ ({many[folder]} files)" if (folder := posixpath.dirname(path)) in many else path
+            for path in paths
         )
     )
     more = f" and {len(told) - _MOST_SHOWN} more" if len(told) > _MOST_SHOWN else ""

@@ -439,6 +439,36 @@ def test_values_that_cannot_be_copied_soundly_are_refused(
         promote(settings, route(settings, "production"), found.head(), found.scene())
 
 
+def test_what_the_target_does_not_deploy_is_left_out_and_named(stage: Callable[..., Stage]) -> None:
+    """One application of many that production does not have yet holds the others back no longer."""
+    settings = settings_from(
+        "environments: {staging: {branch: main}, production: {branch: main}}\n"
+        "images: [{repository: acme/api, write: [{file: 'api/{environment}.yaml', path: image.tag}]},\n"
+        "  {repository: acme/web, write: [{file: 'web/{environment}.yaml', path: image.tag}]}]\n"
+    )
+    staging = {f"{app}/staging.yaml": "image: {tag: b}\n" for app in ("api", "web")}
+    found = stage({**staging, "web/production.yaml": "image: {tag: a}\n"})
+    made = promotion(promote(settings, route(settings, "production"), found.head(), found.scene()))
+    assert [file.path for file in made.proposal.files] == ["web/production.yaml"]
+    left_out = "api/production.yaml is not there, so nothing of api/staging.yaml is copied"
+    assert left_out in made.proposal.notes
+    assert re.sub(r"[\\`]", "", made.proposal.body).count(left_out) == 1
+    found.checkout.commit({"api/production.yaml/x.yaml": "a: 1\n"})
+    with pytest.raises(EditRefused, match=r"api/production\.yaml: it is no file"):
+        promote(settings, route(settings, "production"), found.head(), found.scene())
+
+
+def test_an_image_is_told_by_its_version_where_the_whole_reference_moves(stage: Callable[..., Stage]) -> None:
+    settings = settings_from(
+        "environments: {staging: {branch: main}, production: {branch: main}}\n"
+        "images: [{repository: acme/api, write: [{file: '{environment}.yaml', path: image}]}]\n"
+    )
+    found = stage({"staging.yaml": "image: docker.io/acme/api:v2\n", "production.yaml": "image: acme/api:v1\n"})
+    made = promotion(promote(settings, route(settings, "production"), found.head(), found.scene()))
+    assert made.proposal.message.splitlines()[0] == "acme/api: v1 → v2"
+    assert "| `acme/api` | `v1` | `v2` |" in made.proposal.body
+
+
 def test_types_and_new_keys_are_copied_as_they_are(stage: Callable[..., Stage]) -> None:
     settings = settings_from(SIMPLE)
     found = stage(

@@ -289,7 +289,7 @@ def test_what_is_undone_already_is_nothing(bumped: Stage) -> None:
     bumped.checkout.commit({VALUES: FIRST + "extra: 1\n"}, "by hand")
     found = rollback(bumped.settings, ASK, bumped.head(), change, RollbackScene(now=NOW, merge=merge_text))
     assert isinstance(found, Nothing)
-    assert "has nothing left of it" in found.reason
+    assert "say what the state before" in found.reason
 
 
 def test_a_model_is_rolled_back_whole_and_held_by_its_version(bumped: Stage) -> None:
