@@ -93,7 +93,7 @@ def add(
     no_commit: bool,
 ) -> int:
     """Hold a version: bumps and promotions leave it alone until it is released."""
-    from gitops_bot.cli.holding import adding, closing, hold_here, hold_there
+    from gitops_bot.cli.holding import adding, hold_here, hold_there
     from gitops_bot.cli.who import who
     from gitops_bot.cli.writing import only_here
     from gitops_bot.writeback.holds import Hold
@@ -101,7 +101,7 @@ def add(
     made = Hold(what=what, version=version, why=why, by=by or who(os.environ), until=until, environment=environment)
     if no_commit or only_here(os.environ, repository, branch, dry_run=dry_run):
         return hold_here(repo, adding(made), environment, dry_run=dry_run)
-    return hold_there(repo, repo_urls, repository, branch, mode, adding(made), closing, environment, dry_run=dry_run)
+    return hold_there(repo, repo_urls, repository, branch, mode, adding(made), environment, dry_run=dry_run)
 
 
 @command.command("release")
@@ -130,11 +130,11 @@ def release(
     no_commit: bool,
 ) -> int:
     """Release a held version: it may be written again."""
-    from gitops_bot.cli.holding import hold_here, hold_there, releasing, reopening
+    from gitops_bot.cli.holding import hold_here, hold_there, releasing
     from gitops_bot.cli.who import who
     from gitops_bot.cli.writing import only_here
 
-    make = releasing(what, version, environment, by or who(os.environ))
+    change = releasing(what, version, environment, by or who(os.environ))
     if no_commit or only_here(os.environ, repository, branch, dry_run=dry_run):
-        return hold_here(repo, make, environment, dry_run=dry_run)
-    return hold_there(repo, repo_urls, repository, branch, mode, make, reopening, environment, dry_run=dry_run)
+        return hold_here(repo, change, environment, dry_run=dry_run)
+    return hold_there(repo, repo_urls, repository, branch, mode, change, environment, dry_run=dry_run)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable
 from datetime import UTC, datetime
-from typing import Literal
+from typing import Literal, NamedTuple
 
 import click
 
@@ -14,6 +14,8 @@ from gitops_bot.cli.told import print_change, say_landed, say_notes, write_here
 from gitops_bot.cli.workspace import Wanted
 from gitops_bot.cli.writing import Place, branch_of, find_target, open_place
 from gitops_bot.doors.git import Repository
+from gitops_bot.errors import UsageError
+from gitops_bot.model.image import reference
 from gitops_bot.model.writeback import FileChange, Head, Landed, Mode, Proposal
 from gitops_bot.render.settings import read_settings
 from gitops_bot.text.escape import fence, visible
@@ -25,15 +27,30 @@ Make = Callable[[Head], Proposal | None]
 """None: the holds say it already."""
 After = Callable[[Place, str, Landed], list[str]]
 """What is done on a branch after a change of its holds has landed somehow; notes for people."""
-_NOTHING = "nothing to change: the holds say it already"
 
 
-def adding(hold: Hold) -> Make:
-    """Adds a hold. What it gives raises UsageError for a hold, or a file, that cannot be."""
+class Change(NamedTuple):
+    """A change of the holds of a branch or of the working tree."""
+
+    make: Make
+    after: After
+    nothing: str
+    """What is said where nothing is to be changed."""
+
+
+def adding(hold: Hold) -> Change:
+    """Adds a hold. Making it raises UsageError for a hold, or a file, that cannot be."""
 
     def make(head: Head) -> Proposal | None:
+        settings = read_settings(head.tree)
         if hold.environment is not None:
-            known(read_settings(head.tree), hold.environment)
+            known(settings, hold.environment)
+        image = reference(hold.what)
+        if image is not None and hold.what not in [rule.name for rule in settings.models]:
+            raise UsageError(
+                f"{hold.what} has a version in it, so nothing would ever be held by that name",
+                hint=f"give --what {image.repository} and --version {image.tag or image.digest}",
+            )
         data = _data(head)
         return _proposal(
             head,
@@ -43,11 +60,11 @@ def adding(hold: Hold) -> Make:
             _topic("hold", hold.what, hold.version, hold.environment),
         )
 
-    return make
+    return Change(make, closing, "nothing to change: the holds say it already")
 
 
-def releasing(what: str, version: str | None, environment: str | None, by: str) -> Make:
-    """Releases what fits. What it gives raises UsageError for a file that cannot be read."""
+def releasing(what: str, version: str | None, environment: str | None, by: str) -> Change:
+    """Releases what fits. Making it raises UsageError for a file that cannot be read."""
 
     def make(head: Head) -> Proposal | None:
         data = _data(head)
@@ -55,10 +72,13 @@ def releasing(what: str, version: str | None, environment: str | None, by: str) 
             return None
         after, gone = release_hold(data, what, version, environment=environment)
         names = ", ".join(dict.fromkeys(map(_named, gone)))
-        lines = [f"released by {by}: {hold.told}" for hold in gone]
+        lines = [f"{_named(hold)} is released by {by}; {hold.by} had held it: {hold.why}" for hold in gone]
         return _proposal(head, after, f"release {names}", lines, _topic("release", what, version, environment))
 
-    return make
+    named = f"{what} {version}" if version else what
+    where = f" in {environment}" if environment else ""
+    nothing = f"nothing to release: {named} is not held{where}; `gitops-bot hold list` shows what is"
+    return Change(make, reopening, visible(nothing))
 
 
 def _data(head: Head) -> bytes | None:
@@ -89,16 +109,16 @@ def _proposal(head: Head, after: bytes, doing: str, lines: list[str], topic: str
     )
 
 
-def hold_here(repo: str, make: Make, environment: str | None, *, dry_run: bool) -> int:
+def hold_here(repo: str, change: Change, environment: str | None, *, dry_run: bool) -> int:
     """Change the holds of the working tree, or print how."""
     with Repository(repo) as repository:
         tree = repository.working_tree()
         if environment is not None:
             known(read_settings(tree), environment)
         head = Head(branch="", commit="", tree=tree)
-        proposal = make(head)
+        proposal = change.make(head)
         if proposal is None:
-            click.echo(_NOTHING)
+            click.echo(change.nothing)
         elif dry_run:
             print_change(head, proposal)
         else:
@@ -109,24 +129,24 @@ def hold_here(repo: str, make: Make, environment: str | None, *, dry_run: bool) 
 
 def hold_there(
     repo: str, repo_urls: tuple[str, ...], repository: str, branch: str, mode: Literal["auto"] | Mode | None,
-    make: Make, after: After, environment: str | None, *, dry_run: bool,
+    change: Change, environment: str | None, *, dry_run: bool,
 ) -> int:  # fmt: skip
-    """Change the holds of a branch, or print how; ``after`` is done when it has landed."""
+    """Change the holds of a branch, or print how."""
     with open_place(find_target(repo, repository, os.environ), repo, os.environ, Wanted(repo_urls=repo_urls)) as place:
         where = branch or branch_of(place, environment)
         head = place.clone.head(where)
-        proposal = make(head)
+        proposal = change.make(head)
         if dry_run and proposal is not None:
             print_change(head, proposal)
         elif dry_run:
-            click.echo(_NOTHING)
+            click.echo(change.nothing)
         else:
             how = mode or read_settings(head.tree).commit.mode
-            landed = land(make, branch=where, mode=how, doors=place.landing)
+            landed = land(change.make, branch=where, mode=how, doors=place.landing)
             if landed.mode == "nothing":
-                click.echo(_NOTHING)
+                click.echo(change.nothing)
             say_landed(landed, where)
-            say_notes(after(place, where, landed))
+            say_notes(change.after(place, where, landed))
     return 0
 
 

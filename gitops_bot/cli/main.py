@@ -94,7 +94,7 @@ def _command(name: str) -> click.Command:
               help="Print the version.")  # fmt: skip
 @click.option("--debug", is_flag=True, envvar=_DEBUG, help="Say what is done, and show a traceback when it fails.")
 def group(*, debug: bool) -> None:
-    """GitOps on GitHub: see the rendered change of a pull request before it is merged."""
+    """GitOps on GitHub: see what a pull request will change before it is merged, and write new versions into Git."""
     if debug:
         from gitops_bot import log  # logging costs 10 ms that --help need not pay
 

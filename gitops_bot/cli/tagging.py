@@ -10,6 +10,7 @@ from gitops_bot.doors.rejection import Rejected
 from gitops_bot.model.github import PullRequest
 from gitops_bot.model.settings import Settings
 from gitops_bot.writeback.environments import branch_of, tag_pattern
+from gitops_bot.writeback.holds import releases
 from gitops_bot.writeback.landing.commit_message import topic_of
 from gitops_bot.writeback.landing.topics import branch_of as branch_of_topic
 from gitops_bot.writeback.landing.topics import marker_of
@@ -130,5 +131,5 @@ def _refuse_held(evidence: Evidence, settings: Settings, environment: str, newes
     if holds:
         raise Refused(
             [f"{environment} is not tagged, because {hold.told}" for hold in holds],
-            hint="`gitops-bot hold release` lets it be tagged, or promote another version",
+            hint=f"{releases(holds)} lets it be tagged, or promote another version",
         )

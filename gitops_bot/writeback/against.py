@@ -12,7 +12,7 @@ from gitops_bot.model.moving import is_moving, is_moving_tag
 from gitops_bot.model.settings import Settings
 from gitops_bot.model.tree import Tree
 from gitops_bot.writeback.editor.address import AddressError, parse
-from gitops_bot.writeback.holds import Hold, counts
+from gitops_bot.writeback.holds import Hold, counts, releases
 from gitops_bot.writeback.places import Places
 from gitops_bot.writeback.subjects import Subject
 
@@ -43,7 +43,7 @@ def against(
     for subject in found:
         for name in protected(settings, where(subject.file)) if subject.changed else ():
             reasons += [f"{name} is protected, and {reason}" for reason in _moving(subject)]
-    hint = "`gitops-bot hold release` lets it be written again" if standing else "name a version that stays what it is"
+    hint = f"{releases(standing)} lets it be written again" if standing else "name a version that stays what it is"
     return Against(tuple(dict.fromkeys(reasons)), hint)
 
 

@@ -29,7 +29,7 @@ def known(settings: Settings, name: str) -> str:
     if name not in settings.environments:
         raise UsageError(
             f"{name} is no environment (there are {', '.join(settings.environments)})",
-            hint="name one of environments in .gitops-bot.yaml",
+            hint="name one of these, or list yours in .gitops-bot.yaml, which `gitops-bot init` writes",
         )
     return name
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 from collections.abc import Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING
@@ -10,7 +9,7 @@ from typing import TYPE_CHECKING
 from gitops_bot.errors import BotError
 from gitops_bot.model.github import PullRequest
 from gitops_bot.text.escape import md_code, md_text
-from gitops_bot.writeback.holds import EVERY, Hold, counts, is_active, read_holds
+from gitops_bot.writeback.holds import Hold, counts, is_active, read_holds
 from gitops_bot.writeback.landing.closing import close, is_ours
 from gitops_bot.writeback.landing.commit_message import topic_of
 from gitops_bot.writeback.trailers import read_trailers
@@ -56,10 +55,6 @@ def _against(pull: PullRequest, holds: Sequence[Hold], clone: Clone, now: dateti
 
 
 def _closed(pull: PullRequest, hold: Hold, github: Writing) -> str:
-    words = ["gitops-bot", "hold", "release", "--what", hold.what]
-    words += [] if hold.version == EVERY else ["--version", hold.version]
-    release = shlex.join(words)
-    text = (
-        f"{md_text(hold.told)}. {md_code(release)} releases it; what was proposed here is then to be asked for again."
-    )
-    return close(pull, f"{hold.told}; `{release}` releases it", github, text=text)
+    told, release = md_text(hold.told), md_code(hold.release)
+    text = f"{told}. {release} releases it; what was proposed here is then to be asked for again."
+    return close(pull, f"{hold.told}; `{hold.release}` releases it", github, text=text)

@@ -14,7 +14,8 @@ People may write the file too, so it is edited as text: an entry is appended or 
 from __future__ import annotations
 
 import re
-from collections.abc import Collection
+import shlex
+from collections.abc import Collection, Iterable
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
@@ -26,6 +27,7 @@ from gitops_bot.manifests.lines import lines_of
 from gitops_bot.model.check import problems
 from gitops_bot.model.image import same_repository
 from gitops_bot.model.tree import PathEscape, Tree
+from gitops_bot.text.escape import visible
 from gitops_bot.writeback.editor.scalar import write
 
 FILE = ".gitops-bot/holds.yaml"
@@ -59,7 +61,15 @@ class Hold(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
         where = f" in {self.environment}" if self.environment else ""
         until = f" until {self.until}" if self.until else " until it is released"
         version = "every version" if self.version == EVERY else self.version
-        return f"{self.what} {version} is held{where}{until} by {self.by}: {self.why}"
+        return f"{self.what} {version} is held{where} by {self.by}{until}: {self.why}"
+
+    @property
+    def release(self) -> str:
+        """The command that releases it."""
+        words = ["gitops-bot", "hold", "release", "--what", self.what]
+        words += [] if self.version == EVERY else ["--version", self.version]
+        words += ["--environment", self.environment] if self.environment else []
+        return shlex.join(words)
 
 
 class _File(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -121,6 +131,11 @@ def counts(hold: Hold, what: str, versions: Collection[str], *, environments: Co
         and (hold.environment is None or hold.environment in environments)
         and is_active(hold, now)
     )
+
+
+def releases(holds: Iterable[Hold]) -> str:
+    """The commands that release these holds, for a sentence."""
+    return " and ".join(f"`{visible(hold.release)}`" for hold in holds)
 
 
 def is_about(hold: Hold, what: str) -> bool:

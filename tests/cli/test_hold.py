@@ -37,6 +37,7 @@ def test_a_hold_is_added_counts_and_is_released(acme: Acme) -> None:
     held = acme("bump", "--image", f"{API}:sha-0000bad", "--environment", "production")
     assert held.code == 8
     assert "slow" in held.err
+    assert f"`gitops-bot hold release --what {API} --version sha-0000bad --environment production`" in held.err
 
     shown = acme("hold release", *GIVEN, "--dry-run")
     assert "-  - what: ghcr.io/acme/churn-api" in shown.out
@@ -44,10 +45,10 @@ def test_a_hold_is_added_counts_and_is_released(acme: Acme) -> None:
     ran = acme("hold release", *GIVEN)
     assert ran.code == 0, ran.err
     assert parse_holds(acme.read(FILE).encode()) == ()
-    assert "released by ada" in acme.message()
+    assert f"{API} sha-0000bad is released by ada; ada had held it: slow" in acme.message()
     none = acme("hold release", *GIVEN)
     assert none.code == 0
-    assert "the holds say it already" in none.out
+    assert none.out.startswith(f"nothing to release: {API} sha-0000bad is not held; ")
     assert acme("bump", "--image", f"{API}:sha-0000bad", "--environment", "production").code == 0
 
 
@@ -69,7 +70,7 @@ def test_the_working_tree_alone_without_a_token(acme: Acme, monkeypatch: pytest.
     ran = acme("hold add", *GIVEN, "--why", "slow: `x`\n## y", "--by", "bob", "--no-commit")
     assert ran.code == 0, ran.err
     listed = acme("hold list")
-    assert listed.out == f"{API} sha-0000bad is held until it is released by bob: slow: `x` ## y\n"
+    assert listed.out == f"{API} sha-0000bad is held by bob until it is released: slow: `x` ## y\n"
     again = acme("hold add", *GIVEN, "--why", "slower", "--by", "bob", "--no-commit")
     assert again.code == 0, again.err
     (hold,) = parse_holds((acme.checkout / FILE).read_bytes())
@@ -87,6 +88,11 @@ def test_what_cannot_be_held_is_told(acme: Acme) -> None:
             ran = acme("hold add", *GIVEN, *arguments, *option)
             assert ran.code == 2, (arguments, ran.out)
             assert ran.err.startswith("error: ")
+    for what in (f"{API}:sha-0000bad", f"{API}@sha256:{'0a' * 32}"):
+        ran = acme("hold add", "--what", what, "--version", "*", "--why", "slow", "--no-commit")
+        assert ran.code == 2, ran.out
+        assert "nothing would ever be held by that name" in ran.err
+        assert f"give --what {API} and --version " in ran.err
     acme.repository.commit({FILE: "holds: {}\n"})
     for arguments in (("hold list", "--branch", "main"), ("hold add", *GIVEN, "--why", "x"), ("hold release", *GIVEN)):
         ran = acme(*arguments)
@@ -108,14 +114,15 @@ def test_what_proposes_a_held_version_is_closed_and_says_why(acme: Acme) -> None
     ran = acme("hold add", *GIVEN, "--why", "slow @ada <!-- x", "--environment", "staging")
     assert ran.code == 0, ran.err
     assert (
-        f"  #{staging.number} was closed: {API} sha-0000bad is held in staging until it is released by ada" in ran.out
+        f"  #{staging.number} was closed: {API} sha-0000bad is held in staging by ada until it is released" in ran.out
     )
-    assert f"`gitops-bot hold release --what {API} --version sha-0000bad` releases it" in ran.out
+    release = f"`gitops-bot hold release --what {API} --version sha-0000bad --environment staging`"
+    assert f"{release} releases it" in ran.out
     assert [pull.state for pull in (staging, production, by_hand)] == ["closed", "open", "open"]
     assert f"refs/heads/{staging.head_ref}" not in acme.repository.git.refs()
     note = staging.body.split("\n")[1]
     assert note.startswith("> **Closed by gitops-bot:** ")
-    assert f"`gitops-bot hold release --what {API} --version sha-0000bad`" in note
+    assert release in note
     assert "@ada" not in note and "<!--" not in note
     writes = len(acme.github.writes())
     assert acme("hold add", *GIVEN, "--why", "slow @ada <!-- x", "--environment", "staging").code == 0

@@ -339,7 +339,7 @@ def test_a_merge_that_brings_a_version_on_hold_is_refused(acme: Acme) -> None:
     acme.repository.commit(hold(version, "staging"), "main", "chore: hold")
     refused = acme("promote", "--to", "staging")
     assert refused.code == 8
-    assert f"ghcr.io/acme/churn-api {version} is held in staging until it is released by bob: slow" in refused.err
+    assert f"ghcr.io/acme/churn-api {version} is held in staging by bob until it is released: slow" in refused.err
     check = [one for one in acme.repository.check_runs.values() if one["name"] == "promotion/staging"]
     assert [(one["head_sha"], one["conclusion"]) for one in check] == [(pull.head_sha, "failure")]
 
@@ -398,7 +398,7 @@ def test_what_stands_against_it_is_told(acme: Acme) -> None:
     for arguments in ([], ["--dry-run"]):
         ran = acme("promote", "--to", "production", *arguments)
         assert ran.code == 8
-        assert "ghcr.io/acme/churn-api sha-4be81c0 is held until it is released by bob: slow" in ran.err
+        assert "ghcr.io/acme/churn-api sha-4be81c0 is held by bob until it is released: slow" in ran.err
     assert acme("promote", "--to", "nowhere").code == 2
     assert acme("promote", "--to", "development").code == 2
     assert acme("promote", "--from", "development", "--to", "production").code == 2

@@ -27,7 +27,7 @@ from gitops_bot.writeback.editor.search import (
     searched,
 )
 from gitops_bot.writeback.editor.values import kind_after
-from gitops_bot.writeback.environments import ENVIRONMENT
+from gitops_bot.writeback.environments import ENVIRONMENT, known
 from gitops_bot.writeback.refused import Refused
 
 _PARTS: tuple[Literal["version", "path", "data"], ...] = ("version", "path", "data")
@@ -72,11 +72,8 @@ def plan(tree: Tree, request: BumpRequest, policy: Settings) -> tuple[Planned, .
     Raises UsageError for an environment, image or model that nobody knows, and where it is not clear which of several
     places is meant; Refused for a model that is not whole. All problems of one kind at once.
     """
-    if request.environment is not None and request.environment not in policy.environments:
-        raise UsageError(
-            f"{request.environment} is no environment (there are {', '.join(policy.environments)})",
-            hint="name one of environments in .gitops-bot.yaml",
-        )
+    if request.environment is not None:
+        known(policy, request.environment)
     planner = _Planner(tree, request, policy)
     planned: list[Planned] = []
     problems: list[UsageError] = []

@@ -22,7 +22,7 @@ from gitops_bot.writeback.against import held
 from gitops_bot.writeback.editor.leaves import MASK, leaves, shown
 from gitops_bot.writeback.editor.problems import EditRefused, Problem
 from gitops_bot.writeback.environments import known, own_files, tag_pattern
-from gitops_bot.writeback.holds import FILE, Hold, add_hold, read_holds
+from gitops_bot.writeback.holds import FILE, Hold, add_hold, read_holds, releases
 from gitops_bot.writeback.landing.commit_message import visible_text
 from gitops_bot.writeback.moves.history import Belongs, Change, differ
 from gitops_bot.writeback.moves.pages import Page, commits_section, hold_rows, notes_section, renders_section
@@ -205,7 +205,7 @@ def _refuse_held(found: Sequence[Subject], name: str, base: Head, now: datetime)
     if holds:
         raise Refused(
             [f"what {name} would be rolled back to is on hold itself: {hold.told}" for hold in holds],
-            hint="`gitops-bot hold release` lets it be written again, or name another revision with --to",
+            hint=f"{releases(holds)} lets it be written again, or name another revision with --to",
         )
 
 

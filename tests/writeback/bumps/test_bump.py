@@ -118,7 +118,7 @@ def held(tree, **given):
 
 @pytest.mark.parametrize("given", [{}, {"environment": "staging"}, {"version": "*"}, {"until": "2026-08-20"}])
 def test_a_held_version_is_refused(tree, given):
-    with pytest.raises(Refused, match=r"is held.* by ada: every request failed") as caught:
+    with pytest.raises(Refused, match=r"is held.* by ada until .*: every request failed") as caught:
         bumped(held(tree, **given), image(), environment="staging")
     assert "hold release" in caught.value.hint
 

@@ -110,7 +110,7 @@ def test_production_is_promoted_and_rolled_back(github: FakeGitHub, tmp_path: Pa
 
         # And it stays undone, until somebody says otherwise.
         with pytest.raises(
-            Refused, match=r"ghcr\.io/acme/churn-api sha-4be81c0 is held in production until it is released by ada"
+            Refused, match=r"ghcr\.io/acme/churn-api sha-4be81c0 is held in production by ada until it is released"
         ):
             land(lambda head: proposed(head, doors), branch="main", mode="pull-request", doors=doors)
 

@@ -159,7 +159,7 @@ def test_the_last_change_is_undone_byte_for_byte_and_held(bumped: Stage) -> None
         "ghcr.io/acme/api: sha-2 → sha-1",
         "",
         "asked for by ada: every request failed",
-        "ghcr.io/acme/api sha-2 is held in staging until 2026-09-01 by ada: every request failed",
+        "ghcr.io/acme/api sha-2 is held in staging by ada until 2026-09-01: every request failed",
     ]
     assert f"| `{VALUES}` | `ghcr.io/acme/api` | `sha-2` | `sha-1` |" in made.proposal.body
     assert "| `ghcr.io/acme/api` | `sha-2` | `2026-09-01` |" in made.proposal.body
