@@ -82,7 +82,7 @@ def bump(head: Head, request: BumpRequest, policy: Settings, doors: BumpDoors) -
     return Proposal(
         files=tuple(FileChange(path=change.path, content=change.new, mode=change.mode) for change in changed),
         subject=messages.subject(told, request, policy.commit),
-        body=messages.body(told, request, [*notes, *unordered], reached.changes),
+        body=messages.body(told, request, [*unordered, *notes], reached.changes),
         message=messages.message(told, request),
         trailers=write_trailers(messages.trailers(told, request)),
         topic=topic(planned, request.environment),
