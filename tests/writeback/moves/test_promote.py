@@ -267,7 +267,7 @@ def test_a_held_version_is_not_promoted_until_it_is_released(churn: Stage) -> No
     )
     churn.checkout.commit({FILE: add_hold(None, hold)})
     way = route(settings, "production")
-    with pytest.raises(Refused, match=r"ghcr.io/acme/churn-api sha-4be81c0 is held in production until"):
+    with pytest.raises(Refused, match=r"ghcr.io/acme/churn-api sha-4be81c0 is held in production by ada until"):
         promote(settings, way, churn.head(), churn.scene())
     later = msgspec.structs.replace(churn.scene(), now=datetime(2026, 8, 7, tzinfo=UTC))
     assert isinstance(promote(settings, way, churn.head(), later), Promotion)
