@@ -232,7 +232,7 @@ def winners(tree: Tree, preparation: Preparation, file: str, address: Address, i
     """
     target = preparation.target
     entry = tree.entry(file)
-    found: list[Winner] = []
+    found: list[Winner] = list(_above_inline(tree, target, file, address))
     for prepared in preparation.sources:
         if entry is None or not any(one.oid == entry.oid for one in prepared.files):
             continue
@@ -255,6 +255,23 @@ def _above_files(tree: Tree, target: Target, path: tuple[Step, ...]) -> Iterator
             for parameter in source.helm.parameters if source.helm else ():
                 if parameter.name == ".".join(step.name for step in path if isinstance(step, Key)):
                     yield Winner(target.file, 0, f"helm.parameters of the Application {target.name} sets it")
+
+
+def _above_inline(tree: Tree, target: Target, file: str, address: Address) -> Iterator[Winner]:
+    """What stands above an inline value of an Application in its own file."""
+    if file != target.file:
+        return
+    outer = [step.name if isinstance(step, Key) else "" for step in address.paths[0]]
+    if len(address.paths) == 2 and outer[-2:] == ["helm", "values"]:
+        own, path = "values", address.paths[1]
+    elif "valuesObject" in outer:
+        own, path = "valuesObject", address.paths[0][outer.index("valuesObject") + 1 :]
+    else:
+        return
+    for winner in _above_files(tree, target, path):
+        if winner.file == file and winner.how.startswith(f"helm.{own} "):
+            return
+        yield winner
 
 
 def _definitions(tree: Tree, target: Target) -> Iterator[tuple[str, Document | None]]:

@@ -61,6 +61,26 @@ def test_the_example_takes_an_image_and_a_model_in_every_environment(repository,
         assert "not checked" not in proposal.body
 
 
+@pytest.mark.parametrize(
+    ("inline", "path"),
+    [
+        ("      values: |\n        image:\n          tag: v1\n", "spec.source.helm.values | image.tag"),
+        ("      valuesObject:\n        image:\n          tag: v1\n", "spec.source.helm.valuesObject.image.tag"),
+    ],
+)
+def test_the_parameter_that_shadows_an_inline_value_is_named(repository, helm, inline, path):
+    files = files_below(FULL)
+    application = (
+        files["argocd/application.yaml"].decode().replace("      parameters:\n", f"{inline}      parameters:\n")
+    )
+    files["argocd/application.yaml"] = application.encode()
+    line = application.splitlines().index("          value: v1.2.3") + 1
+    item = ValueRequest(file="argocd/application.yaml", path=path, value="v9.9.9")
+    assert f"renders as before: argocd/application.yaml:{line}: helm.parameters sets it" in refused(
+        repository, files, item
+    )
+
+
 def test_an_application_that_changes_nothing_it_renders_is_no_proof(repository, helm):
     files = files_below(FULL)
     ours = ValueRequest(file="argocd/application.yaml", path="spec.revisionHistoryLimit", value="3", kind="number")
