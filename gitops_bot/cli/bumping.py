@@ -5,10 +5,9 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Literal
 
-from gitops_bot.doors.git import text_diff
+from gitops_bot.cli.told import diff_of
 from gitops_bot.model.writeback import Proposal
 from gitops_bot.render.settings import read_settings
-from gitops_bot.text.escape import visible_lines
 from gitops_bot.writeback.bumps.bump import BumpDoors, Nothing, bump
 from gitops_bot.writeback.bumps.bump import topic as topic_of
 from gitops_bot.writeback.bumps.rules import plan
@@ -85,17 +84,6 @@ def registered(server: str, model: str, alias: str, logins: Credentials) -> Mode
         return from_registry(Mlflow(server, client).by_alias(model, alias), name=model)
     finally:
         client.close()
-
-
-def diff_of(head: Head, proposal: Proposal) -> str:
-    """A proposal's change as a unified diff, with what is not seen drawn."""
-    lines: list[str] = []
-    for file in proposal.files:
-        there = file.path in head.tree
-        before = head.tree.read(file.path) if there else b""
-        shown = text_diff(*(each.decode("utf-8", "replace") for each in (before, file.content or b"")))
-        lines += [f"--- {file.path if there else '/dev/null'}", f"+++ {file.path}", *visible_lines(shown)]
-    return "\n".join(lines)
 
 
 def _nothing(made: Proposal | Nothing) -> Nothing | None:

@@ -8,11 +8,11 @@ import msgspec
 
 from gitops_bot.actions.move import Move, Promote
 from gitops_bot.actions.move import Undo as Back
-from gitops_bot.cli.bumping import diff_of
 from gitops_bot.cli.evidence import Evidence
 from gitops_bot.cli.past import Undo
 from gitops_bot.cli.promoting import Asked, Promoted, Promoter, promote_there, tag_merged_promotion
 from gitops_bot.cli.rolling_back import RolledBack, Undoer, roll_back_there, tag_merged_rollback
+from gitops_bot.cli.told import diff_of
 from gitops_bot.cli.writing import Place
 from gitops_bot.model.writeback import Landed, Proposal
 from gitops_bot.writeback.bumps.bump import Nothing

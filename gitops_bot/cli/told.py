@@ -16,17 +16,27 @@ if TYPE_CHECKING:
 
 def print_change(head: Head, proposal: Proposal) -> None:
     """The commit's message, what there is to know, and the diff."""
-    from gitops_bot.doors.git import text_diff
-    from gitops_bot.text.escape import visible_lines
-
     click.echo(proposal.subject)
     click.echo(proposal.message)
     say_notes(proposal.notes)
+    click.echo(diff_of(head, proposal))
+
+
+def diff_of(head: Head, proposal: Proposal) -> str:
+    """A proposal's change as a unified diff: what is not seen drawn, values that are or look like secrets masked."""
+    from gitops_bot.doors.git import text_diff
+    from gitops_bot.text.escape import visible_lines
+    from gitops_bot.writeback.masked import masked
+
+    lines: list[str] = []
     for file in proposal.files:
-        before = head.tree.read(file.path) if file.path in head.tree else b""
-        click.echo(f"--- {file.path if file.path in head.tree else '/dev/null'}\n+++ {file.path}")
-        shown = text_diff(*(each.decode("utf-8", "replace") for each in (before, file.content or b"")))
-        click.echo("\n".join(visible_lines(shown)))
+        entry = head.tree.entry(file.path)
+        there = entry is not None and not entry.is_directory
+        before = head.tree.blobs([entry.oid])[entry.oid] if entry is not None and there else b""
+        sides = (each.decode("utf-8", "replace") for each in masked(before, file.content or b""))
+        names = (file.path if there else "/dev/null", "/dev/null" if file.content is None else file.path)
+        lines += [f"--- {names[0]}", f"+++ {names[1]}", *visible_lines(text_diff(*sides))]
+    return "\n".join(lines)
 
 
 def print_gates(gates: Sequence[Gate]) -> None:

@@ -7,7 +7,7 @@ from typing import cast
 
 import msgspec
 
-from gitops_bot.model.tree import Tree
+from gitops_bot.model.tree import PathEscape, Tree
 from gitops_bot.model.writeback import FileChange
 from gitops_bot.writeback.editor.address import Address, Key, Step, parse
 from gitops_bot.writeback.editor.edit import Edit, edit
@@ -53,7 +53,7 @@ def copy_values(pairs: Sequence[Pair], patterns: Sequence[str], source: Tree, ta
     there = False
     for pair in pairs:
         try:
-            one = _Copy(pair, source.read(pair.source), target)
+            one = _Copy(pair, _read(source, pair.source), target)
             chosen = one.choose(wanted)
             used |= chosen
             if chosen and one.absent:
@@ -93,7 +93,7 @@ class _Copy:
         self.pair = pair
         self.data = data
         self.source = leaves(data)
-        real = target.resolve(pair.target)
+        real = _resolved(target, pair.target)
         entry = target.entry(real) if real is not None else None
         self.real = real or pair.target
         """The file itself, with symbolic links followed."""
@@ -164,6 +164,21 @@ class _Copy:
         for outcome in edited.outcomes:
             self.notes += [f"{self.pair.target}: {outcome.address}: {note}" for note in outcome.notes]
         return FileChange(path=self.real, content=edited.data, mode=self.mode) if edited.changed else None
+
+
+def _read(tree: Tree, path: str) -> bytes:
+    """A file's content. Raises EditRefused where there is none, or a link that leads nowhere."""
+    try:
+        return tree.read(path)
+    except (FileNotFoundError, PathEscape):
+        raise EditRefused([Problem("it is no file", file=path)]) from None
+
+
+def _resolved(tree: Tree, path: str) -> str | None:
+    try:
+        return tree.resolve(path)
+    except PathEscape as error:
+        raise EditRefused([Problem(str(error), file=path)]) from None
 
 
 def named(data: bytes, found: Mapping[Address, Leaf], pattern: Address) -> dict[Address, Leaf]:

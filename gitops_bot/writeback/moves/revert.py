@@ -112,6 +112,9 @@ def _whole(path: str, before: Tree, after: Tree, now: Tree) -> Reverted | None:
     good, bad, mine = (_content(tree, path) for tree in (before, after, now))
     if mine == good:
         return None
+    there = now.entry(path)
+    if there is not None and there.is_directory:
+        raise EditRefused([Problem("it is a directory now", file=path)])
     if bad is None and (name := _new_name(path, before, after)):
         raise EditRefused([Problem(f"the change renamed the file to {name} and changed it as well", file=path)])
     if mine != bad:
