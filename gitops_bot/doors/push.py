@@ -34,7 +34,7 @@ _DEEP = 200
 """Commits of a branch that are read to find one of ours below those of others."""
 _FAULT_SIGNS = re.compile(
     r"RPC failed|hung up|early EOF|disconnect|Connection (?:reset|refused|timed out|closed)|error: 5\d\d|timed? ?out|"
-    r"Could not resolve host|curl \d+|Empty reply|send-pack: |Broken pipe|internal server error|Internal Server Error",
+    r"Could not resolve host|fatal: expected |curl \d+|Empty reply|send-pack: |Broken pipe|internal server error",
     re.IGNORECASE,
 )
 _GONE_SIGNS = re.compile(
@@ -131,9 +131,9 @@ class Clone:
         self._made_directory()
         missing = [commit for commit in dict.fromkeys(commits) if not self._history.has(f"{commit}^{{tree}}")]
         if missing:
-            self._history.fetch("--depth=1", *missing)
+            self._patiently(lambda: self._history.fetch("--depth=1", *missing))
         if commits:
-            self._history.complete(commits)
+            self._patiently(lambda: self._history.complete(commits))
         return tuple(self.repository.tree(commit) for commit in commits)
 
     def default_branch(self) -> str:
@@ -177,13 +177,13 @@ class Clone:
         change every file that it has. Raises GitError.
         """
         self._made_directory()
-        self._history.fetch(f"--depth={limit}", commit)
+        self._patiently(lambda: self._history.fetch(f"--depth={limit}", commit))
         return self.repository.line(commit, limit, paths)
 
     def contains(self, tip: str, commit: str) -> bool:
         """Whether a commit is an ancestor of another, or the same; both are full ids. Raises GitError."""
         self._made_directory()
-        return self._history.is_ancestor(commit, tip)
+        return self._patiently(lambda: self._history.is_ancestor(commit, tip))
 
     # -- writing ------------------------------------------------------------------------------------------------------
 

@@ -106,6 +106,19 @@ def test_what_tags_mean_is_asked_again_when_the_line_breaks(github, shop, clone)
         clone.tags()
 
 
+def test_history_is_asked_again_when_the_line_breaks(github, shop, clone):
+    first, tip = shop.head(), shop.commit({"a.yaml": "a: 2\n"})
+    shop.commit({"a.yaml": "a: 3\n"})
+    for ask in (
+        lambda: [each.sha for each in clone.touching(tip, ["a.yaml"], 200)] == [tip, first],
+        lambda: [tree.read("a.yaml") for tree in clone.trees([shop.head()])] == [b"a: 3\n"],
+        lambda: clone.contains(shop.head(), first),
+    ):
+        github.faults.add("POST", "*/git-upload-pack", faults.server_error(), nth=1, times=1)
+        assert ask()
+        github.faults.clear()
+
+
 def test_an_ancestor_is_found_however_far_below(shop, clone):
     """The clone begins one commit deep, as a run with a deploy key does."""
     first = shop.head()
