@@ -83,7 +83,7 @@ def run_bump(work: Work, write: Write, ask: Ask) -> str | None:
             )
         )
     except BotError as error:
-        append_summary(runner.step_summary, f"gitops-bot wrote nothing: {md_lines(error.message)}\n")
+        append_summary(runner.step_summary, f"gitops-bot failed: {md_lines(error.message)}\n")
         raise
     say(work.console, outcome)
     append_summary(runner.step_summary, summary_of(outcome, summary_room(runner.step_summary)))

@@ -115,7 +115,7 @@ def answer_move(work: Work, comment: CommentMade, found: Do, doors: Doors) -> No
         outcome = _carried(work, _asked_in(command, comment), doors.carry)
     except BotError as error:
         try:
-            _reply(work, found, doors, f"`/gitops {command.name}` did nothing: {md_lines(error.message)}\n")
+            _reply(work, found, doors, f"`/gitops {command.name}` failed: {md_lines(error.message)}\n")
         except BotError as unsaid:  # why it was refused matters more
             work.console.say(f"no answer: {unsaid.told}")
         raise
@@ -137,7 +137,7 @@ def _carried(work: Work, move: Move, carry: Carry) -> Outcome:
     try:
         outcome = carry(move)
     except BotError as error:
-        append_summary(runner.step_summary, f"gitops-bot wrote nothing: {md_lines(error.message)}\n")
+        append_summary(runner.step_summary, f"gitops-bot failed: {md_lines(error.message)}\n")
         raise
     say(work.console, outcome)
     append_summary(runner.step_summary, summary_of(outcome, summary_room(runner.step_summary)))

@@ -13,6 +13,7 @@ from gitops_bot.cli.rendered import RenderedDiffs
 from gitops_bot.cli.tagging import make_tag, merged_pull, our_message
 from gitops_bot.cli.writing import Place
 from gitops_bot.doors.merge import merge_text
+from gitops_bot.errors import BotError
 from gitops_bot.model.github import Commits
 from gitops_bot.model.settings import Settings
 from gitops_bot.model.writeback import Head, Landed, Mode, Proposal
@@ -110,20 +111,23 @@ def roll_back_there(
     What is open and would bring the held version back is closed. Raises what ``rollback``, the search for the change
     and ``land`` raise.
     """
-    done = _undone(place, evidence, undo, mode)
-    holds = done.done.holds if done.done is not None else ()
-    closed = closed_by_holds(place, done.branch, done.landed, evidence.now, proposed=bool(holds))
-    return done._replace(notes=(*done.notes, *closed))
-
-
-def _undone(place: Place, evidence: Evidence, undo: Undo, mode: Literal["auto"] | Mode | None) -> RolledBack:
     undoer = Undoer(place, evidence, undo)
     head = place.clone.head(undoer.branch)
-    settings = read_settings(head.tree)
     chosen = undoer.choose(head)
     if isinstance(chosen, Nothing):
         # Not by way of landing, which would close an open pull request that goes to another revision.
-        return RolledBack(undoer.branch, Landed(mode="nothing"), None, chosen.reason)
+        done = RolledBack(undoer.branch, Landed(mode="nothing"), None, chosen.reason)
+    else:
+        done = _landed(place, undoer, mode or read_settings(head.tree).commit.mode)
+    holds = done.done.holds if done.done is not None else ()
+    # Before the tag, whose failing must not leave open what would bring the version back.
+    closed = closed_by_holds(place, done.branch, done.landed, evidence.now, proposed=bool(holds))
+    done = done._replace(notes=tuple(closed))
+    return done if isinstance(chosen, Nothing) else _with_tag(evidence, read_settings(head.tree), undo, done)
+
+
+def _landed(place: Place, undoer: Undoer, mode: Literal["auto"] | Mode) -> RolledBack:
+    """The change undone by commit or pull request; without ``done`` its branch says it already."""
     made: dict[str, Rollback | Nothing] = {}
     """By the commit that it was made from: the branch's, or an open pull request's."""
 
@@ -131,16 +135,24 @@ def _undone(place: Place, evidence: Evidence, undo: Undo, mode: Literal["auto"] 
         made[head.commit] = found = undoer.make(head)
         return found.proposal if isinstance(found, Rollback) else None
 
-    landed = land(
-        make, branch=undoer.branch, mode=mode or settings.commit.mode, doors=place.landing, topic=undoer.topic
-    )  # fmt: skip
+    landed = land(make, branch=undoer.branch, mode=mode, doors=place.landing, topic=undoer.topic)
     found = made[landed.base]
     if isinstance(found, Nothing):
-        return _finished(evidence, undo, RolledBack(undoer.branch, landed, None, found.reason))
-    done = RolledBack(undoer.branch, landed, found)
-    if found.tag is None or landed.mode in ("pull-request", "nothing"):
+        return RolledBack(undoer.branch, landed, None, found.reason)
+    return RolledBack(undoer.branch, landed, found)
+
+
+def _with_tag(evidence: Evidence, settings: Settings, undo: Undo, done: RolledBack) -> RolledBack:
+    """The same with the tag of what has landed on a branch, or of what a run before has that was cut off."""
+    if done.done is None:
+        return _finished(evidence, undo, done)
+    if done.done.tag is None or done.landed.mode in ("pull-request", "nothing"):
         return done
-    return _tagged(evidence, settings, undo, done, landed.commit, announced=found.tag.name)
+    try:
+        return _tagged(evidence, settings, undo, done, done.landed.commit, announced=done.done.tag.name)
+    except BotError as error:
+        error.message = f"{done.landed.commit[:7]} is on {done.branch}, but has no tag yet: {error.message}"
+        raise
 
 
 def tag_merged_rollback(place: Place, evidence: Evidence, undo: Undo) -> RolledBack:
@@ -162,11 +174,11 @@ def _tagged(
     name = undo.request.environment
     if evidence.place.github is None:
         by_hand = f"make the tag {announced} of {commit} and push it: without GitHub's API this program cannot"
-        return done._replace(notes=(by_hand,))
+        return done._replace(notes=(*done.notes, by_hand))
     made = make_tag(evidence, settings, name, commit, level="patch", announced=announced)
-    return done._replace(notes=(made.reason,)) if isinstance(made, Nothing) else done._replace(
-        tag=made.name, notes=made.notes
-    )  # fmt: skip
+    if isinstance(made, Nothing):
+        return done._replace(notes=(*done.notes, made.reason))
+    return done._replace(tag=made.name, notes=(*done.notes, *made.notes))
 
 
 def _finished(evidence: Evidence, undo: Undo, done: RolledBack) -> RolledBack:
@@ -188,6 +200,6 @@ def _finished(evidence: Evidence, undo: Undo, done: RolledBack) -> RolledBack:
     message = our_message(evidence, settings, commit, topic_of_rollback(name))
     if message is None:
         note = f"no release has {commit[:7]}, the newest change of {name}, which is not known to be of gitops-bot"
-        return done._replace(notes=(f"{note}: if it is right, tag it by hand",))
+        return done._replace(notes=(*done.notes, f"{note}: if it is right, tag it by hand"))
     told = recorded(message)
     return _tagged(evidence, settings, undo, done, commit, announced=told.tag if told else "")

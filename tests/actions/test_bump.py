@@ -270,7 +270,7 @@ def test_what_is_refused_ends_with_its_code_and_writes_nothing(acme, github, inp
     assert step.outputs == {}
     assert github.writes() == []
     if code == 8:
-        assert "wrote nothing" in step.summary
+        assert "gitops-bot failed: " in step.summary
 
 
 def test_a_token_that_may_not_write_is_told_with_the_remedy(acme, github):

@@ -93,7 +93,7 @@ def test_the_tag_waits_for_the_gates_and_the_summary_names_them(acme: Step) -> N
     refused = by_hand(acme, {**PROMOTE, "after_merge": "true"})
     assert refused.code == 8
     assert "production is not tagged, because" in error_of(refused)
-    assert "wrote nothing" in refused.summary
+    assert "gitops-bot failed: " in refused.summary
     assert "v1.0.1" not in tags(acme.repository)
 
 

@@ -24,6 +24,7 @@ from gitops_bot.writeback.holds import FILE, parse_holds
 from gitops_bot.writeback.landing.topics import marked
 from gitops_bot.writeback.moves.rollback import RollbackRequest
 from tests.cli.acme import API, PRODUCTION, STAGING, Acme, acme
+from tests.github import faults
 
 __all__ = ["acme"]
 
@@ -304,6 +305,28 @@ def test_by_pull_request_the_tag_is_made_after_the_merge(acme: Acme, option: tup
     assert acme.tags()["v1.0.2"] == merge
     assert acme.read(revision="v1.0.2") == before
     does_nothing(acme, "--environment", "production", *option)
+
+
+def test_a_tag_that_is_refused_does_not_hide_the_commit(acme: Acme) -> None:
+    acme.without_gates()
+    release(acme, "sha-0000bad")
+    assert (
+        acme("bump", "--image", f"{API}:sha-0000bad", "--environment", "production", "--mode", "pull-request").code == 0
+    )
+    before = acme.repository.head()
+    refusal = faults.refused(
+        422, "Repository rule violations found: Cannot create ref due to creations being restricted."
+    )
+    acme.github.faults.add("POST", "*/git/refs", refusal)
+    refused = acme("rollback", "--environment", "production")
+    assert refused.code == 6
+    tip = acme.repository.head()
+    assert tip != before
+    assert f"{tip[:7]} is on main, but has no tag yet: " in refused.err
+    assert [pull.state for pull in acme.pulls("closed")][-1:] == ["closed"]
+    again = acme("rollback", "--environment", "production")
+    assert again.code == 0, again.err
+    assert acme.tags()["v1.0.2"] == tip
 
 
 def test_a_rollback_to_what_was_put_on_hold_since_is_not_tagged(acme: Acme) -> None:
