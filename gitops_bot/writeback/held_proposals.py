@@ -16,7 +16,7 @@ from gitops_bot.writeback.trailers import read_trailers
 
 if TYPE_CHECKING:
     from gitops_bot.doors.github.writing import Writing
-    from gitops_bot.doors.push import Clone
+    from gitops_bot.doors.push import Clone, Logged
 
 
 def close_held(branch: str, clone: Clone, github: Writing | None, *, now: datetime) -> list[str]:
@@ -33,15 +33,16 @@ def close_held(branch: str, clone: Clone, github: Writing | None, *, now: dateti
             return [
                 "open pull requests that propose what is held were not looked for: that needs a token for GitHub's API"
             ]
-        found = [(pull, _against(pull, holds, clone, now)) for pull in github.pulls.opened(branch) if is_ours(pull)]
-        return [_closed(pull, against[0], github) for pull, against in found if against]
+        found = [(pull, clone.log(pull.head_sha)) for pull in github.pulls.opened(branch) if is_ours(pull)]
+        against = [(pull, log, _against(log, holds, now)) for pull, log in found]
+        return [_closed(pull, log, stands[0], github) for pull, log, stands in against if stands]
     except BotError as error:
         return [f"open pull requests that propose what is held were not looked for: {error.told}"]
 
 
-def _against(pull: PullRequest, holds: Sequence[Hold], clone: Clone, now: datetime) -> list[Hold]:
+def _against(log: Sequence[Logged], holds: Sequence[Hold], now: datetime) -> list[Hold]:
     """The holds that stand against what a pull request of ours proposes; all, where it does not say for whom."""
-    message = next((one.message for one in clone.log(pull.head_sha) if topic_of(one.message)), "")
+    message = next((one.message for one in log if topic_of(one.message)), "")
     told = read_trailers(message)
     return [
         hold
@@ -54,7 +55,7 @@ def _against(pull: PullRequest, holds: Sequence[Hold], clone: Clone, now: dateti
     ]  # fmt: skip
 
 
-def _closed(pull: PullRequest, hold: Hold, github: Writing) -> str:
+def _closed(pull: PullRequest, log: Sequence[Logged], hold: Hold, github: Writing) -> str:
     told, release = md_text(hold.told), md_code(hold.release)
     text = f"{told}. {release} releases it; what was proposed here is then to be asked for again."
-    return close(pull, f"{hold.told}; `{hold.release}` releases it", github, text=text)
+    return close(pull, f"{hold.told}; `{hold.release}` releases it", github, log, text=text)

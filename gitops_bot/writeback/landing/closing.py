@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from gitops_bot.errors import BotError, GitHubError
@@ -9,12 +10,12 @@ from gitops_bot.model.github import PullRequest
 from gitops_bot.model.writeback import Head
 from gitops_bot.text.escape import md_text
 from gitops_bot.writeback.landing.changes import Make
-from gitops_bot.writeback.landing.own_branch import own_branch
+from gitops_bot.writeback.landing.own_branch import only_ours, own_branch
 from gitops_bot.writeback.landing.topics import PREFIX, below, branch_of, closed_text, marker_of
 
 if TYPE_CHECKING:
     from gitops_bot.doors.github.writing import Writing
-    from gitops_bot.doors.push import Clone
+    from gitops_bot.doors.push import Clone, Logged
 
 
 def retire(topic: str, base: Head, make: Make, github: Writing, clone: Clone, *, by: int = 0) -> list[str]:
@@ -38,14 +39,17 @@ def is_ours(pull: PullRequest) -> bool:
     return pull.head_ref.startswith(PREFIX) and marker_of(pull.body) is not None
 
 
-def close(pull: PullRequest, why: str, github: Writing, *, text: str = "") -> str:
-    """Close one of ours and delete its branch where nobody moved it; what was done, for people.
+def close(pull: PullRequest, why: str, github: Writing, log: Sequence[Logged], *, text: str = "") -> str:
+    """Close one of ours and delete its branch where nobody moved it or works on it; what was done, for people.
 
     ``why`` is one line; ``text`` says it in Markdown, ``""``: the same. It is written into the pull request's text in
     the same step, together with a marker that stands for no proposal: what we close ourselves may be proposed again.
+    ``log`` is that of its branch; none where the branch is gone.
     """
     try:
         github.pulls.close(pull.number, closed_text(pull.body, text or md_text(why)))
+        if log and not only_ours(log):
+            return f"#{pull.number} was closed: {why}; its branch stays, because somebody else committed on it"
         github.refs.delete(f"refs/heads/{pull.head_ref}", pull.head_sha)
     except GitHubError as error:
         return f"#{pull.number} is of no use any more ({why}), but: {error.told}"
@@ -56,6 +60,7 @@ def _retired(pull: PullRequest, base: Head, make: Make, github: Writing, clone: 
     there = own_branch(pull.head_ref, clone)
     if there is not None and there.has_newer(base, make):
         return f"#{pull.number} stays open: it proposes something newer"
+    log = there.log if there is not None else ()
     if by:
-        return close(pull, f"#{by} stands for it now", github, text=f"#{by} stands for it now.")
-    return close(pull, "the branch has its change", github)
+        return close(pull, f"#{by} stands for it now", github, log, text=f"#{by} stands for it now.")
+    return close(pull, "the branch has its change, or something newer", github, log)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
 from gitops_bot.doors.rejection import Rejected
@@ -23,9 +24,8 @@ class OwnBranch(NamedTuple):
 
     @property
     def only_ours(self) -> bool:
-        """Whether the newest commit that is no merge (of the base, by the button on the page) is one of ours."""
-        newest = next((one for one in self.log if len(one.parents) < 2), None)
-        return newest is not None and bool(topic_of(newest.message))
+        """As ``only_ours`` of its log."""
+        return only_ours(self.log)
 
     def has_newer(self, base: Head, make: Make) -> bool:
         """Whether it has something newer than what ``make`` makes, which must not be taken back."""
@@ -47,6 +47,12 @@ class OwnBranch(NamedTuple):
         if not self.only_ours:
             return True
         return clone.merged(base.commit, self.head.commit) == clone.changed(base.commit, proposal.files)
+
+
+def only_ours(log: Sequence[Logged]) -> bool:
+    """Whether the newest commit that is no merge (of the base, by the button on the page) is one of ours."""
+    newest = next((one for one in log if len(one.parents) < 2), None)
+    return newest is not None and bool(topic_of(newest.message))
 
 
 def own_branch(name: str, clone: Clone) -> OwnBranch | None:

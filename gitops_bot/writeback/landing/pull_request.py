@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from gitops_bot.doors.rejection import Rejected
-from gitops_bot.errors import GitHubError
+from gitops_bot.errors import GitError, GitHubError
 from gitops_bot.model.github import PullRequest
 from gitops_bot.model.writeback import Head, Landed, Proposal
 from gitops_bot.text.balance import open_end
@@ -14,7 +14,7 @@ from gitops_bot.writeback.landing.changes import Make
 from gitops_bot.writeback.landing.closing import retire
 from gitops_bot.writeback.landing.commit_message import hidden_block_of, message_of, subject_of, title_of
 from gitops_bot.writeback.landing.own_branch import OwnBranch, own_branch
-from gitops_bot.writeback.landing.topics import branch_of, marked, marker_of
+from gitops_bot.writeback.landing.topics import branch_of, closed_by_us, marked, marker_of
 
 if TYPE_CHECKING:
     from gitops_bot.doors.github.writing import Writing
@@ -42,13 +42,12 @@ def open_or_update(head: Head, proposal: Proposal, make: Make, github: Writing, 
     body = marked(proposal.topic, title, text_of(proposal))
     found = github.pulls.of_branch(name)
     own = next((pull for pull in found if pull.base_ref == head.branch), found[0] if found else None)
-    if own is None and (declined := _declined(name, body, github)) is not None:
-        note = f"#{declined.number} proposed exactly this and was closed; reopen it if it is wanted after all"
-        return Landed(mode="nothing", url=declined.url, pull=declined.number, notes=(note,))
+    if own is None and (declined := _declined(name, head, proposal, body, github, clone)) is not None:
+        return _turned_down(declined)
     state = own_branch(name, clone)
     if own is not None and state is not None and state.has_newer(head, make):
         note = f"#{own.number} proposes something newer already"
-        return Landed(mode="pull-request", commit=state.head.commit, url=own.url, pull=own.number, notes=(note,))
+        return Landed(mode="nothing", url=own.url, pull=own.number, notes=(note,))
     # A branch that was merged and left has nothing to propose any more, whatever its files say.
     used = own is None and state is not None and _used(name, head, state, github)
     commit, wrote = _branched(name, head, proposal, state, github, clone, used=used)
@@ -73,13 +72,16 @@ def open_between(
     """Have a pull request that merges one branch into another, both of people's: nothing is committed.
 
     One that somebody opened by hand between the same branches is left as it is, and that is said: GitHub allows no
-    second one. ``nothing`` when ``base`` has every commit of ``source`` already.
+    second one. ``nothing`` when ``base`` has every commit of ``source`` already, and when somebody closed what would
+    bring the very same.
     """
     title = title_of(title)
     text = marked(topic, title, fitted(body))
     own = next((pull for pull in github.pulls.of_branch(source) if pull.base_ref == base), None)
     if own is None and not github.commits.compare(base, source).total:
         return Landed(mode="nothing")
+    if own is None and (declined := _declined_between(source, base, github)) is not None:
+        return _turned_down(declined)
     notes: list[str] = []
     wrote = own is None
     if own is None:
@@ -93,6 +95,14 @@ def open_between(
     notes += _labelled(own, labels, github)
     notes += _approval(own, github) if wrote else []
     return Landed(mode="pull-request", commit=own.head_sha, url=own.url, pull=own.number, notes=tuple(notes))
+
+
+def _declined_between(source: str, base: str, github: Writing) -> PullRequest | None:
+    """The last pull request of ours between two branches, when it was closed unmerged and nothing came since."""
+    closed = [pull for pull in github.pulls.of_branch(source, state="closed") if pull.base_ref == base]
+    last = next((pull for pull in reversed(closed) if marker_of(pull.body) is not None), None)
+    same = last is not None and not last.merged and last.head_sha == github.refs.get(f"refs/heads/{source}")
+    return last if same else None
 
 
 def text_of(proposal: Proposal) -> str:
@@ -161,12 +171,30 @@ def _approval(own: PullRequest, github: Writing) -> list[str]:
     return [f"#{own.number} is {_APPROVAL}"] if waits else []
 
 
-def _declined(name: str, body: str, github: Writing) -> PullRequest | None:
-    """The last pull request of a branch, when somebody closed it unmerged and it proposed the same."""
+def _declined(
+    name: str, head: Head, proposal: Proposal, body: str, github: Writing, clone: Clone
+) -> PullRequest | None:  # fmt: skip
+    """The last pull request of a branch, when somebody closed it unmerged and it proposed the same.
+
+    The same is what has the same words, or would have done the same: the state of gates and links to builds change.
+    """
     closed = github.pulls.of_branch(name, state="closed")
     last = closed[-1] if closed else None
-    same = last is not None and not last.merged and marker_of(last.body) == marker_of(body)
-    return last if same else None
+    if last is None or last.merged or closed_by_us(last.body):
+        return None
+    if marker_of(last.body) == marker_of(body):
+        return last
+    try:
+        clone.tree(last.head_sha)
+        return last if clone.merged(head.commit, last.head_sha) == clone.changed(head.commit, proposal.files) else None
+    except GitError:  # it is gone with its branch
+        return None
+
+
+def _turned_down(pull: PullRequest) -> Landed:
+    """Nothing, because somebody closed it before."""
+    note = f"#{pull.number} proposed exactly this and was closed; reopen it if it is wanted after all"
+    return Landed(mode="nothing", url=pull.url, pull=pull.number, notes=(note,))
 
 
 def _differs(pull: PullRequest, body: str) -> bool:

@@ -14,6 +14,7 @@ TRAILER = "Gitops-Bot-Topic"
 _LONGEST_BRANCH = 120
 _PLAIN = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]*(?:/[A-Za-z0-9_][A-Za-z0-9._-]*)*")
 _LONGEST_KEY = 64
+_CLOSED = "> **Closed by gitops-bot:** "
 _LONGEST_BODY = 65_500
 """Characters of a pull request's text: GitHub takes 65,536."""
 
@@ -49,8 +50,13 @@ def closed_text(body: str, why: str) -> str:
     marker = read_marker(body)
     rest = body.partition("\n")[2] if marker is not None else body
     first = f"{write_marker(marker.key, _hash(f'closed{chr(0)}{why}'))}\n" if marker is not None else ""
-    note = f"{first}> **Closed by gitops-bot:** {why}\n\n"
+    note = f"{first}{_CLOSED}{why}\n\n"
     return note + rest if len(note) + len(rest) <= _LONGEST_BODY else note
+
+
+def closed_by_us(body: str) -> bool:
+    """Whether the body of a pull request says that we closed it."""
+    return body.partition("\n")[2].startswith(_CLOSED)
 
 
 def marker_of(body: str) -> Marker | None:

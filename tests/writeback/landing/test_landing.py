@@ -347,7 +347,7 @@ def test_an_older_build_that_comes_late_does_not_take_a_pull_request_back(github
     land(bump("s0", 5), branch="main", mode="pull-request", doors=doors)
     writes, head = len(github.writes()), shop.pulls[1].head_sha
     late = land(bump("s0", 4), branch="main", mode="pull-request", doors=doors)
-    assert (late.mode, late.pull, late.notes) == ("pull-request", 1, ("#1 proposes something newer already",))
+    assert (late.mode, late.pull, late.notes) == ("nothing", 1, ("#1 proposes something newer already",))
     assert (len(github.writes()), shop.pulls[1].head_sha) == (writes, head)
     shop.pulls[1].state = "closed"
     assert land(bump("s0", 4), branch="main", mode="pull-request", doors=doors).pull == 2
@@ -430,8 +430,10 @@ def test_a_pull_request_all_of_whose_values_the_base_has_taken_is_closed(github,
     shop.commit({f"apps/s{number}.yaml": "tag: 5\n" for number in range(3)})
     assert not shop.pulls[1].mergeable
     landed = land(every(5), branch="main", mode="pull-request", doors=doors, topic="all")
-    assert (landed.mode, landed.notes) == ("nothing", ("#1 was closed: the branch has its change",))
-    assert shop.pulls[1].body.split("\n")[1] == "> **Closed by gitops-bot:** the branch has its change"
+    assert (landed.mode, landed.notes) == ("nothing", ("#1 was closed: the branch has its change, or something newer",))
+    assert (
+        shop.pulls[1].body.split("\n")[1] == "> **Closed by gitops-bot:** the branch has its change, or something newer"
+    )
 
 
 def test_what_was_closed_by_ourselves_may_be_proposed_again(github, shop, doors):
@@ -489,6 +491,26 @@ def test_a_pull_request_that_was_closed_by_hand_is_not_opened_again_for_the_same
     assert (newer.mode, newer.pull) == ("pull-request", 2)
 
 
+def test_what_was_closed_by_hand_does_not_come_back_with_other_words(github, shop, doors):
+    land(bump("s0", 2, body="healthy for 5m\n"), branch="main", mode="pull-request", doors=doors)
+    shop.pulls[1].state = "closed"
+    shop.commit({"apps/s0.yaml": content(shop, "s0") + "\n# a note\n"})
+    again = land(bump("s0", 2, body="healthy for 9m\n"), branch="main", mode="pull-request", doors=doors)
+    assert (again.mode, again.pull, list(shop.pulls)) == ("nothing", 1, [1])
+    assert "reopen" in again.notes[0]
+
+
+@pytest.mark.parametrize("mode", ["api", "pull-request"])
+def test_somebody_elses_commits_are_not_deleted_with_our_branch(github, shop, doors, mode):
+    land(bump("s0", 2, topic="bump/staging/s0/2"), branch="main", mode="pull-request", doors=doors)
+    name = shop.pulls[1].head_ref
+    theirs = shop.commit({"fix": "x\n"}, name, message="by hand")
+    landed = land(bump("s0", 3), branch="main", mode=mode, doors=doors)
+    assert shop.pulls[1].state == "closed"
+    assert shop.head(name) == theirs
+    assert landed.notes[-1].endswith("; its branch stays, because somebody else committed on it")
+
+
 def test_pull_requests_that_are_of_no_use_any_more_are_closed(github, shop, doors):
     land(bump("s0", 2, topic="bump/staging/s0/2"), branch="main", mode="pull-request", doors=doors)
     land(bump("s1", 2), branch="main", mode="pull-request", doors=doors)
@@ -498,7 +520,7 @@ def test_pull_requests_that_are_of_no_use_any_more_are_closed(github, shop, door
     assert branch_of("bump/staging/s0/2") not in shop.git.refs()
 
     direct = land(bump("s0", 3), branch="main", mode="api", doors=doors)
-    assert direct.notes == ("#3 was closed: the branch has its change",)
+    assert direct.notes == ("#3 was closed: the branch has its change, or something newer",)
     assert (shop.pulls[3].state, shop.pulls[2].state) == ("closed", "open")
     assert f"refs/heads/{shop.pulls[3].head_ref}" not in shop.git.refs()
 
@@ -663,6 +685,22 @@ def test_one_branch_is_proposed_to_another_once(github, shop, doors):
     pull = shop.pulls[1]
     assert (list(shop.pulls), pull.body.partition("\n")[2], pull.labels) == ([1], "second\n", ["promotion"])
     assert (pull.head_ref, pull.base_ref) == ("develop", "main")
+
+
+def test_a_merge_that_was_closed_by_hand_comes_back_with_something_new(github, shop, doors):
+    shop.commit({"x": "1\n"}, "develop", start="main")
+
+    def again(body):
+        return open_between(
+            "develop", "main", topic="promote/staging", title="t", body=body, github=doors.github
+        )  # fmt: skip
+
+    assert again("a\n").pull == 1
+    shop.pulls[1].state = "closed"
+    turned_down = again("b\n")
+    assert (turned_down.mode, turned_down.pull, list(shop.pulls)) == ("nothing", 1, [1])
+    shop.commit({"x": "2\n"}, "develop")
+    assert again("b\n").pull == 2
 
 
 def test_a_pull_request_that_somebody_opened_between_the_branches_keeps_its_words(github, shop, doors):
