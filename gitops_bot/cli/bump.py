@@ -189,7 +189,7 @@ def _edit_here(repo: str, request: BumpRequest, wanted: Wanted, *, dry_run: bool
         head = Head(branch="", commit="", tree=repository.working_tree())
         doors = BumpDoors(
             now=datetime.now(UTC),
-            past=lambda _file: repository.messages(),
+            past=repository.messages,
             ancestor=lambda old, new: ancestry(repo, old, new),
             renderer=open_renderer(stack, repository, head.tree, "", wanted),
         )

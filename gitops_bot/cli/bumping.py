@@ -45,7 +45,7 @@ def bump_there(
         doors = BumpDoors(
             now=datetime.now(UTC),
             # Also what was merged: of a pull request of ours the merge itself does not say what it was made from.
-            past=lambda _file: [each.message for each in place.clone.log(head.commit, _PAST, merged=True)],
+            past=lambda: [each.message for each in place.clone.log(head.commit, _PAST, merged=True)],
             ancestor=place.ancestor,
             renderer=place.renderer(head.tree, head.commit),
         )

@@ -39,8 +39,8 @@ class BumpDoors(NamedTuple):
 
     now: datetime
     """Aware: holds end."""
-    past: Callable[[str], Iterable[str]]
-    """File → messages of the commits that changed it, newest first; as far back as is cheap."""
+    past: Callable[[], Iterable[str]]
+    """Messages of the commits that led to the head, newest first; as far back as is cheap."""
     ancestor: Ancestor
     """Whether one commit of the code is an ancestor of another; None where one is not known."""
     renderer: Renderer | None = None
@@ -149,7 +149,7 @@ def _past(planned: Planned, request: BumpRequest, doors: BumpDoors) -> Trailers 
     if planned.kind == "value":
         return None
     for write in planned.main[:1]:
-        for message in doors.past(write.file):
+        for message in doors.past():
             found = read_trailers(message)
             bumped = found.of(planned.kind, planned.what)
             elsewhere = request.environment and found.environment and found.environment != request.environment

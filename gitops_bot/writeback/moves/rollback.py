@@ -9,7 +9,6 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
-from typing import Literal
 
 import msgspec
 
@@ -60,8 +59,6 @@ class RollbackScene(msgspec.Struct, frozen=True, kw_only=True):
     """Aware."""
     merge: Merge
     """Git's three-way merge (``doors.merge.merge_text``)."""
-    belongs: Belongs | None = None
-    """Whether a path is one of the files to undo the change in; None: the environment's own files."""
     tags: tuple[Tag, ...] = ()
     """All tags of the repository, for an environment that follows tags."""
     used: Used = Used()
@@ -89,8 +86,6 @@ class Rollback(msgspec.Struct, frozen=True, kw_only=True):
     """Those that the proposal writes."""
     tag: NextTag | None = None
     """What is tagged when it has landed; None where the environment follows a branch, or is tagged by hand."""
-    how: Mapping[str, Literal["values", "text"]] = {}
-    """File → whether single values were put back, or its text was merged."""
 
 
 def belongs_to(settings: Settings, environment: str, now: Tree, *past: Tree) -> Belongs:
@@ -142,7 +137,7 @@ def rollback(
     render any more, UsageError for settings that do not fit.
     """
     name = known(settings, ask.environment)
-    belongs = scene.belongs or belongs_to(settings, name, base.tree, change.before, change.after)
+    belongs = belongs_to(settings, name, base.tree, change.before, change.after)
     done = _undone(change, base.tree, belongs, scene.merge)
     if not done:
         return Nothing(f"the files of {name} on {base.branch} say what {change.label} says already")
@@ -175,7 +170,6 @@ def rollback(
         subjects=found,
         holds=holds,
         tag=tag,
-        how={each.change.path: each.how for each in done},
     )
 
 

@@ -40,7 +40,7 @@ def head_of(tree: Tree) -> Head:
 
 def doors(**given: Any) -> BumpDoors:
     """Doors that know nothing, but for what is given."""
-    known: dict[str, Any] = {"now": NOW, "past": lambda _file: (), "ancestor": lambda _old, _new: None, **given}
+    known: dict[str, Any] = {"now": NOW, "past": lambda: (), "ancestor": lambda _old, _new: None, **given}
     return BumpDoors(**known)
 
 

@@ -330,7 +330,7 @@ def test_an_older_model_does_not_come_back(tree):
 def test_the_last_bumps_trailers_tell_the_order(tree):
     first = bumped(tree, image("build-x"), environment="staging", source=SOURCE)
     now = after(tree, first)
-    given = doors(past=lambda file: ["chore: by hand\n", message_of(first)] if file == STAGING else [])
+    given = doors(past=lambda: ["chore: by hand\n", message_of(first)])
     late = msgspec.structs.replace(SOURCE, commit="", run=41)
     found = bumped(now, image("build-w"), environment="staging", source=late, given=given)
     assert isinstance(found, Nothing)
@@ -338,7 +338,7 @@ def test_the_last_bumps_trailers_tell_the_order(tree):
     newer = bumped(now, image("build-y"), environment="staging", given=given,
                    source=msgspec.structs.replace(SOURCE, commit="", run=43))  # fmt: skip
     assert "newer: by the numbers of the builds, 42 and 43" in newer.message
-    rolled_back = doors(past=lambda _file: [message_of(newer), message_of(first)])
+    rolled_back = doors(past=lambda: [message_of(newer), message_of(first)])
     found = bumped(now, image("build-w"), environment="staging", source=late, given=rolled_back)
     assert isinstance(found, Nothing), "the commit that wrote what is there now tells, not the newest one"
     by_hand = overlaid(now, {STAGING: now.read(STAGING).replace(b"build-x", b"by-hand")})
@@ -361,7 +361,7 @@ def test_a_race_for_one_key_ends_at_the_newest_whatever_the_order():
 
 def test_the_former_metrics_come_from_the_last_bump(tree):
     first = bumped(tree, model(metrics={"auc": 0.83}), environment="staging")
-    given = doors(past=lambda _file: [message_of(first)])
+    given = doors(past=lambda: [message_of(first)])
     next_one = model(version="v1.4.0", path="s3://models/churn/v1.4.0/", metrics={"auc": 0.87})
     found = bumped(after(tree, first), next_one, environment="staging", given=given)
     assert "auc: 0.83 -> 0.87 (+0.04), meets >= 0.80" in found.message

@@ -141,7 +141,7 @@ def build(number: int, doors: LandingDoors) -> Make:
 
     def make(head: Head) -> Made:
         past = [each.message for each in doors.clone.log(head.commit, 50, merged=True)]
-        outside = BumpDoors(now=datetime.now(UTC), past=lambda _file: past, ancestor=lambda _old, _new: None)
+        outside = BumpDoors(now=datetime.now(UTC), past=lambda: past, ancestor=lambda _old, _new: None)
         found = real_bump(head, request, policy, outside)
         if isinstance(found, Nothing):
             return "newer" if found.kind == "older" else None
