@@ -13,11 +13,12 @@ from gitops_bot.cli.evidence import Evidence, GateAsk
 from gitops_bot.cli.rendered import RenderedDiffs
 from gitops_bot.cli.tagging import make_tag, merged_pull
 from gitops_bot.cli.writing import Place
-from gitops_bot.errors import GitHubError, UsageError
+from gitops_bot.errors import BotError, GitHubError, UsageError
 from gitops_bot.model.github import Commits
 from gitops_bot.model.settings import Settings
 from gitops_bot.model.writeback import Head, Landed, Proposal
 from gitops_bot.render.settings import read_settings
+from gitops_bot.writeback.editor.problems import EditRefused
 from gitops_bot.writeback.landing.land import land
 from gitops_bot.writeback.landing.pull_request import open_between
 from gitops_bot.writeback.landing.topics import branch_of as branch_of_topic
@@ -148,8 +149,8 @@ def promote_there(place: Place, evidence: Evidence, asked: Asked) -> Promoted:
     promoter = Promoter(place, evidence, asked)
     try:
         return _promote_there(place, evidence, promoter)
-    except Refused as refused:
-        _shut(evidence, promoter.way, refused)
+    except (Refused, EditRefused, UsageError) as error:
+        _shut(evidence, promoter.way, error)
         raise
 
 
@@ -191,7 +192,7 @@ def _proposed(evidence: Evidence, way: Route, found: Promotion, landed: Landed) 
     return Promoted(way, "pull-request", landed, "", tag, found.gates, tuple(notes), found)
 
 
-def _shut(evidence: Evidence, way: Route, refused: Refused) -> None:
+def _shut(evidence: Evidence, way: Route, error: BotError) -> None:
     """Let the check of an open pull request say what stands against it by now, so that nobody merges it meanwhile.
 
     A convenience: a token that may not do it changes nothing about the refusal.
@@ -199,7 +200,8 @@ def _shut(evidence: Evidence, way: Route, refused: Refused) -> None:
     if evidence.place.github is None:
         return
     head = way.head if way.kind == "branch" else branch_of_topic(f"promote/{way.target}")
-    gates = tuple(Gate(name="allowed", state="failed", reason=reason) for reason in refused.reasons)
+    reasons = error.reasons if isinstance(error, Refused) else (error.message,)
+    gates = tuple(Gate(name="allowed", state="failed", reason=reason) for reason in reasons)
     with suppress(GitHubError):
         for pull in evidence.github.pulls.of_branch(head):
             if pull.base_ref == way.base and marker_of(pull.body) is not None:

@@ -123,3 +123,27 @@ def test_somebody_elses_pull_request_from_a_branch_of_our_name_is_not_tagged(acm
     ran = acme("promote", "--to", "production", "--after-merge")
     assert ran.code == 0, ran.err
     assert sorted(acme.tags()) == ["v1.0.0"], ran.out
+
+
+def test_the_check_of_a_pull_request_fails_with_what_stands_against_it(acme: Acme) -> None:
+    acme.settings("gates: {statuses: [ci], healthy: true, soak: 30m}", "gates: {statuses: [ci]}")
+    acme.ci(acme.repository.head())
+    assert acme("promote", "--to", "production").code == 0
+    (pull,) = acme.pulls()
+
+    def conclusions() -> list[str]:
+        checks = acme.api("GET", f"/commits/{pull.head_sha}/check-runs")["check_runs"]
+        return [each["conclusion"] for each in checks if each["name"] == "promotion/production"]
+
+    assert conclusions() == ["success"]
+    acme.repository.commit({".gitops-bot/holds.yaml": "holds: nonsense\n"}, message="chore: hold")
+    assert acme("promote", "--to", "production").code == 2
+    assert conclusions() == ["failure"]
+    acme.repository.commit({".gitops-bot/holds.yaml": None}, message="chore: release")
+    acme.ci(acme.repository.head())
+    assert acme("promote", "--to", "production").code == 0
+    assert conclusions() == ["success"]
+    text = acme.read(STAGING)
+    acme.repository.commit({STAGING: text.replace("tag: ", "tug: ", 1)}, message="chore: a slip")
+    assert acme("promote", "--to", "production").code == 8
+    assert conclusions() == ["failure"]
