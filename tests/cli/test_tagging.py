@@ -96,6 +96,28 @@ def test_what_a_commit_says_it_was_copied_from_is_compared(acme: Acme) -> None:
     assert sorted(acme.tags()) == ["qa-1.0.0", "v1.0.0"]
 
 
+def test_a_commit_without_any_values_proves_nothing(acme: Acme) -> None:
+    with_qa(acme)
+    release_qa(acme, "sha-00000b1", "qa-1.0.0")
+    assert acme("promote", "--to", "production").code == 0
+    (pull,) = acme.pulls()
+    git = acme.repository.git
+    bare = git.write_commit(git.write_tree(None, [("README.md", "100644", git.write_blob(b"x"))]), [], "docs: x")
+    git.update("refs/heads/bare", bare)
+    acme.ci(bare)
+    said = acme.message(pull.head_ref)
+    forged = "\n".join(
+        f"Gitops-Bot-Promoted-From: {bare}" if line.startswith("Gitops-Bot-Promoted-From") else line
+        for line in said.splitlines()
+    )
+    acme.repository.commit({PRODUCTION: acme.read() + "evil: true\n"}, pull.head_ref, forged, by="eve")
+    acme.merge(pull)
+    ran = acme("promote", "--to", "production", "--after-merge")
+    assert ran.code == 8, ran.out
+    assert f"production is not tagged, because what was merged is not what qa had in {bare[:7]}" in ran.err
+    assert sorted(acme.tags()) == ["qa-1.0.0", "v1.0.0"]
+
+
 def test_a_merge_that_was_undone_by_hand_since_is_not_tagged(acme: Acme) -> None:
     acme.without_gates()
     before = acme.read()

@@ -176,7 +176,7 @@ def _declined(
 ) -> PullRequest | None:  # fmt: skip
     """The last pull request of a branch, when somebody closed it unmerged and it proposed the same.
 
-    The same is what has the same words, or would have done the same: the state of gates and links to builds change.
+    The same is what has the same words, or the same title and effect: the state of gates and links to builds change.
     """
     closed = github.pulls.of_branch(name, state="closed")
     last = closed[-1] if closed else None
@@ -184,6 +184,8 @@ def _declined(
         return None
     if marker_of(last.body) == marker_of(body):
         return last
+    if last.title != subject_of(proposal):
+        return None
     try:
         clone.tree(last.head_sha)
         return last if clone.merged(head.commit, last.head_sha) == clone.changed(head.commit, proposal.files) else None

@@ -357,9 +357,11 @@ def recorded(message: str) -> Recorded | None:
 def unproved(settings: Settings, way: Route, proved: Tree, merged: Tree) -> tuple[str, ...]:
     """What of the values that are promoted the target has in ``merged`` otherwise than the source in ``proved``.
 
-    By place. What a commit says that it was copied from proves nothing by itself. Raises EditRefused.
+    What a commit says that it was copied from proves nothing by itself. Raises EditRefused.
     """
     files = pairs(settings, way.source, way.target, proved.entries)
+    if not files:
+        return ("what was merged",)
     return tuple(f"{each.address} of {each.file}" for each in copy_values(files, way.policy.copy, proved, merged).moved)
 
 
