@@ -245,7 +245,10 @@ def _tagged(evidence: Evidence, settings: Settings, way: Route, found: Promotion
 
 
 def _refuse_unproved(evidence: Evidence, settings: Settings, way: Route, proved: str, merge: str) -> None:
-    """Raise Refused where a merge brings something else than the source has in the commit that its gates are about."""
+    """Raise Refused where a merge brings something else than the source has in the commit that its gates are about.
+
+    What the merged commit says that it was copied from proves nothing by itself.
+    """
     other = unproved(settings, way, evidence.tree(proved), evidence.tree(merge))
     had = f"is not what {way.source} had in {proved[:7]}"
     if other:

@@ -219,9 +219,8 @@ def _by_values(settings: Settings, way: Route, base: Head, scene: Scene) -> Prom
     copying = copy_values(files, way.policy.copy, scene.source, base.tree)
     after = overlaid(base.tree, {file.path: file.content for file in copying.files if file.content is not None})
     found = subjects(settings, [*copying.moved, *copying.same], after)
-    _refuse(
-        settings, found, way, base, after, scene.now, [*halves(found, files, scene.source, after, target=way.target)]
-    )
+    apart = [*halves(found, files, scene.source, after, target=way.target)]
+    _refuse(settings, found, way, base, after, scene.now, apart)
     tag = _next(way, scene) if way.target_tag else None
     if not copying.files:
         return _by_tag(way, base, scene, tag)
@@ -355,9 +354,9 @@ def recorded(message: str) -> Recorded | None:
 
 
 def unproved(settings: Settings, way: Route, proved: Tree, merged: Tree) -> tuple[str, ...]:
-    """What of the values that are promoted the target has in ``merged`` otherwise than the source in ``proved``.
+    """What of the promoted values the target has in ``merged`` otherwise than the source in ``proved``.
 
-    What a commit says that it was copied from proves nothing by itself. Raises EditRefused.
+    Raises EditRefused.
     """
     files = pairs(settings, way.source, way.target, proved.entries)
     if not files:
