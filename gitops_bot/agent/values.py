@@ -1,0 +1,83 @@
+"""What the agent's decisions are made of: an object's metadata as the API server tells it. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any, Literal
+
+import msgspec
+
+from gitops_bot.model.resource import ResourceKey
+
+MANAGER = "gitops-bot"
+"""Our field manager: everything that Git says is applied under this name."""
+STATUS_MANAGER = "gitops-bot-status"
+"""Our field manager for the status of Applications."""
+
+
+class ManagedFields(msgspec.Struct, frozen=True, kw_only=True):
+    """One entry of ``metadata.managedFields``: which fields a manager owns."""
+
+    manager: str
+    operation: Literal["Apply", "Update"]
+    api_version: str
+    fields: Mapping[str, Any]
+    """``fieldsV1``, as the API server writes it."""
+    time: datetime | None = None
+    """When the entry changed last, in whole seconds, aware; None where the server does not say."""
+    subresource: str = ""
+    """``status``, ``scale``; ``""`` for the object itself."""
+
+
+class Live(msgspec.Struct, frozen=True, kw_only=True):
+    """The metadata of an object in the cluster, of a full object or of a ``PartialObjectMetadata``."""
+
+    key: ResourceKey
+    api_version: str
+    """As it was asked for: ``apps/v1``."""
+    uid: str
+    resource_version: str
+    generation: int = 0
+    """0 for kinds that have none (ConfigMap, Secret, Service)."""
+    labels: Mapping[str, str] = {}
+    annotations: Mapping[str, str] = {}
+    managed: tuple[ManagedFields, ...] = ()
+    owned: bool = False
+    """True when it has ownerReferences: a controller makes and removes it."""
+    deleting: bool = False
+    """True when it has a deletionTimestamp."""
+    finalizers: tuple[str, ...] = ()
+
+
+def live_of(body: Mapping[str, Any], key: ResourceKey) -> Live:
+    """The metadata of an object's JSON, full or partial; ``key`` is its identity (partial ones do not say their kind).
+
+    Raises KeyError for an object without uid, which no API server gives.
+    """
+    metadata = body["metadata"]
+    return Live(
+        key=key,
+        api_version=str(body.get("apiVersion", "")),
+        uid=metadata["uid"],
+        resource_version=metadata.get("resourceVersion", ""),
+        generation=metadata.get("generation", 0),
+        labels=metadata.get("labels") or {},
+        annotations=metadata.get("annotations") or {},
+        managed=tuple(_managed(entry) for entry in metadata.get("managedFields") or ()),
+        owned=bool(metadata.get("ownerReferences")),
+        deleting="deletionTimestamp" in metadata,
+        finalizers=tuple(metadata.get("finalizers") or ()),
+    )
+
+
+def _managed(entry: Mapping[str, Any]) -> ManagedFields:
+    time = entry.get("time")
+    return ManagedFields(
+        manager=entry.get("manager", ""),
+        operation="Apply" if entry.get("operation") == "Apply" else "Update",
+        api_version=entry.get("apiVersion", ""),
+        fields=entry.get("fieldsV1") or {},
+        time=datetime.fromisoformat(time) if time else None,
+        subresource=entry.get("subresource", ""),
+    )
