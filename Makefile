@@ -75,7 +75,7 @@ lock: setup
 	$(BIN)/uv pip compile -q --generate-hashes --no-emit-index-url --no-header --universal --python-version 3.11 \
 		pyproject.toml --group dev -o requirements/dev.txt
 	$(BIN)/uv pip compile -q --generate-hashes --no-emit-index-url --no-header --universal --python-version 3.11 \
-		pyproject.toml --extra schemas --constraint requirements/runtime.txt -o requirements/image.txt
+		pyproject.toml --extra agent --extra schemas --constraint requirements/runtime.txt -o requirements/image.txt
 	$(BIN)/uv pip compile -q --generate-hashes --no-emit-index-url --no-header --universal --python-version 3.11 \
 		--group build -o requirements/build.txt
 	echo "mlflow>=3.1" | $(BIN)/uv pip compile -q --generate-hashes --no-emit-index-url --no-header --universal \

@@ -8,7 +8,8 @@ BotError
 ├─ FetchError   3   a remote source was refused or could not be fetched
 ├─ GitHubError  6   GitHub refused, or did not answer in time
 ├─ SignalError  7   everything was done, and a signal is one of those that fail the check
-└─ (writeback)  8   nothing is written: a hold, a protected environment or the file itself stands against it
+├─ (writeback)  8   nothing is written: a hold, a protected environment or the file itself stands against it
+└─ ClusterError 9   the API server refused, or cannot be reached
 
 Beside them: 0 done, 1 with ``--exit-code`` and changes, 70 a mistake of ours (any other exception), and 128 + N when
 signal N ended the run (130 Ctrl-C, 143 SIGTERM, 141 the reader of our output went away).
@@ -85,3 +86,9 @@ class SignalError(BotError):
     """The review was made, and holds signals of a severity that fails the check."""
 
     exit_code = 7
+
+
+class ClusterError(BotError):
+    """The API server of a cluster refused, or cannot be reached."""
+
+    exit_code = 9

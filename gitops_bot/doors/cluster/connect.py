@@ -1,0 +1,67 @@
+"""Who we are in which cluster: from the pod's own account, or from a kubeconfig; the one importer of ``kubernetes``.
+
+Of the package only this is used: reading kubeconfigs with all their kinds of logins, renewing tokens, and the pool of
+connections it sets up from them. Requests are ours, because its own ones decode every answer into classes.
+"""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING, Any
+
+from gitops_bot.errors import ClusterError
+
+if TYPE_CHECKING:
+    from urllib3 import PoolManager
+
+CONNECTIONS = 8
+"""Requests that are under way at once; more did not make an apply of 1,000 objects faster (docs/benchmarks.md)."""
+
+
+class Connection:
+    """A pool of connections to one API server, with what proves who we are."""
+
+    def __init__(self, configuration: Any) -> None:
+        """Take a ``kubernetes.client.Configuration``."""
+        from kubernetes.client import ApiClient
+
+        configuration.connection_pool_maxsize = CONNECTIONS
+        self._configuration = configuration
+        self._client = ApiClient(configuration)
+        self.url: str = configuration.host.rstrip("/")
+        self.pool: PoolManager = self._client.rest_client.pool_manager
+
+    def authorization(self) -> dict[str, str]:
+        """The header that proves who we are, empty where a client certificate does; tokens are renewed here."""
+        found = {}
+        for setting in self._configuration.auth_settings().values():
+            if setting["in"] == "header" and setting["value"]:
+                found[setting["key"]] = setting["value"]
+        return found
+
+    def close(self) -> None:
+        """Close the kept connections."""
+        self.pool.clear()
+
+
+def connect(kubeconfig: str = "", context: str = "") -> Connection:
+    """Open a cluster: that of a kubeconfig's (current) context, or where none is named, the pod's own.
+
+    Without a pod's account the kubeconfig is that of ``KUBECONFIG``, else ``~/.kube/config``.
+    Raises ClusterError that says what is missing.
+    """
+    from kubernetes.client import Configuration
+    from kubernetes.config import ConfigException, load_incluster_config, load_kube_config
+
+    configuration = Configuration()
+    try:
+        if not kubeconfig and not context and "KUBERNETES_SERVICE_HOST" in os.environ:
+            load_incluster_config(configuration)
+        else:
+            load_kube_config(
+                kubeconfig or None, context or None, client_configuration=configuration, persist_config=False
+            )
+    except ConfigException as error:
+        hint = "give --kubeconfig FILE, or run it in a pod with a service account"
+        raise ClusterError(f"no cluster is named: {error}", hint=hint) from error
+    return Connection(configuration)

@@ -1,0 +1,105 @@
+"""Which kinds a cluster has, and under which paths: the API server's aggregated discovery, two requests in all."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any, NamedTuple
+
+from gitops_bot.doors.cluster.errors import NotFound
+from gitops_bot.doors.cluster.requests import Requests, part
+from gitops_bot.model.resource import ResourceKey
+
+_ACCEPT = (
+    "application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList,"
+    "application/json;g=apidiscovery.k8s.io;v=v2beta1;as=APIGroupDiscoveryList,application/json"
+)
+
+
+class Kind(NamedTuple):
+    """One kind in one version."""
+
+    group: str
+    version: str
+    kind: str
+    plural: str
+    namespaced: bool
+    verbs: frozenset[str]
+
+    @property
+    def api_version(self) -> str:
+        """``apps/v1``, ``v1``."""
+        return f"{self.group}/{self.version}" if self.group else self.version
+
+    def path(self, namespace: str = "", name: str = "") -> str:
+        """Of one object, or of all: in a namespace, or everywhere."""
+        base = f"/apis/{self.group}/{self.version}" if self.group else f"/api/{self.version}"
+        place = f"/namespaces/{part(namespace)}" if namespace and self.namespaced else ""
+        return f"{base}{place}/{self.plural}" + (f"/{part(name)}" if name else "")
+
+
+class Kinds:
+    """The kinds of a cluster as they were when they were asked for."""
+
+    def __init__(self, found: Iterable[Kind], *, version: str = "") -> None:
+        """Take the kinds, of each group the preferred version first, and the server's own version (``v1.36.3``)."""
+        self.version = version
+        self._by_version: dict[tuple[str, str, str], Kind] = {}
+        self._preferred: dict[tuple[str, str], Kind] = {}
+        for kind in found:
+            self._by_version.setdefault((kind.group, kind.version, kind.kind), kind)
+            self._preferred.setdefault((kind.group, kind.kind), kind)
+
+    def __iter__(self) -> Iterator[Kind]:
+        """Every kind in its preferred version."""
+        return iter(self._preferred.values())
+
+    def find(self, api_version: str, kind: str) -> Kind | None:
+        """The kind in exactly this version, None when the cluster does not have it."""
+        group, _, version = api_version.rpartition("/")
+        return self._by_version.get((group, version, kind))
+
+    def preferred(self, group: str, kind: str) -> Kind | None:
+        """The kind in the version that the API server prefers, None when it does not have it."""
+        return self._preferred.get((group, kind))
+
+    def of(self, key: ResourceKey, api_version: str = "") -> Kind:
+        """The kind of an object. Raises NotFound."""
+        found = self.find(api_version, key.kind) if api_version else self.preferred(key.group, key.kind)
+        if found is None:
+            name = f"{key.kind} in {api_version or key.group or 'v1'}"
+            raise NotFound(f"the cluster has no kind {name}", status=404, reason="NotFound")
+        return found
+
+    @property
+    def api_versions(self) -> tuple[str, ...]:
+        """What charts may ask for: ``apps/v1`` and ``apps/v1/Deployment`` forms, in order."""
+        found = {each.api_version for each in self._by_version.values()}
+        return tuple(sorted(found | {f"{each.api_version}/{each.kind}" for each in self._by_version.values()}))
+
+
+def discover_kinds(requests: Requests) -> Kinds:
+    """Ask for every kind; groups whose own server does not answer have none. Raises ClusterError."""
+    found: list[Kind] = []
+    for path in ("/api", "/apis"):
+        for item in requests.get(path, accept=_ACCEPT).body.get("items") or ():
+            group = item["metadata"].get("name", "")
+            for version in item.get("versions") or ():
+                found += [
+                    kind for each in version.get("resources") or () if (kind := _kind(group, version, each)) is not None
+                ]
+    version = requests.get("/version").body.get("gitVersion", "")
+    return Kinds(found, version=version)
+
+
+def _kind(group: str, version: Mapping[str, Any], resource: Mapping[str, Any]) -> Kind | None:
+    told = resource.get("responseKind") or {}
+    if not told.get("kind"):
+        return None
+    return Kind(
+        group=told.get("group") or group,
+        version=told.get("version") or version["version"],
+        kind=told["kind"],
+        plural=resource["resource"],
+        namespaced=resource.get("scope") == "Namespaced",
+        verbs=frozenset(resource.get("verbs") or ()),
+    )

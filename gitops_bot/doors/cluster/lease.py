@@ -1,0 +1,103 @@
+"""One leader by a Lease: who holds it may write, and everybody else waits."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+import msgspec
+
+from gitops_bot.doors.cluster.errors import Conflict
+from gitops_bot.doors.cluster.objects import Body, Objects
+from gitops_bot.errors import ClusterError
+from gitops_bot.model.resource import ResourceKey
+
+_API = "coordination.k8s.io/v1"
+
+
+class LeaseTimes(msgspec.Struct, frozen=True, kw_only=True):
+    """Seconds; those of client-go's leader election."""
+
+    lasts: float = 15.0
+    """How long others wait after the last sign of life."""
+    renew_within: float = 10.0
+    """How long a holder tries to renew before it stops writing; less than ``lasts``."""
+    every: float = 2.0
+
+
+class Lease:
+    """A place for one holder. Times are measured on this machine's own clock, never compared with another's."""
+
+    def __init__(self, objects: Objects, namespace: str, name: str, holder: str, times: LeaseTimes) -> None:
+        """Take where the Lease is and who we are; ``holder`` must be unique."""
+        self._objects = objects
+        self._key = ResourceKey("coordination.k8s.io", "Lease", namespace, name)
+        self._holder = holder
+        self._times = times
+        self._seen: tuple[str, float] = ("", 0.0)
+        """The last version of somebody else's Lease, and when it was first seen (monotonic seconds)."""
+
+    def take(self, now: datetime, clock: float) -> bool:
+        """Take or renew it; False when somebody else has it. ``clock`` is in monotonic seconds.
+
+        Raises ClusterError when it cannot be known.
+        """
+        found = self._objects.find(self._key, _API)
+        try:
+            if found is None:
+                self._objects.create(self._objects.kinds.of(self._key, _API), self._key.namespace, self._body(now))
+                return True
+            spec = found.get("spec") or {}
+            holder = spec.get("holderIdentity") or ""
+            if holder not in ("", self._holder) and not self._expired(found, spec, clock):
+                return False
+            self._objects.replace(self._key, self._renewed(found, spec, holder, now))
+        except Conflict:
+            return False
+        return True
+
+    def release(self, now: datetime) -> None:
+        """Give it up, where it is ours, so that the next one need not wait."""
+        try:
+            found = self._objects.find(self._key, _API)
+            if found is not None and (found.get("spec") or {}).get("holderIdentity") == self._holder:
+                found["spec"] = {**found["spec"], "holderIdentity": "", "renewTime": _micro(now)}
+                self._objects.replace(self._key, found)
+        except ClusterError:
+            return  # it runs out by itself
+
+    def _expired(self, found: Body, spec: Body, clock: float) -> bool:
+        """Whether the holder has given no sign of life for as long as its Lease lasts."""
+        version = found["metadata"]["resourceVersion"]
+        if self._seen[0] != version:
+            self._seen = (version, clock)
+        return clock - self._seen[1] >= float(spec.get("leaseDurationSeconds") or self._times.lasts)
+
+    def _body(self, now: datetime) -> Body:
+        return {
+            "apiVersion": _API,
+            "kind": "Lease",
+            "metadata": {"name": self._key.name, "namespace": self._key.namespace},
+            "spec": self._spec(now, now, 0),
+        }
+
+    def _renewed(self, found: Body, spec: Body, holder: str, now: datetime) -> Body:
+        changes = int(spec.get("leaseTransitions") or 0)
+        if holder == self._holder:
+            found["spec"] = {**spec, "renewTime": _micro(now)}
+        else:
+            found["spec"] = self._spec(now, now, changes + 1)
+        return found
+
+    def _spec(self, acquired: datetime, renewed: datetime, transitions: int) -> Body:
+        return {
+            "holderIdentity": self._holder,
+            "leaseDurationSeconds": int(self._times.lasts),
+            "acquireTime": _micro(acquired),
+            "renewTime": _micro(renewed),
+            "leaseTransitions": transitions,
+        }
+
+
+def _micro(moment: datetime) -> str:
+    """A MicroTime."""
+    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")

@@ -1,0 +1,211 @@
+"""Requests to one API server, repeated where that is safe, within a bounded time.
+
+Reads, server-side applies and deletions of a named UID may be repeated: done twice they have done the same. Everything
+else is sent once. ``Retry-After`` is obeyed; each wait ends at once when the run is stopped.
+"""
+
+from __future__ import annotations
+
+import random
+import time
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any, NamedTuple
+from urllib.parse import quote, urlencode
+
+import msgspec
+
+from gitops_bot.doors.cluster.errors import (
+    Cause,
+    Conflict,
+    Forbidden,
+    Gone,
+    Invalid,
+    NotFound,
+    Refused,
+    Unavailable,
+    Unreachable,
+)
+from gitops_bot.errors import ClusterError
+
+if TYPE_CHECKING:
+    from urllib3.response import BaseHTTPResponse
+
+    from gitops_bot.doors.cluster.connect import Connection
+
+Query = Mapping[str, str]
+
+_CLASSES: Mapping[int, type[Refused]] = {
+    403: Forbidden,
+    404: NotFound,
+    409: Conflict,
+    410: Gone,
+    422: Invalid,
+    429: Unavailable,
+    500: Unavailable,
+    502: Unavailable,
+    503: Unavailable,
+    504: Unavailable,
+}
+
+
+class Patience(NamedTuple):
+    """How long a request may take, in seconds."""
+
+    connect: float = 10.0
+    read: float = 60.0
+    """Without a byte; the API server itself gives up after 60."""
+    attempts: int = 6
+    pause: float = 0.25
+    """Before the second attempt; doubled for each further one, with jitter."""
+    longest_pause: float = 15.0
+    """Also of a ``Retry-After``."""
+
+
+DEFAULT_PATIENCE = Patience()
+
+
+class Answer(NamedTuple):
+    """What the API server said."""
+
+    body: Any
+    """The JSON."""
+    warnings: tuple[str, ...] = ()
+    """Its ``Warning`` headers: deprecated versions, unknown fields."""
+
+
+class Requests:
+    """Asks one API server; may be used by many threads at once."""
+
+    def __init__(
+        self,
+        connection: Connection,
+        *,
+        patience: Patience = DEFAULT_PATIENCE,
+        wait: Callable[[float], None] = time.sleep,
+        jitter: Callable[[], float] = random.random,
+    ) -> None:
+        """Take the connection; ``wait`` sleeps seconds and may raise to end everything, ``jitter`` is in [0, 1)."""
+        self._connection = connection
+        self._patience = patience
+        self._wait = wait
+        self._jitter = jitter
+        self.agent = "gitops-bot"
+
+    def get(self, path: str, query: Query | None = None, *, accept: str = "application/json") -> Answer:
+        """Read. Raises ClusterError."""
+        return self._repeated("GET", path, query, None, "", accept)
+
+    def apply(self, path: str, query: Query, body: Any) -> Answer:
+        """Server-side apply. Raises ClusterError."""
+        return self._repeated("PATCH", path, query, body, "application/apply-patch+yaml", "application/json")
+
+    def delete(self, path: str, options: Any) -> Answer:
+        """Delete what the options' precondition names. Raises ClusterError."""
+        return self._repeated("DELETE", path, None, options, "application/json", "application/json")
+
+    def once(self, verb: str, path: str, body: Any, *, content_type: str = "application/json") -> Answer:
+        """Anything that must not be done twice: create, replace, patch. Raises ClusterError."""
+        return self._answered(self._send(verb, path, None, body, content_type, "application/json"), path)
+
+    def stream(self, path: str, query: Query, *, accept: str, idle: float) -> BaseHTTPResponse:
+        """An answer that goes on, to be read line by line and closed; ``idle`` seconds without a byte end it.
+
+        Raises ClusterError.
+        """
+        response = self._send("GET", path, query, None, "", accept, idle=idle, whole=False)
+        if response.status >= 400:
+            try:
+                self._answered(response, path)
+            finally:
+                response.close()
+        return response
+
+    # -- one request --------------------------------------------------------------------------------------------------
+
+    def _repeated(self, verb: str, path: str, query: Query | None, body: Any, content_type: str, accept: str) -> Answer:
+        for attempt in range(1, self._patience.attempts + 1):
+            after = 0.0
+            try:
+                response = self._send(verb, path, query, body, content_type, accept)
+                after = _seconds(response.headers.get("Retry-After", ""))
+                return self._answered(response, path)
+            except (Unavailable, Unreachable):
+                if attempt == self._patience.attempts:
+                    raise
+            doubled = self._patience.pause * 2.0 ** (attempt - 1) * (0.5 + self._jitter() / 2)
+            self._wait(min(max(doubled, after), self._patience.longest_pause))
+        raise AssertionError("unreachable")
+
+    def _send(
+        self,
+        verb: str,
+        path: str,
+        query: Query | None,
+        body: Any,
+        content_type: str,
+        accept: str,
+        *,
+        idle: float = 0.0,
+        whole: bool = True,
+    ) -> BaseHTTPResponse:
+        from urllib3 import Timeout
+        from urllib3.exceptions import HTTPError
+
+        headers = {"Accept": accept, "User-Agent": self.agent, **self._connection.authorization()}
+        data = None
+        if body is not None:
+            data = msgspec.json.encode(body)
+            headers["Content-Type"] = content_type
+        url = f"{self._connection.url}{path}" + (f"?{urlencode(query)}" if query else "")
+        try:
+            return self._connection.pool.request(
+                verb, url, body=data, headers=headers, retries=False, redirect=False, preload_content=whole,
+                timeout=Timeout(connect=self._patience.connect, read=idle or self._patience.read),
+            )  # fmt: skip
+        except HTTPError as error:
+            raise Unreachable(f"{self._connection.url} did not answer: {type(error).__name__}") from error
+
+    def _answered(self, response: BaseHTTPResponse, path: str) -> Answer:
+        data = response.data
+        if response.status >= 400:
+            raise _refused(response.status, data, path)
+        try:
+            body = msgspec.json.decode(data) if data else None
+        except msgspec.DecodeError as error:
+            raise ClusterError(f"{path}: the answer is no JSON") from error
+        warnings = response.headers.getlist("Warning") if "Warning" in response.headers else []
+        return Answer(body, tuple(_warning(each) for each in warnings))
+
+
+def _refused(status: int, data: bytes, path: str) -> Refused:
+    """The error that an answer is. Its message is the API server's own, which names the object."""
+    try:
+        told = msgspec.json.decode(data)
+    except msgspec.DecodeError:
+        told = {}
+    told = told if isinstance(told, dict) else {}
+    details = told.get("details") or {}
+    causes = tuple(
+        Cause(str(each.get("field", "")), str(each.get("message", ""))) for each in details.get("causes") or ()
+    )
+    message = str(told.get("message") or f"{path}: HTTP status {status}")
+    kind = _CLASSES.get(status, Refused)
+    if status == 500 and "etcdserver: request is too large" in message:
+        kind = Invalid
+    return kind(message, status=status, reason=str(told.get("reason", "")), causes=causes)
+
+
+def _warning(header: str) -> str:
+    """The text of ``299 - "text"``."""
+    begin, end = header.find('"'), header.rfind('"')
+    text = header[begin + 1 : end] if 0 <= begin < end else header
+    return text.replace('\\"', '"')
+
+
+def _seconds(text: str) -> float:
+    return float(text) if text.isascii() and text.isdigit() else 0.0
+
+
+def part(text: str) -> str:
+    """One part of a path, quoted."""
+    return quote(text, safe="")
