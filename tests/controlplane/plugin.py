@@ -38,8 +38,7 @@ def plane(tmp_path_factory: pytest.TempPathFactory) -> ControlPlane:
                 [sys.executable, "-m", "tests.controlplane.serve", str(_PROGRAMS), str(directory), str(owner)],
                 cwd=_ROOT, stdin=subprocess.DEVNULL,
             )  # fmt: skip
-        found = _wait(directory)
-    return found
+        return _wait(directory)
 
 
 def _wait(directory: Path) -> ControlPlane:
