@@ -1,4 +1,4 @@
-"""From rendered manifests to what the cluster should have: identities, duplicates, hooks, and what applying needs. Pure.
+"""From rendered manifests to what the cluster should have: identities, duplicates, hooks, what applying needs. Pure.
 
 Namespaces as Argo CD has them: a cluster-scoped object has none, a namespaced one without any gets the destination's
 (application-semantics 2.2). Whether a kind is cluster-scoped is the cluster's own word, or that of a
@@ -20,6 +20,10 @@ from gitops_bot.model.resource import ResourceKey
 
 Scoped = Callable[[str, str], bool | None]
 """Group and kind → whether it is namespaced; None where the cluster does not know the kind."""
+
+
+class NotApplicable(ValueError):
+    """An object that no API server would take."""
 
 
 class Desired(msgspec.Struct, frozen=True, kw_only=True):
@@ -82,7 +86,7 @@ def read_wanted(manifests: bytes, *, namespace: str, namespaced: Scoped) -> Want
             del objects[key]
         try:
             objects[key] = Desired(key=key, body=_prepared(body, key))
-        except ValueError as error:
+        except NotApplicable as error:
             problems.append(f"{key}: {error}")
     return Wanted(tuple(objects.values()), tuple(hooks), tuple(dict.fromkeys(repeated)), tuple(problems))
 
@@ -102,7 +106,7 @@ def _key(head: Head, namespace: str, defined: Mapping[tuple[str, str], bool], na
 def _prepared(body: dict[str, Any], key: ResourceKey) -> dict[str, Any]:
     """The body as it is applied: its namespace, no status, and ``stringData`` as ``data``.
 
-    Applied as ``stringData``, an edit of ``data`` would not be seen as one (controlplane.md). Raises ValueError.
+    Applied as ``stringData``, an edit of ``data`` would not be seen as one (controlplane.md). Raises NotApplicable.
     """
     metadata = {name: value for name, value in body["metadata"].items() if name not in _SERVERS_OWN}
     metadata["name"] = key.name
@@ -128,7 +132,7 @@ def _with_data(body: dict[str, Any]) -> dict[str, Any]:
     made = {name: value for name, value in body.items() if name != "stringData"}
     data = body.get("data") or {}
     if not isinstance(data, dict) or not isinstance(texts or {}, dict):
-        raise ValueError("data and stringData have to be mappings")
+        raise NotApplicable("data and stringData have to be mappings")
     if texts:
         encoded = {name: base64.b64encode(str(text).encode()).decode() for name, text in texts.items()}
         data = {**data, **encoded}

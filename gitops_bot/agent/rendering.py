@@ -1,0 +1,102 @@
+"""What the agent asks its renderer, and the renderer's answers: one JSON line each, over a pipe or a socket.
+
+The renderer is a process of its own, in the cluster a container of its own, without the account's token: what a chart
+may do, it cannot do with our rights (DESIGN: rendering never stands beside the token).
+"""
+
+from __future__ import annotations
+
+from typing import Any, TypeAlias
+
+import msgspec
+
+from gitops_bot.render.prepared import Capabilities
+
+
+class Login(msgspec.Struct, frozen=True, kw_only=True):
+    """What is sent to one place, to fetch from it."""
+
+    place: str
+    """URL prefix."""
+    header: str
+    """The value of ``Authorization``."""
+
+    def __repr__(self) -> str:
+        return f"Login({self.place})"
+
+
+class Render(msgspec.Struct, frozen=True, kw_only=True, tag="render"):
+    """Render one Application."""
+
+    application: dict[str, Any]
+    """The object."""
+    commits: tuple[str, ...]
+    """For each of its sources the commit to render, ``""`` for a chart of a Helm repository."""
+    capabilities: Capabilities
+    logins: tuple[Login, ...] = ()
+
+
+class Define(msgspec.Struct, frozen=True, kw_only=True, tag="define"):
+    """Find the Applications and AppProjects of a repository."""
+
+    url: str
+    commit: str
+    path: str = ""
+    """Directory to look in; ``""`` for all of it."""
+    logins: tuple[Login, ...] = ()
+
+
+Request: TypeAlias = Render | Define
+
+
+class Rendered(msgspec.Struct, frozen=True, kw_only=True, tag="rendered"):
+    """An Application's manifests, or why there are none."""
+
+    manifests: str = ""
+    plan: str = ""
+    """The plan hash, ``""`` where two renders may differ."""
+    unstable: str = ""
+    """Why they may."""
+    types: tuple[str, ...] = ()
+    """``Helm``, ``Kustomize`` or ``Directory`` of each source that is rendered."""
+    warnings: tuple[str, ...] = ()
+    error: str = ""
+    """``""`` when it was rendered."""
+
+
+class Definition(msgspec.Struct, frozen=True, kw_only=True):
+    """One Application or AppProject of a repository."""
+
+    kind: str
+    file: str
+    document: dict[str, Any]
+
+
+class Defined(msgspec.Struct, frozen=True, kw_only=True, tag="defined"):
+    """What a repository defines."""
+
+    definitions: tuple[Definition, ...] = ()
+    problems: tuple[str, ...] = ()
+    """Each hides something: while there is one, nothing that is missing may be taken for removed."""
+    error: str = ""
+
+
+Answer: TypeAlias = Rendered | Defined
+
+_requests: msgspec.json.Decoder[Request] = msgspec.json.Decoder(Request)
+_answers: msgspec.json.Decoder[Answer] = msgspec.json.Decoder(Answer)
+
+
+def decode_request(line: bytes) -> Request:
+    """A request's line. Raises msgspec.DecodeError."""
+    return _requests.decode(line)
+
+
+def decode_answer(line: bytes) -> Answer:
+    """An answer's line. Raises msgspec.DecodeError."""
+    return _answers.decode(line)
+
+
+def encode(message: Request | Answer) -> bytes:
+    """A line with its newline."""
+    return msgspec.json.encode(message) + b"\n"
