@@ -49,6 +49,10 @@ class Invalid(Refused):
     """The object is not one that the API server takes; ``causes`` say why."""
 
 
+class NotTyped(Invalid):
+    """Server-side apply cannot take it: a field that its kind does not have, or two items of a list with one key."""
+
+
 class Unavailable(Refused):
     """The API server is overloaded, or could not do it now."""
 

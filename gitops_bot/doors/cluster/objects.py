@@ -67,15 +67,13 @@ class Objects:
         except NotFound:
             return None
 
-    def apply(
-        self, body: Body, key: ResourceKey, manager: str, *, dry_run: bool = False, validate: bool = True
-    ) -> Applied:
+    def apply(self, body: Body, key: ResourceKey, manager: str, *, dry_run: bool = False) -> Applied:
         """Server-side apply, by force: who else owns a field that Git names loses it.
 
-        Without ``validate`` fields that the kind does not have are dropped in silence. Raises ClusterError.
+        Raises ClusterError: NotTyped for what can only be created or replaced.
         """
         kind = self.kinds.of(key, body["apiVersion"])
-        query = {"fieldManager": manager, "force": "true", "fieldValidation": "Strict" if validate else "Ignore"}
+        query = {"fieldManager": manager, "force": "true", "fieldValidation": "Strict"}
         if dry_run:
             query["dryRun"] = "All"
         answer = self.requests.apply(kind.path(key.namespace, key.name), query, body)
