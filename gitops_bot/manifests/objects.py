@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 from gitops_bot.manifests import yaml
@@ -174,7 +175,7 @@ def _phases(hook: str) -> set[str]:
     return {phase.strip() for phase in hook.split(",")}
 
 
-def hook_of(annotations: dict[str, Any]) -> str | None:
+def hook_of(annotations: Mapping[str, Any]) -> str | None:
     """The phases that make an object a hook, as written; Argo CD's annotation hides Helm's.
 
     Helm's ``crd-install`` makes an ordinary object (Argo CD's rule).
