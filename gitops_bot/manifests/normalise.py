@@ -35,13 +35,20 @@ _QUANTITY_MAP_KINDS = {
 def is_built_in(api_version: str) -> bool:
     """Whether a group is the API server's own: its types are converted, a custom resource is stored as written."""
     group = group_of(api_version)
-    return "." not in group or (group.endswith(".k8s.io") and group not in _CUSTOM_GROUPS)
+    return "." not in group or group in _GROUPS
 
 
-_CUSTOM_GROUPS = frozenset(
-    ("gateway.networking.k8s.io", "metrics.k8s.io", "snapshot.storage.k8s.io", "autoscaling.k8s.io", "x-k8s.io")
-)
-"""Groups under ``k8s.io`` that are installed as custom resources."""
+_GROUPS = frozenset(
+    {
+        "admission.k8s.io", "admissionregistration.k8s.io", "apiextensions.k8s.io", "apiregistration.k8s.io",
+        "authentication.k8s.io", "authorization.k8s.io", "certificates.k8s.io", "coordination.k8s.io",
+        "discovery.k8s.io", "events.k8s.io", "flowcontrol.apiserver.k8s.io", "imagepolicy.k8s.io",
+        "internal.apiserver.k8s.io", "lifecycle.k8s.io", "networking.k8s.io", "node.k8s.io",
+        "rbac.authorization.k8s.io", "resource.k8s.io", "scheduling.k8s.io", "storage.k8s.io",
+        "storagemigration.k8s.io",
+    }
+)  # fmt: skip
+"""Kubernetes' own groups with a dot, which every custom resource's group has; others under ``k8s.io`` are installed."""
 
 
 def normalise(body: dict[str, Any]) -> dict[str, Any]:

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import base64
+import json
+from pathlib import Path
 
+import kubernetes_validate
 import pytest
 
-from gitops_bot.manifests.normalise import is_built_in, normalise
+from gitops_bot.manifests.normalise import _GROUPS, is_built_in, normalise
 from gitops_bot.manifests.quantity import canonical_quantity
 
 
@@ -120,3 +123,16 @@ def test_a_secret_that_is_none_does_not_break():
 def test_groups_of_the_api_server_are_told_from_installed_ones():
     assert all(is_built_in(each) for each in ("v1", "apps/v1", "batch/v1", "networking.k8s.io/v1", "policy/v1"))
     assert not any(is_built_in(each) for each in ("acme.io/v1", "gateway.networking.k8s.io/v1", "argoproj.io/v1alpha1"))
+    assert not is_built_in("policy.networking.k8s.io/v1alpha1")
+
+
+def test_built_in_groups_are_those_of_kubernetes_own_schemas():
+    schemas = Path(kubernetes_validate.__file__).parent / "kubernetes-json-schema"
+    groups = {
+        kind["group"]
+        for file in schemas.glob("*-local/_definitions.json")
+        for definition in json.loads(file.read_bytes())["$defs"].values()
+        for kind in definition.get("x-kubernetes-group-version-kind", ())
+    }
+    assert {group for group in groups if "." in group} == _GROUPS
+    assert all(is_built_in(f"{group}/v1") for group in groups)

@@ -12,6 +12,7 @@ from gitops_bot.agent.health import builtin, named, pods, workloads
 from gitops_bot.agent.health.generic import generic
 from gitops_bot.agent.health.subject import Subject, mapping, subject_of, text
 from gitops_bot.agent.health.verdict import Health
+from gitops_bot.manifests.normalise import is_built_in
 from gitops_bot.manifests.objects import group_of
 
 Rule = Callable[[Subject], Health]
@@ -39,17 +40,6 @@ RULES: Mapping[tuple[str, str], Rule] = {
     ("serving.kserve.io", "InferenceService"): named.inference_service,
 }
 """By group and kind; versions do not matter."""
-BUILT_IN_GROUPS = frozenset(
-    {
-        "", "admissionregistration.k8s.io", "apiextensions.k8s.io", "apiregistration.k8s.io", "apps",
-        "authentication.k8s.io", "authorization.k8s.io", "autoscaling", "batch", "certificates.k8s.io",
-        "coordination.k8s.io", "discovery.k8s.io", "events.k8s.io", "extensions", "flowcontrol.apiserver.k8s.io",
-        "internal.apiserver.k8s.io", "networking.k8s.io", "node.k8s.io", "policy", "rbac.authorization.k8s.io",
-        "resource.k8s.io", "scheduling.k8s.io", "storage.k8s.io", "storagemigration.k8s.io",
-    }
-)  # fmt: skip
-"""The groups of Kubernetes' own kinds; objects of every other group are custom resources."""
-
 HOOK_FINALIZER = "argocd.argoproj.io/hook-finalizer"
 """Holds a hook that was deleted until its result has been read, so its health still counts."""
 MESSAGE_LIMIT = 300
@@ -61,7 +51,7 @@ def has_health(group: str, kind: str) -> bool:
 
     Of all others the metadata is enough.
     """
-    return (group, kind) in RULES or group not in BUILT_IN_GROUPS
+    return (group, kind) in RULES or not is_built_in(f"{group}/v1")
 
 
 def assess(body: Mapping[str, Any], *, now: datetime) -> Health | None:

@@ -42,7 +42,7 @@ def _missing(subject: Subject) -> str:
 
 
 def stateful_set(subject: Subject) -> Health:
-    """Progressing until its pods are ready and, down to the partition, updated; with ``OnDelete`` people update them."""
+    """Progressing until its pods are ready and, down to the partition, updated; ``OnDelete`` pods are people's."""
     if not subject.observed or subject.behind:
         return UNSEEN
     wanted = number(subject.spec.get("replicas"), 1)
