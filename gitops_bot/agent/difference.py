@@ -29,6 +29,9 @@ Place = tuple[str | int, ...]
 _SERVER = ("managedFields", "resourceVersion", "generation", "creationTimestamp", "uid", "selfLink",
            "deletionTimestamp", "deletionGracePeriodSeconds")  # fmt: skip
 
+_IDENTITY: tuple[Path, ...] = (("f:apiVersion",), ("f:kind",), ("f:metadata", "f:name"), ("f:metadata", "f:namespace"))
+"""What an apply is nothing without."""
+
 
 def drift(
     live: Mapping[str, Any],
@@ -49,14 +52,16 @@ def drift(
         delete_jq: Evaluates their jq expressions; without it these hide nothing.
         status: Whether status counts.
     """
-    one, other = hide([_compared(live, status=status), _compared(predicted, status=status)], rules, delete_jq)
+    bodies = [_compared(live, status=status), _compared(predicted, status=status)]
+    if same(*bodies):
+        return ()
+    built_in = is_built_in(metadata.api_version)
+    # Masked before anything is hidden: without its kind a Secret would be none.
+    one, other = hide(mask_pair(*bodies, built_in=built_in), rules, delete_jq)
     for path in _managed_elsewhere(metadata, rules):
         drop(one, path)
         drop(other, path)
-    if same(one, other):
-        return ()
-    built_in = is_built_in(metadata.api_version)
-    before, after = (hide_checksums(side) for side in mask_pair(one, other, built_in=built_in))
+    before, after = hide_checksums(one), hide_checksums(other)
     return tuple(found.change for found in differences(before, after, built_in=built_in))
 
 
@@ -99,7 +104,7 @@ def keep_ignored(
     all that is sent is live where a part is ignored.
 
     Args:
-        desired: What Git says.
+        desired: What Git says, before it is stamped: no rule takes our marks off.
         body: The live object; None where there is none, then ``desired`` is sent as it is.
         live: Its metadata; None exactly when ``body`` is.
         rules: The ignoreDifferences that apply to the object.
@@ -111,6 +116,9 @@ def keep_ignored(
     shown, sent = hide([dict(body), given], rules, delete_jq)
     for path in _managed_elsewhere(live, rules):
         drop(sent, path)
+    for path in _IDENTITY:
+        if (value := find(desired, path)) is not ABSENT:
+            _put(sent, path, value)
     places = [*_removed(body, shown, ())]
     if find(desired, REPLICAS) is ABSENT and find(body, REPLICAS) is not ABSENT:
         places.append(tuple(element[2:] for element in REPLICAS))

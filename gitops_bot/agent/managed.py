@@ -183,9 +183,9 @@ def _has_keys(item: Any, keys: Mapping[str, Any]) -> bool:
 
 
 def _may_have_keys(item: Any, keys: Mapping[str, Any]) -> bool:
-    """The same for an item that leaves some keys, but not all, to their defaults."""
+    """The same for an item that leaves some keys, but not all, to defaults that we do not know."""
     given = {key: item[key] for key in keys if key in item} if isinstance(item, dict) else {}
-    return bool(given) and _has_keys({**keys, **given}, keys)
+    return bool(given) and _has_keys({**keys, **_KEY_DEFAULTS, **given}, keys)
 
 
 def drop(body: Any, path: Path) -> None:
@@ -273,11 +273,13 @@ class _Coverage:
             yield path
 
     def _list(self, node: Mapping[str, Any], items: list[Any], path: str) -> Iterator[str]:
+        found: set[str] = set()
         for index, item in enumerate(items):
             element = _element(node, item, index)
-            if element is None:
+            if element is None or element in found:
                 yield f"{path}[{index}]"
             else:
+                found.add(element)
                 yield from self._value(node[element], item, path + readable((element,)))
 
 
