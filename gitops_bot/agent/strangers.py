@@ -109,7 +109,11 @@ def strays(
     managedFields were cleared, also what controllers wrote: of it only fields count that an earlier version of the
     object had (``declared``), and content that hardly anybody but people writes.
     """
-    found = [path for path in beyond(entry.fields, desired) if path not in others and is_removable(path, key)]
+    found = [
+        path
+        for path in beyond(entry.fields, desired)
+        if path not in others and is_removable(path, key) and not _is_in_shared_item(path, desired, others)
+    ]
     if entry.manager != SNAPSHOT:
         return frozenset(found)
     content = _CONTENT.get((key.group, key.kind), ())
@@ -119,6 +123,15 @@ def strays(
         if any(path[: len(part)] == part for part in content)
         or any(find(each, path) is not ABSENT for each in declared)
     )
+
+
+def _is_in_shared_item(path: Path, desired: Mapping[str, Any], others: Collection[Path]) -> bool:
+    """Whether a field is in a list's item that Git does not have and that stays, because others own a part of it.
+
+    Half an item is refused by the API server (tried with a container).
+    """
+    items = (path[:length] for length in range(1, len(path)) if not path[length - 1].startswith("f:"))
+    return any(item in others and find(desired, item) is ABSENT for item in items)
 
 
 def is_removable(path: Path, key: ResourceKey) -> bool:

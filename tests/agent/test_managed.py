@@ -292,6 +292,37 @@ def test_what_is_beyond_an_object_is_just_what_is_not_found_in_it(fields, body):
     assert all(isinstance(each, str) for each in uncovered(fields, body))
 
 
+THING = json.loads(r"""
+{"f:spec": {"f:free": {"f:e": {}, "f:n": {}, "f:o": {}, "f:x": {".": {}, "f:y": {}}},
+ "f:map": {"f:k": {".": {}, "f:a": {}, "f:b": {}}}, "f:plain": {},
+ "f:ports": {"k:{\"mode\":\"lax\",\"port\":2}": {".": {}, "f:mode": {}, "f:port": {}},
+ "k:{\"mode\":\"strict\",\"port\":1}": {".": {}, "f:port": {}, "f:v": {}}},
+ "f:set": {"v:\"a\"": {}, "v:\"b\"": {}}, "f:whole": {}}}
+""")
+
+
+def test_a_custom_resources_entry():
+    """With a keyed list whose second key has a default, a set, an atomic map and fields without a schema."""
+    thing = {
+        "apiVersion": "x.example.com/v1",
+        "kind": "Thing",
+        "metadata": {"name": "t"},
+        "spec": {
+            "map": {"k": {"a": 1, "b": 2}},
+            "ports": [{"port": 1, "v": 1}, {"port": 2, "mode": "lax"}],
+            "free": {"x": {"y": [1, {"z": 2}]}, "e": [], "n": None, "o": {}},
+            "whole": {"a": "b"},
+            "plain": ["a"],
+            "set": ["a", "b"],
+        },
+    }
+    taken = {"f:spec": {**THING["f:spec"], "f:map": {"f:k": {}}}}
+
+    assert beyond(THING, thing) == frozenset()
+    assert uncovered(THING, thing) == ("spec.whole",)
+    assert uncovered(taken, thing) == ("spec.map.k", "spec.whole")
+
+
 def test_what_stands_beyond_git_is_told():
     found = beyond(EDITED, deployment())
 

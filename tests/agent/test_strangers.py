@@ -61,14 +61,15 @@ def test_what_somebody_writes_under_our_name_is_judged_like_a_persons():
     ]
 
 
-def test_an_item_in_which_a_controller_owns_a_field_stays():
-    """The API server would take the controller's field out with the item (tried)."""
+def test_an_item_in_which_a_controller_owns_a_field_stays_as_a_whole():
+    """The API server would take the controller's field out with the item, and refuses half an item (tried)."""
     injected = entry("injector", nested((*CONTAINERS, DEBUG, "f:image")))
 
-    assert found(ours(APPLIED), entry("kubectl-edit", {"f:spec": EDITED["f:spec"]}), injected)[1:4] == [
-        "spec.template.spec.containers[name=debug].imagePullPolicy (kubectl-edit)",
-        "spec.template.spec.containers[name=debug].name (kubectl-edit)",
-        "spec.template.spec.containers[name=debug].resources (kubectl-edit)",
+    assert [each.split("spec.")[-1] for each in found(ours(APPLIED), entry("kubectl-edit", EDITED), injected)] == [
+        "template.metadata.annotations (kubectl-edit)",
+        "containers[name=web].command (kubectl-edit)",
+        "containers[name=web].env[name=X] (kubectl-edit)",
+        "containers[name=web].resources.limits (kubectl-edit)",
     ]
 
 
