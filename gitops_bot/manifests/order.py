@@ -9,22 +9,12 @@ from gitops_bot.manifests.hidden import veil_any
 from gitops_bot.manifests.objects import Head, expand, heads
 from gitops_bot.manifests.redact import mask, mask_value
 from gitops_bot.manifests.secret_text import looks_secret, may_be_secret
-
-_KINDS = (
-    "Namespace", "NetworkPolicy", "ResourceQuota", "LimitRange", "PodSecurityPolicy", "PodDisruptionBudget",
-    "ServiceAccount", "Secret", "SecretList", "ConfigMap", "StorageClass", "PersistentVolume",
-    "PersistentVolumeClaim", "CustomResourceDefinition", "ClusterRole", "ClusterRoleList", "ClusterRoleBinding",
-    "ClusterRoleBindingList", "Role", "RoleList", "RoleBinding", "RoleBindingList", "Service", "DaemonSet", "Pod",
-    "ReplicationController", "ReplicaSet", "Deployment", "HorizontalPodAutoscaler", "StatefulSet", "Job", "CronJob",
-    "IngressClass", "Ingress", "APIService",
-)  # fmt: skip
-"""Argo CD's order of kinds inside a wave; any other kind comes last."""
-_RANKS = {kind: rank for rank, kind in enumerate(_KINDS)}
+from gitops_bot.model.kinds import rank
 
 
 def sort_key(head: Head) -> tuple[int, str, str, str, str]:
     """What sorts objects into Argo CD's kind order, then by kind, group, namespace and name."""
-    return _RANKS.get(head.kind, len(_KINDS)), head.kind, head.group, head.namespace, head.name
+    return rank(head.kind), head.kind, head.group, head.namespace, head.name
 
 
 def mask_stream(stream: bytes) -> bytes:

@@ -168,6 +168,9 @@ class ApplicationSpec(_Wire, frozen=True, kw_only=True, rename="camel", omit_def
     destination: Destination = Destination()
     ignore_differences: tuple[IgnoreDifference, ...] = ()
     sync_policy: Any = None
+    """As written: what only decides how it is applied is read by who applies it (``agent/policy``)."""
+    revision_history_limit: int | None = None
+    """Entries of the history that are kept; None: 10."""
 
 
 class Application(_Wire, frozen=True, kw_only=True, rename="camel", omit_defaults=True):

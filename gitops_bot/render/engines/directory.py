@@ -14,8 +14,8 @@ from gitops_bot.manifests.documents import decode, split
 from gitops_bot.manifests.recognise import is_configuration, may_hold_configuration
 from gitops_bot.manifests.yaml import YamlError, dump, load
 from gitops_bot.model.application import DirectoryOptions, FoundDirectory, Source
+from gitops_bot.model.globs import glob_expression
 from gitops_bot.render.engines.inputs import Inputs, Mount, follow
-from gitops_bot.render.engines.values import glob_expression
 from gitops_bot.render.prepared import Prepared
 
 _SUFFIXES = (".yaml", ".yml", ".json", ".jsonnet")

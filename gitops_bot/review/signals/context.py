@@ -8,6 +8,7 @@ from typing import NamedTuple
 import msgspec
 
 from gitops_bot.model.application import Application
+from gitops_bot.model.project import DEFAULT_PROJECT
 from gitops_bot.model.settings import Environment, Settings
 from gitops_bot.model.signal import Signal
 from gitops_bot.model.target import Target

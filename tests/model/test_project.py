@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gitops_bot.model.application import Destination
-from gitops_bot.review.signals.projects import Project, known_place
+from gitops_bot.model.project import Project, known_place
 
 
 def project(**spec: object) -> Project:
