@@ -1,0 +1,143 @@
+"""What the cluster has of ours, as the watches tell it: metadata only, packed, some hundred bytes an object.
+
+An object that is not in here is not known to be gone before the first snapshot of its kind has come.
+"""
+
+from __future__ import annotations
+
+import threading
+import zlib
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, NamedTuple
+
+import msgspec
+
+from gitops_bot.agent.values import Live, live_of
+from gitops_bot.model.resource import ResourceKey
+
+Kind = tuple[str, str]
+"""Group and kind."""
+
+
+class Touched(NamedTuple):
+    """An object that is new, has changed, or is gone."""
+
+    key: ResourceKey
+    part_of: str
+    """The value of the label that says whose it is; of one that is gone, the last it had."""
+
+
+class _Entry(NamedTuple):
+    part_of: str
+    version: str
+    packed: bytes
+
+
+class Inventory:
+    """Fed by watches, read by everybody; safe under many threads."""
+
+    def __init__(self, label: str) -> None:
+        """Take the name of the label that says whose an object is."""
+        self._label = label
+        self._lock = threading.Lock()
+        self._changed = threading.Condition(self._lock)
+        self._entries: dict[Kind, dict[ResourceKey, _Entry]] = {}
+        self._by_owner: dict[str, set[ResourceKey]] = {}
+
+    # -- fed ----------------------------------------------------------------------------------------------------------
+
+    def replace(self, kind: Kind, bodies: Iterable[Mapping[str, Any]]) -> tuple[Touched, ...]:
+        """Take everything that there is of a kind; what differs from before."""
+        with self._lock:
+            before = self._entries.get(kind, {})
+            now = {key: entry for key, entry in (self._entry(kind, body) for body in bodies) if entry.part_of}
+            self._entries[kind] = now
+            gone = [Touched(key, entry.part_of) for key, entry in before.items() if key not in now]
+            new = [
+                Touched(key, entry.part_of)
+                for key, entry in now.items()
+                if key not in before or before[key].version != entry.version
+            ]
+            for key, owner in gone:
+                self._forget(owner, key)
+            for key, owner in new:
+                old = before.get(key)
+                if old is not None and old.part_of != owner:
+                    self._forget(old.part_of, key)
+                self._by_owner.setdefault(owner, set()).add(key)
+            self._changed.notify_all()
+            return (*gone, *new)
+
+    def put(self, kind: Kind, body: Mapping[str, Any]) -> Touched | None:
+        """Take one object as it is now; None where that was known already."""
+        with self._lock:
+            key, entry = self._entry(kind, body)
+            known = self._entries.setdefault(kind, {})
+            old = known.get(key)
+            if old is not None and old.version == entry.version:
+                return None
+            if not entry.part_of:
+                return None
+            known[key] = entry
+            if old is not None and old.part_of != entry.part_of:
+                self._forget(old.part_of, key)
+            self._by_owner.setdefault(entry.part_of, set()).add(key)
+            self._changed.notify_all()
+            return Touched(key, entry.part_of)
+
+    def remove(self, kind: Kind, body: Mapping[str, Any]) -> Touched | None:
+        """Take that an object is gone, or is nobody's any more; None where it was not known."""
+        with self._lock:
+            key = self._key(kind, body)
+            old = self._entries.get(kind, {}).pop(key, None)
+            if old is None:
+                return None
+            self._forget(old.part_of, key)
+            self._changed.notify_all()
+            return Touched(key, old.part_of)
+
+    # -- read ---------------------------------------------------------------------------------------------------------
+
+    def knows(self, kind: Kind) -> bool:
+        """Whether the first snapshot of a kind has come."""
+        with self._lock:
+            return kind in self._entries
+
+    def find(self, key: ResourceKey) -> Live | None:
+        """An object of ours, None when it is not here."""
+        with self._lock:
+            entry = self._entries.get((key.group, key.kind), {}).get(key)
+        return _live(key, entry) if entry is not None else None
+
+    def of(self, part_of: str) -> tuple[ResourceKey, ...]:
+        """The objects that carry one value of the label, in order."""
+        with self._lock:
+            return tuple(sorted(self._by_owner.get(part_of, ())))
+
+    def wait(self, until: Callable[[], bool], seconds: float) -> bool:
+        """Wait for changes until something holds, at most some seconds; whether it holds."""
+        with self._changed:
+            return self._changed.wait_for(until, seconds)
+
+    # -- inside -------------------------------------------------------------------------------------------------------
+
+    def _key(self, kind: Kind, body: Mapping[str, Any]) -> ResourceKey:
+        metadata = body["metadata"]
+        return ResourceKey(kind[0], kind[1], metadata.get("namespace") or "", metadata["name"])
+
+    def _entry(self, kind: Kind, body: Mapping[str, Any]) -> tuple[ResourceKey, _Entry]:
+        metadata = body["metadata"]
+        part_of = (metadata.get("labels") or {}).get(self._label, "")
+        packed = zlib.compress(msgspec.json.encode(metadata), 1)
+        return self._key(kind, body), _Entry(part_of, metadata.get("resourceVersion", ""), packed)
+
+    def _forget(self, part_of: str, key: ResourceKey) -> None:
+        keys = self._by_owner.get(part_of)
+        if keys is not None:
+            keys.discard(key)
+            if not keys:
+                del self._by_owner[part_of]
+
+
+def _live(key: ResourceKey, entry: _Entry) -> Live:
+    return live_of({"metadata": msgspec.json.decode(zlib.decompress(entry.packed))}, key)

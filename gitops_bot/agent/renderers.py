@@ -1,0 +1,64 @@
+"""Asks renderers, as many at once as there are; one that breaks is replaced, and its question is asked once more."""
+
+from __future__ import annotations
+
+import logging
+import queue
+from collections.abc import Callable
+
+import msgspec
+
+from gitops_bot.agent.rendering import Answer, Define, Defined, Render, Rendered, Request, decode_answer, encode
+from gitops_bot.doors.lines import Line, LineBroken
+
+_log = logging.getLogger(__name__)
+
+
+class Renderers:
+    """Lines to renderers that are opened when they are needed; safe under many threads."""
+
+    def __init__(self, open_line: Callable[[], Line], *, most: int = 2, seconds: float = 600.0) -> None:
+        """Take what opens a line, how many at once, and how long one answer may take."""
+        self._open = open_line
+        self._seconds = seconds
+        self._idle: queue.LifoQueue[Line | None] = queue.LifoQueue()
+        for _ in range(most):
+            self._idle.put(None)
+        self._most = most
+
+    def render(self, request: Render) -> Rendered:
+        """An Application's manifests, or why there are none; nothing is raised."""
+        answer = self._ask(request)
+        return answer if isinstance(answer, Rendered) else Rendered(error=_strange(answer))
+
+    def define(self, request: Define) -> Defined:
+        """What a repository defines; nothing is raised."""
+        answer = self._ask(request)
+        return answer if isinstance(answer, Defined) else Defined(error=_strange(answer))
+
+    def close(self) -> None:
+        """Close every line, once nobody asks any more."""
+        for _ in range(self._most):
+            line = self._idle.get()
+            if line is not None:
+                line.close()
+
+    def _ask(self, request: Request) -> Answer | str:
+        line = self._idle.get()
+        try:
+            for attempt in (1, 2):
+                try:
+                    line = line or self._open()
+                    return decode_answer(line.ask(encode(request), self._seconds))
+                except (LineBroken, msgspec.DecodeError) as error:
+                    _log.warning("the renderer broke off (attempt %d): %s", attempt, error)
+                    if line is not None:
+                        line.close()
+                    line, reason = None, f"the renderer broke off: {error}"
+            return reason
+        finally:
+            self._idle.put(line)
+
+
+def _strange(answer: Answer | str) -> str:
+    return answer if isinstance(answer, str) else "the renderer answered something else"
