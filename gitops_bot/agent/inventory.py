@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import threading
 import zlib
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple
 
 import msgspec
@@ -114,10 +114,10 @@ class Inventory:
         with self._lock:
             return tuple(sorted(self._by_owner.get(part_of, ())))
 
-    def wait(self, until: Callable[[], bool], seconds: float) -> bool:
-        """Wait for changes until something holds, at most some seconds; whether it holds."""
+    def pause(self, seconds: float) -> None:
+        """Wait for the next change of anything, at most some seconds."""
         with self._changed:
-            return self._changed.wait_for(until, seconds)
+            self._changed.wait(seconds)
 
     # -- inside -------------------------------------------------------------------------------------------------------
 

@@ -128,6 +128,10 @@ class Requests:
                 response.close()
         return response
 
+    def pause(self, seconds: float) -> None:
+        """Sleep; ends at once, by what it raises, when the run is stopped."""
+        self._wait(seconds)
+
     # -- one request --------------------------------------------------------------------------------------------------
 
     def _repeated(self, verb: str, path: str, query: Query | None, body: Any, content_type: str, accept: str) -> Answer:

@@ -1,0 +1,225 @@
+"""Desired against live: what is equal without asking, and what the API server's own dry run says of the rest.
+
+An object is looked at only where its metadata says that somebody may have touched it, or where Git says something else
+than when it was judged last. What is equal costs no request.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from concurrent.futures import Executor
+from datetime import datetime
+from typing import Any, Literal, NamedTuple
+
+import msgspec
+
+from gitops_bot.agent.adoption import TakeOver, take_over
+from gitops_bot.agent.desired import Desired
+from gitops_bot.agent.difference import drift, keep_ignored
+from gitops_bot.agent.fingerprint import baseline, is_settled, judge
+from gitops_bot.agent.fingerprint import due as due_at
+from gitops_bot.agent.identity import App, claimant, stamp
+from gitops_bot.agent.inventory import Inventory
+from gitops_bot.agent.managed import PEOPLE, covers, ours
+from gitops_bot.agent.memory import Known, Memory, digest
+from gitops_bot.agent.strangers import strangers, without
+from gitops_bot.agent.values import MANAGER, Live, live_of
+from gitops_bot.doors.cluster.errors import NotFound, NotTyped
+from gitops_bot.doors.cluster.objects import Body, Objects
+from gitops_bot.errors import ClusterError
+from gitops_bot.manifests.ignore import DeleteJq, applicable
+from gitops_bot.model.application import IgnoreDifference
+from gitops_bot.model.change import FieldChange
+from gitops_bot.model.resource import ResourceKey
+
+_FEW = 5
+"""Unknown objects of one kind and namespace that are asked for one by one; more are listed."""
+
+Status = Literal["Synced", "OutOfSync", "Unknown"]
+
+
+class Compared(msgspec.Struct, frozen=True, kw_only=True):
+    """One object that Git wants."""
+
+    desired: Desired
+    stamped: Body
+    """What Git says, with what says whose it is."""
+    sent: Body
+    """What is applied: the same, with live values of ignored fields."""
+    live: Live | None
+    """None: it is not there."""
+    status: Status
+    drift: tuple[FieldChange, ...] = ()
+    """The fields that an apply would change, secrets masked."""
+    take: TakeOver | None = None
+    """What has to be done before it is applied."""
+    silent: bool = False
+    """True when only ownership was lost and nothing differs: it is taken back without a word."""
+    error: str = ""
+    """Why the API server would not take it, ``""`` when it would."""
+    shared: str = ""
+    """Who else says that it is theirs."""
+
+    @property
+    def key(self) -> ResourceKey:
+        return self.desired.key
+
+
+class Rules(NamedTuple):
+    """What of an Application decides about differences."""
+
+    ignore: Sequence[IgnoreDifference] = ()
+    delete_jq: DeleteJq | None = None
+    people: Sequence[str] = PEOPLE
+
+
+class Settled(NamedTuple):
+    """What the Application's status says was synced last, and is wanted still; for the first look after a restart."""
+
+    ended: datetime
+
+
+class Comparer:
+    """Compares the objects of one Application; one comparison at a time."""
+
+    def __init__(
+        self, objects: Objects, inventory: Inventory, memory: Memory, pool: Executor, now: Callable[[], datetime]
+    ) -> None:
+        """Take the doors, what is remembered, and what runs requests side by side."""
+        self._objects = objects
+        self._inventory = inventory
+        self._memory = memory
+        self._pool = pool
+        self._now = now
+        self.looked = 0
+        """How many objects were asked for so far."""
+
+    def compare(
+        self, wanted: Sequence[Desired], app: App, destination: str, rules: Rules, settled: Settled | None
+    ) -> tuple[Compared, ...]:
+        """Every object that Git wants, in its order. Raises ClusterError when the API server cannot be asked at all."""
+        there = self._known_or_present([each.key for each in wanted], {each.key: each.api_version for each in wanted})
+        return tuple(
+            self._pool.map(lambda each: self._compare(each, there[each.key], app, destination, rules, settled), wanted)
+        )
+
+    # -- which are there ----------------------------------------------------------------------------------------------
+
+    def _known_or_present(
+        self, keys: Sequence[ResourceKey], versions: Mapping[ResourceKey, str]
+    ) -> dict[ResourceKey, Live | Literal["ask"] | None]:
+        """What is known of each: its metadata, that it is not there, or that it has to be asked for."""
+        found: dict[ResourceKey, Live | Literal["ask"] | None] = {key: self._inventory.find(key) for key in keys}
+        groups: dict[tuple[str, str, str], list[ResourceKey]] = {}
+        for key in keys:
+            if found[key] is None:
+                groups.setdefault((key.group, key.kind, key.namespace), []).append(key)
+        for members in groups.values():
+            if len(members) <= _FEW:
+                found.update(dict.fromkeys(members, "ask"))
+            else:
+                found |= self._listed(members, versions[members[0]])
+        return found
+
+    def _listed(self, keys: Sequence[ResourceKey], version: str) -> dict[ResourceKey, Live | Literal["ask"] | None]:
+        kind = self._objects.kinds.find(version, keys[0].kind)
+        if kind is None:
+            return dict.fromkeys(keys)
+        listed = self._objects.list(kind, keys[0].namespace)
+        there = {item["metadata"]["name"]: item for item in listed.items}
+        return {key: live_of(there[key.name], key) if key.name in there else None for key in keys}
+
+    # -- one object ---------------------------------------------------------------------------------------------------
+
+    def _compare(
+        self,
+        desired: Desired,
+        known: Live | Literal["ask"] | None,
+        app: App,
+        destination: str,
+        rules: Rules,
+        settled: Settled | None,
+    ) -> Compared:
+        stamped = stamp(desired.body, app, desired.key, destination=destination)
+        body: Body | None = None
+        live = known if isinstance(known, Live) else None
+        try:
+            if known == "ask":
+                body = self._objects.find(desired.key, desired.api_version)
+                live = live_of(body, desired.key) if body is not None else None
+            if live is None:
+                return Compared(desired=desired, stamped=stamped, sent=stamped, live=None, status="OutOfSync")
+            other = claimant(live, app)
+            if other is not None:
+                return Compared(
+                    desired=desired, stamped=stamped, sent=stamped, live=live, status="Unknown", shared=other
+                )
+            if self._is_equal(live, stamped, rules, settled):
+                return Compared(desired=desired, stamped=stamped, sent=stamped, live=live, status="Synced")
+            return self._look(desired, stamped, body, rules)
+        except ClusterError as error:
+            return Compared(
+                desired=desired, stamped=stamped, sent=stamped, live=live, status="OutOfSync" if live else "Unknown",
+                error=error.message,
+            )  # fmt: skip
+
+    def _is_equal(self, live: Live, stamped: Body, rules: Rules, settled: Settled | None) -> bool:
+        """Whether nothing has to be asked, because nobody has touched what was judged."""
+        now, wanted = self._now(), digest(stamped)
+        known = self._memory.find(live.key)
+        if known is not None and known.digest == wanted:
+            verdict = judge(known.baseline, live, now=now, people=rules.people)
+            return verdict == "unchanged" or (verdict == "later" and due_at(known.baseline, now=now) > now)
+        if known is not None or settled is None or applicable(rules.ignore, live.key):
+            return False
+        if not is_settled(live, stamped, ended=settled.ended, people=rules.people):
+            return False
+        self._memory.put(live.key, Known(wanted, baseline(live, people=rules.people)))
+        return True
+
+    def _look(self, desired: Desired, stamped: Body, body: Body | None, rules: Rules) -> Compared:
+        """Ask the API server what an apply would change. Raises ClusterError."""
+        self.looked += 1
+        key = desired.key
+        body = body if body is not None else self._objects.find(key, desired.api_version)
+        if body is None:
+            return Compared(desired=desired, stamped=stamped, sent=stamped, live=None, status="OutOfSync")
+        live = live_of(body, key)
+        ignore = applicable(rules.ignore, key)
+        sent = keep_ignored(stamped, body, live=live, rules=ignore, delete_jq=rules.delete_jq)
+        strange = strangers(live, sent, people=rules.people)
+        try:
+            predicted = self._objects.apply(sent, key, MANAGER, dry_run=True).body
+        except NotTyped:
+            predicted = _overlaid(body, sent)
+        except NotFound:
+            return Compared(desired=desired, stamped=stamped, sent=stamped, live=None, status="OutOfSync")
+        changes = drift(
+            body, without(predicted, strange), metadata=live, rules=ignore, delete_jq=rules.delete_jq
+        )  # fmt: skip
+        take = take_over(live, sent, people=rules.people)
+        entry = ours(live.managed)
+        silent = not changes and (take is not None or entry is None or not covers(entry.fields, sent))
+        if not changes and not silent:
+            looked = self._now() if self._is_generation_only(live, rules) else None
+            self._memory.put(key, Known(digest(stamped), baseline(live, people=rules.people, looked=looked)))
+        return Compared(
+            desired=desired, stamped=stamped, sent=sent, live=live, status="OutOfSync" if changes else "Synced",
+            drift=changes, take=take, silent=silent,
+        )  # fmt: skip
+
+    def _is_generation_only(self, live: Live, rules: Rules) -> bool:
+        known = self._memory.find(live.key)
+        return known is not None and judge(known.baseline, live, now=self._now(), people=rules.people) == "later"
+
+
+def _overlaid(live: Any, sent: Any) -> Any:
+    """What an object would be where the API server's apply cannot tell: every field that Git has as Git has it."""
+    if isinstance(live, dict) and isinstance(sent, dict):
+        return {**live, **{key: _overlaid(live.get(key), value) for key, value in sent.items()}}
+    return sent
+
+
+def keys_of(compared: Iterable[Compared]) -> frozenset[ResourceKey]:
+    """The identities of objects."""
+    return frozenset(each.key for each in compared)
