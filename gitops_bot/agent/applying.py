@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 from gitops_bot.agent.comparison import Compared
 from gitops_bot.agent.fingerprint import baseline
+from gitops_bot.agent.inventory import Inventory
 from gitops_bot.agent.managed import PEOPLE
 from gitops_bot.agent.memory import Known, Memory, digest
 from gitops_bot.agent.options import Effective
@@ -35,10 +36,11 @@ class Done(NamedTuple):
 class Applier:
     """Applies objects of one Application; safe under many threads."""
 
-    def __init__(self, objects: Objects, memory: Memory, now: Callable[[], datetime]) -> None:
+    def __init__(self, objects: Objects, memory: Memory, inventory: Inventory, now: Callable[[], datetime]) -> None:
         """Take the door, and what is remembered of what was applied."""
         self._objects = objects
         self._memory = memory
+        self._inventory = inventory
         self._now = now
 
     def try_out(self, compared: Compared, options: Effective) -> None:
@@ -104,6 +106,8 @@ class Applier:
         return Done("recreated", answer.warnings)
 
     def _remember(self, compared: Compared, body: Body) -> None:
+        # The watch will say the same a moment later; nobody has to wait for it.
+        self._inventory.put((compared.key.group, compared.key.kind), body)
         known = baseline(live_of(body, compared.key), people=PEOPLE, written=self._now())
         self._memory.put(compared.key, Known(digest(compared.stamped), known))
 

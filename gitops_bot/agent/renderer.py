@@ -106,7 +106,7 @@ class Renderer:
         definitions = [
             Definition(kind=each.kind, file=each.file, document=dict(each.document))
             for each in (*found.applications, *found.projects)
-            if here(each)
+            if here(each) or (each.kind == "AppProject" and _is_above(each.file, place))
         ]
         templates = GoTemplates(self._helm)
         for each in filter(here, found.application_sets):
@@ -141,6 +141,12 @@ def _read_nothing(_oids: Any) -> dict[str, bytes]:
 
 _NOWHERE = Tree("", {}, _read_nothing)
 """Where charts of a Helm repository are rendered."""
+
+
+def _is_above(file: str, place: str) -> bool:
+    """Whether a file lies beside a directory or one of those above it: projects stand for all environments there."""
+    folder = file.rpartition("/")[0]
+    return not folder or place.startswith(f"{folder}/")
 
 
 def _pinned(application: Application, commits: tuple[str, ...]) -> Application:

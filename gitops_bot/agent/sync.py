@@ -79,8 +79,9 @@ class Syncer:
         told: Callable[[str, tuple[ResourceResult, ...]], None],
         deadlines: Deadlines,
     ) -> None:
-        """Take the doors; ``cancelled`` says why the operation is not wanted any more (``""``: it is), ``told`` is
-        told of its progress.
+        """Take the doors, and who is asked and told.
+
+        ``cancelled`` says why the operation is not wanted any more (``""``: it is), ``told`` hears of its progress.
         """
         self._objects = objects
         self._inventory = inventory

@@ -1,6 +1,6 @@
-"""Metadata of a kind's objects as it changes: one stream for each kind, that lists anew whenever it has lost its place.
+"""A kind's objects as they change: one stream for each kind, that lists anew whenever it has lost its place.
 
-Only metadata crosses the wire, so that a quiet cluster of ten thousand objects costs some megabytes and no request.
+Where metadata is enough, only that crosses the wire, so that a quiet cluster of ten thousand objects costs some megabytes and no request.
 """
 
 from __future__ import annotations
@@ -46,12 +46,18 @@ Told = Callable[[Snapshot | Event], None]
 class Watcher:
     """Watches any number of kinds, each in a thread of its own, until it is closed."""
 
-    def __init__(self, objects: Objects, selector: str, told: Told, *, namespace: str = "") -> None:
-        """Take what is asked, the label selector, and who is told; ``namespace`` ``""`` means everywhere."""
+    def __init__(
+        self, objects: Objects, selector: str, told: Told, *, namespace: str = "", metadata: bool = True
+    ) -> None:
+        """Take what is asked, the label selector, and who is told.
+
+        ``namespace`` ``""`` means everywhere; without ``metadata`` whole objects are told.
+        """
         self._objects = objects
         self._selector = selector
         self._told = told
         self._namespace = namespace
+        self._metadata = metadata
         self._closed = threading.Event()
         self._streams: dict[Kind, threading.Thread] = {}
         self._open: set[Any] = set()
@@ -86,7 +92,7 @@ class Watcher:
         pause = 0.0
         while not self._closed.wait(pause):
             try:
-                listed = self._objects.list(kind, self._namespace, selector=self._selector)
+                listed = self._objects.list(kind, self._namespace, selector=self._selector, metadata=self._metadata)
                 self._told(Snapshot(kind, listed.items))
                 pause = 0.0
                 self._follow(kind, listed.version)
@@ -120,7 +126,8 @@ class Watcher:
             "resourceVersion": version,
             "timeoutSeconds": str(_LASTS),
         } | ({"labelSelector": self._selector} if self._selector else {})
-        response = self._objects.requests.stream(kind.path(self._namespace), query, accept=METADATA, idle=_IDLE)
+        accept = METADATA if self._metadata else "application/json"
+        response = self._objects.requests.stream(kind.path(self._namespace), query, accept=accept, idle=_IDLE)
         with self._lock:
             self._open.add(response)
         try:

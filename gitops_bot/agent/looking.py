@@ -1,0 +1,310 @@
+"""One look at an Application: what Git wants, what the cluster has, and what that means. Writes nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from datetime import datetime
+from typing import Any, NamedTuple
+
+from gitops_bot.agent import guards, options, policy, project
+from gitops_bot.agent.bounds import is_truncated
+from gitops_bot.agent.comparison import Compared, Comparer, Rules, Settled
+from gitops_bot.agent.desired import Wanted, read_wanted
+from gitops_bot.agent.guards import Candidates, Owner, Verdict
+from gitops_bot.agent.identity import tracking_id
+from gitops_bot.agent.inventory import Inventory
+from gitops_bot.agent.operation import identity
+from gitops_bot.agent.record import AppObject, Record, Rendered
+from gitops_bot.agent.renderers import Renderers
+from gitops_bot.agent.rendering import Login, Render
+from gitops_bot.agent.revisions import Revisions
+from gitops_bot.agent.state import Status
+from gitops_bot.agent.values import Live, live_of
+from gitops_bot.agent.view import View
+from gitops_bot.agent.wellness import HealthReader
+from gitops_bot.doors.cluster.objects import Objects
+from gitops_bot.errors import BotError, ClusterError
+from gitops_bot.manifests.fields import images
+from gitops_bot.manifests.ignore import DeleteJq
+from gitops_bot.model.project import Project
+from gitops_bot.model.resource import ResourceKey
+from gitops_bot.model.settings import Agent
+from gitops_bot.render.prepared import Capabilities
+
+COMPARISON_ERROR = "ComparisonError"
+_MOST_IMAGES = 200
+
+
+class Surroundings(NamedTuple):
+    """What is the same for every Application of the agent."""
+
+    cluster: project.Cluster
+    capabilities: Callable[[], Capabilities]
+    settings: Agent
+    projects: Callable[[], Mapping[str, Project | None]]
+    logins: Callable[[], tuple[Login, ...]]
+    delete_jq: DeleteJq | None
+    now: Callable[[], datetime]
+    watch: Callable[[frozenset[tuple[str, str]]], None]
+    """Begins to watch kinds, and returns when what there is of them is known."""
+
+
+class Looker:
+    """Looks at one Application after another; may be used by many threads for different ones."""
+
+    def __init__(
+        self,
+        objects: Objects,
+        inventory: Inventory,
+        revisions: Revisions,
+        renderers: Renderers,
+        health: HealthReader,
+        comparer: Callable[[Record], Comparer],
+        around: Surroundings,
+    ) -> None:
+        """Take the doors; ``comparer`` gives the one of an Application."""
+        self._objects = objects
+        self._inventory = inventory
+        self._revisions = revisions
+        self._renderers = renderers
+        self._health = health
+        self._comparer = comparer
+        self._around = around
+
+    def look(self, app: AppObject, record: Record, *, since: float, hard: bool = False) -> View:
+        """The Application as it is now.
+
+        Repositories are asked that were not asked since ``since`` (monotonic seconds); ``hard`` renders anew. Raises
+        ClusterError when the API server cannot be asked at all.
+        """
+        try:
+            wish = policy.read(app.body["spec"].get("syncPolicy"))
+        except policy.PolicyError as error:
+            return _blocked(project.INVALID, str(error))
+        chosen = options.application_options(wish.sync_options)
+        limits = project.limits_of(app.application, self._around.projects(), self._around.cluster)
+        if isinstance(limits, tuple):
+            return _blocked(*limits)
+        refusals = (*self._elsewhere(app), *limits.refusals())
+        if refusals:
+            return View(conditions=refusals, blocked=refusals[0][1], unknown=True, options=chosen)
+        try:
+            commits = self._commits(app, since)
+            wanted, rendered = self._wanted(app, commits, record, hard=hard)
+        except BotError as error:
+            if isinstance(error, ClusterError):
+                raise
+            return self._unrendered(app, error.told, chosen)
+        return self._viewed(app, record, commits, wanted, rendered, limits, chosen)
+
+    # -- what Git wants -----------------------------------------------------------------------------------------------
+
+    def _elsewhere(self, app: AppObject) -> project.Conditions:
+        destination = app.application.spec.destination
+        if self._around.cluster.is_meant(destination):
+            return ()
+        named = destination.name or destination.server or "(none)"
+        return ((project.INVALID, f"its destination {named} is not this cluster; the agent there applies it"),)
+
+    def _commits(self, app: AppObject, since: float) -> tuple[str, ...]:
+        """The commit of every Git source, ``""`` for charts. Raises FetchError."""
+        return tuple(
+            "" if source.chart else self._revisions.resolve(source.repo_url, source.target_revision, since=since)
+            for source in app.application.sources
+        )
+
+    def _wanted(
+        self, app: AppObject, commits: tuple[str, ...], record: Record, *, hard: bool
+    ) -> tuple[Wanted, Rendered]:
+        """What is wanted, rendered by the process that has no rights. Raises BotError."""
+        answer = self._renderers.render(
+            Render(
+                application=_plain(app.body),
+                commits=commits,
+                capabilities=self._around.capabilities(),
+                logins=self._around.logins(),
+            )
+        )
+        if answer.error:
+            raise BotError(answer.error)
+        kinds = self._objects.kinds
+
+        def namespaced(group: str, kind: str) -> bool | None:
+            found = kinds.preferred(group, kind)
+            return found.namespaced if found is not None else None
+
+        try:
+            wanted = read_wanted(
+                answer.manifests.encode(), namespace=app.application.spec.destination.namespace, namespaced=namespaced
+            )
+        except ValueError as error:
+            raise BotError(f"the manifests cannot be read: {error}") from error
+        key = identity(commits, app.sources)
+        record.rendered = Rendered(key, answer.plan, answer.types, "")
+        return wanted, record.rendered
+
+    def _unrendered(self, app: AppObject, error: str, chosen: options.ApplicationOptions) -> View:
+        """What is told where nobody knows what Git wants: nothing of it is applied, and nothing pruned."""
+        return View(conditions=((COMPARISON_ERROR, error),), blocked=error, unknown=True, options=chosen)
+
+    # -- what the cluster has -----------------------------------------------------------------------------------------
+
+    def _viewed(
+        self,
+        app: AppObject,
+        record: Record,
+        commits: tuple[str, ...],
+        wanted: Wanted,
+        rendered: Rendered,
+        limits: project.Limits,
+        chosen: options.ApplicationOptions,
+    ) -> View:
+        spec = app.application.spec
+        keys = frozenset(each.key for each in wanted.objects)
+        forbidden, told = limits.forbidden(keys)
+        allowed = [each for each in wanted.objects if each.key not in forbidden]
+        kinds = {(key.group, key.kind) for key in keys}
+        self._around.watch(frozenset(kinds | group_kinds(app.annotations)))
+        rules = Rules(spec.ignore_differences, self._around.delete_jq, self._around.settings.people_managers)
+        status = app.status
+        compared = self._comparer(record).compare(
+            allowed, app.key, spec.destination.namespace, rules, _settled(app, status, commits)
+        )
+        found = self._labelled_and_listed(app, status, keys)
+        owner = Owner(
+            part_of=app.key.id,
+            tracking_id=lambda key: tracking_id(app.key, key, spec.destination.namespace),
+            permitted=limits.permits,
+        )
+        candidates = guards.candidates(found, keys, owner)
+        judged = self._judged(app, record, candidates, compared, wanted, chosen)
+        lives = [each.live for each in compared if each.live is not None]
+        health = self._health.read(record, app.key.id, [*lives, *candidates.prunable])
+        record.memory.keep_only(keys)
+        conditions = [*told, *limits.notes(), *_told(wanted, compared, judged, chosen)]
+        blocked = _blocking(wanted, compared, chosen)
+        conditions += [(kind, message) for kind, message in blocked]
+        return View(
+            commits=commits,
+            compared=compared,
+            forbidden=forbidden,
+            candidates=candidates,
+            prune=judged,
+            health=health,
+            options=chosen,
+            conditions=tuple(conditions),
+            blocked=blocked[0][1] if blocked else "",
+            images=_images(compared),
+            types=rendered.types,
+            plan=rendered.plan,
+        )
+
+    def _labelled_and_listed(self, app: AppObject, status: Status, keys: frozenset[ResourceKey]) -> list[Live]:
+        """The objects with the Application's label, and what its status lists that left Git."""
+        labelled = {key: live for key in self._inventory.of(app.key.id) if (live := self._inventory.find(key))}
+        for each in status.resources if not is_truncated(status) else ():
+            key = each.key
+            if key in keys or key in labelled or self._inventory.knows((key.group, key.kind)):
+                continue
+            body = self._objects.find(key)
+            if body is not None:
+                labelled[key] = live_of(body, key)
+        return list(labelled.values())
+
+    def _judged(
+        self,
+        app: AppObject,
+        record: Record,
+        candidates: Candidates,
+        compared: tuple[Compared, ...],
+        wanted: Wanted,
+        chosen: options.ApplicationOptions,
+    ) -> Verdict:
+        now, guard = self._around.now(), self._around.settings.prune_guard
+        automated = policy.read(app.body["spec"].get("syncPolicy")).automated
+        limits = guards.limits_of(
+            app.annotations,
+            percent=guard.percent,
+            objects=guard.objects,
+            allow_empty=automated is not None and automated.allow_empty,
+        )
+        managed = sum(each.live is not None for each in compared) + len(candidates.prunable)
+        since = record.held_since or now
+        verdict = guards.judge(
+            candidates.prunable,
+            managed=managed,
+            desired=len(wanted.objects),
+            rendered=not wanted.problems,
+            options=chosen,
+            limits=limits,
+            approved=record.held_since is not None and guards.is_approved(app.annotations, since, now),
+        )
+        record.held_since = since if verdict.holds else (record.held_since if verdict.approved else None)
+        return verdict
+
+
+def _blocked(kind: str, message: str) -> View:
+    return View(conditions=((kind, message),), blocked=message, unknown=True)
+
+
+def _settled(app: AppObject, status: Status, commits: tuple[str, ...]) -> Settled | None:
+    """When the last operation ended, if it brought exactly what is wanted now."""
+    state = status.operation_state
+    newest = status.history[-1] if status.history else None
+    if newest is None or state is None or state.finished_at is None or not state.is_finished:
+        return None
+    synced = newest.revisions or ((newest.revision,) if newest.revision else ())
+    sources = newest.sources or ((newest.source,) if newest.source is not None else ())
+    if identity(synced, sources) != identity(commits, app.sources):
+        return None
+    return Settled(max(state.finished_at, newest.deployed_at))
+
+
+def _told(
+    wanted: Wanted, compared: tuple[Compared, ...], judged: Verdict, chosen: options.ApplicationOptions
+) -> list[tuple[str, str]]:
+    found = [
+        ("RepeatedResourceWarning", f"{key} is there more than once; the last one counts") for key in wanted.repeated
+    ]
+    found += [
+        ("SharedResourceWarning", f"{each.key} belongs to {each.shared} already and is left alone")
+        for each in compared
+        if each.shared
+    ]
+    found += [("PruneHeldWarning", hold.message) for hold in judged.holds]
+    found += [("UnknownOptionWarning", f"the sync option {each} is none") for each in chosen.unknown]
+    return found
+
+
+def _blocking(
+    wanted: Wanted, compared: tuple[Compared, ...], chosen: options.ApplicationOptions
+) -> list[tuple[str, str]]:
+    """What stops a sync before it begins."""
+    found = [(COMPARISON_ERROR, problem) for problem in wanted.problems]
+    if wanted.hooks:
+        more = f" and {len(wanted.hooks) - 1} more" if len(wanted.hooks) > 1 else ""
+        found.append(
+            (
+                project.INVALID,
+                f"{wanted.hooks[0]}{more} is a hook, which this agent does not run yet; nothing is synced without it",
+            )
+        )
+    if chosen.fail_on_shared:
+        found += [
+            ("SyncError", f"{each.key} belongs to {each.shared}, and FailOnSharedResource=true") for each in compared
+            if each.shared
+        ]  # fmt: skip
+    return found
+
+
+def _images(compared: tuple[Compared, ...]) -> tuple[str, ...]:
+    found = {image for each in compared for _path, _none, image in images(None, each.desired.body) if image}
+    return tuple(sorted(found))[:_MOST_IMAGES]
+
+
+def _plain(body: Mapping[str, Any]) -> dict[str, Any]:
+    """The Application without what only the cluster has."""
+    metadata = {
+        name: body["metadata"][name] for name in ("name", "namespace", "annotations") if name in body["metadata"]
+    }
+    return {"apiVersion": body["apiVersion"], "kind": body["kind"], "metadata": metadata, "spec": body["spec"]}

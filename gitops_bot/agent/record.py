@@ -1,0 +1,120 @@
+"""What the agent knows of one Application between two looks at it; lost with the process, and made anew after it."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any, NamedTuple
+
+import msgspec
+
+from gitops_bot.agent.health.verdict import Health
+from gitops_bot.agent.identity import App
+from gitops_bot.agent.memory import Memory
+from gitops_bot.agent.state import Operation, Status, read, read_operation
+from gitops_bot.agent.timing import Heals
+from gitops_bot.model.application import Application
+from gitops_bot.model.resource import ResourceKey
+
+FINALIZER = "resources-finalizer.argocd.argoproj.io"
+REFRESH = "argocd.argoproj.io/refresh"
+SKIP = "argocd.argoproj.io/skip-reconcile"
+PLAN = "gitops-bot/plan"
+"""Annotation with the plan hash of what is wanted, as a pull request's comment has it."""
+FAILURES = "gitops-bot/failures"
+"""Annotation with how often in a row a sync of the same commit failed."""
+
+
+class AppObject(msgspec.Struct, frozen=True, kw_only=True):
+    """An ``Application`` object of the agent's namespace, as the API server has it."""
+
+    body: dict[str, Any]
+    application: Application
+
+    @property
+    def key(self) -> App:
+        metadata = self.body["metadata"]
+        return App(metadata["name"], metadata["namespace"])
+
+    @property
+    def annotations(self) -> Mapping[str, str]:
+        return self.body["metadata"].get("annotations") or {}
+
+    @property
+    def finalizers(self) -> tuple[str, ...]:
+        return tuple(self.body["metadata"].get("finalizers") or ())
+
+    @property
+    def deleting(self) -> bool:
+        return "deletionTimestamp" in self.body["metadata"]
+
+    @property
+    def cascades(self) -> str:
+        """The finalizer by which its objects go with it, ``""`` when they stay."""
+        return next((each for each in self.finalizers if each.partition("/")[0] == FINALIZER), "")
+
+    @property
+    def status(self) -> Status:
+        return read(self.body.get("status"))
+
+    @property
+    def operation(self) -> Operation | None:
+        """What somebody asked for. Raises ValueError for what cannot be read."""
+        return read_operation(self.body.get("operation"))
+
+    @property
+    def sources(self) -> tuple[dict[str, Any], ...]:
+        """The sources as they are written."""
+        spec = self.body["spec"]
+        return tuple(spec["sources"]) if spec.get("sources") else ((spec["source"],) if spec.get("source") else ())
+
+    @property
+    def several(self) -> bool:
+        """Whether ``spec`` has a list of sources."""
+        return bool(self.body["spec"].get("sources"))
+
+
+class Judged(NamedTuple):
+    """The health of one object as it was in one version."""
+
+    version: str
+    health: Health | None
+
+
+class Rendered(NamedTuple):
+    """The last rendering: whether it has to be done again, and what it is called."""
+
+    key: str
+    plan: str
+    types: tuple[str, ...]
+    error: str
+
+
+class Record:
+    """One Application. Only one thread works on it at a time; ``touched`` is filled by all."""
+
+    def __init__(self) -> None:
+        self.memory = Memory()
+        self.health: dict[ResourceKey, Judged] = {}
+        self.heals: dict[ResourceKey, Heals] = {}
+        self.rendered: Rendered | None = None
+        self.told: bytes = b""
+        """The status that was written last, so that nothing is written twice."""
+        self.looked_once = False
+        """False until the first comparison of this process."""
+        self.held_since: datetime | None = None
+        """Since when a prune is held: an approval has to be newer."""
+        self._lock = threading.Lock()
+        self._touched: set[ResourceKey] = set()
+
+    def touch(self, key: ResourceKey) -> None:
+        """Take that an object has to be looked at."""
+        with self._lock:
+            self._touched.add(key)
+
+    def take_touched(self) -> frozenset[ResourceKey]:
+        """The objects that were touched since the last time."""
+        with self._lock:
+            found, self._touched = frozenset(self._touched), set()
+            return found
