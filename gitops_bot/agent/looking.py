@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import zlib
 from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import Any, NamedTuple
@@ -11,7 +12,7 @@ from gitops_bot.agent.bounds import is_truncated
 from gitops_bot.agent.comparison import Compared, Comparer, Rules, Settled
 from gitops_bot.agent.desired import Wanted, read_wanted
 from gitops_bot.agent.guards import Candidates, Owner, Verdict
-from gitops_bot.agent.identity import tracking_id
+from gitops_bot.agent.identity import group_kinds, tracking_id
 from gitops_bot.agent.inventory import Inventory
 from gitops_bot.agent.operation import identity
 from gitops_bot.agent.record import AppObject, Record, Rendered
@@ -117,6 +118,23 @@ class Looker:
         self, app: AppObject, commits: tuple[str, ...], record: Record, *, hard: bool
     ) -> tuple[Wanted, Rendered]:
         """What is wanted, rendered by the process that has no rights. Raises BotError."""
+        key = f"{identity(commits, app.sources)} {hash(self._around.capabilities())}"
+        known = record.rendered
+        if known is None or known.key != key or hard:
+            known = record.rendered = self._rendered(app, commits, key)
+        kinds = self._objects.kinds
+
+        def namespaced(group: str, kind: str) -> bool | None:
+            found = kinds.preferred(group, kind)
+            return found.namespaced if found is not None else None
+
+        manifests, namespace = zlib.decompress(known.packed), app.application.spec.destination.namespace
+        try:
+            return read_wanted(manifests, namespace=namespace, namespaced=namespaced), known
+        except ValueError as error:
+            raise BotError(f"the manifests cannot be read: {error}") from error
+
+    def _rendered(self, app: AppObject, commits: tuple[str, ...], key: str) -> Rendered:
         answer = self._renderers.render(
             Render(
                 application=_plain(app.body),
@@ -127,21 +145,7 @@ class Looker:
         )
         if answer.error:
             raise BotError(answer.error)
-        kinds = self._objects.kinds
-
-        def namespaced(group: str, kind: str) -> bool | None:
-            found = kinds.preferred(group, kind)
-            return found.namespaced if found is not None else None
-
-        try:
-            wanted = read_wanted(
-                answer.manifests.encode(), namespace=app.application.spec.destination.namespace, namespaced=namespaced
-            )
-        except ValueError as error:
-            raise BotError(f"the manifests cannot be read: {error}") from error
-        key = identity(commits, app.sources)
-        record.rendered = Rendered(key, answer.plan, answer.types, "")
-        return wanted, record.rendered
+        return Rendered(key, answer.plan, answer.types, zlib.compress(answer.manifests.encode(), 1))
 
     def _unrendered(self, app: AppObject, error: str, chosen: options.ApplicationOptions) -> View:
         """What is told where nobody knows what Git wants: nothing of it is applied, and nothing pruned."""

@@ -86,9 +86,11 @@ class Rendered(NamedTuple):
     """The last rendering: whether it has to be done again, and what it is called."""
 
     key: str
+    """What it was made of."""
     plan: str
     types: tuple[str, ...]
-    error: str
+    packed: bytes
+    """The manifests, compressed: an object that was touched is compared without rendering again."""
 
 
 class Record:

@@ -32,6 +32,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "promote": ("gitops_bot.cli.promote", "Bring to one environment what another has proved."),
     "rollback": ("gitops_bot.cli.rollback", "Undo a change of an environment, and keep it undone."),
     "hold": ("gitops_bot.cli.hold", "List, add or release versions that must not come back."),
+    "agent": ("gitops_bot.cli.agent.group", "Keep a cluster equal to Git, from inside it."),
     "action": ("gitops_bot.cli.action", "Run as the GitHub Action, inside a workflow."),
     "tools": ("gitops_bot.cli.tools", "Find or install helm and kustomize."),
     "doctor": ("gitops_bot.cli.doctor", "Say what is missing here and what to do about it."),

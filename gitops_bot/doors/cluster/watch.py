@@ -1,6 +1,7 @@
 """A kind's objects as they change: one stream for each kind, that lists anew whenever it has lost its place.
 
-Where metadata is enough, only that crosses the wire, so that a quiet cluster of ten thousand objects costs some megabytes and no request.
+Where metadata is enough, only that crosses the wire: a quiet cluster of ten thousand objects costs some megabytes and
+no request.
 """
 
 from __future__ import annotations
