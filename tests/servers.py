@@ -44,17 +44,17 @@ class Handler(BaseHTTPRequestHandler):
         self._answer()
 
     def do_PUT(self) -> None:
+        self.rfile.read(int(self.headers.get("Content-Length", 0)))
         self._answer()
 
     def do_PATCH(self) -> None:
-        self._answer()
+        self.do_PUT()
 
     def do_DELETE(self) -> None:
-        self._answer()
+        self.do_PUT()
 
     def _answer(self) -> None:
         headers = {name.lower(): value for name, value in self.headers.items()}
-        self.rfile.read(int(headers.get("content-length", 0)))
         self.server.seen.append(Seen(self.command, self.path, headers))
         path = self.path.partition("?")[0]
         routes = self.server.routes

@@ -231,14 +231,17 @@ class Operating:
         """Write the status where it says something new; the Application as it is then. Raises ClusterError."""
         now, former = self._now(), app.status
         state = state if state is not None else former.operation_state
-        appraisal = view.appraisal
+        health = former.health or states.Health(status="Unknown")
+        if not view.unknown:
+            appraisal = view.appraisal
+            health = states.health(former.health, appraisal.status, appraisal.message, now)
         history = former.history
         if state is not None and state != former.operation_state and state.is_finished:
             limit = app.application.spec.revision_history_limit
             history = operation.recorded(history, state, limit)
         status = Status(
             sync=_sync(app, view),
-            health=states.health(former.health, appraisal.status, appraisal.message, now),
+            health=health,
             operation_state=state,
             history=history,
             resources=view.resources if not view.unknown else former.resources,

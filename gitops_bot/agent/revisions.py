@@ -42,6 +42,7 @@ class Revisions:
         self._lock = threading.Lock()
         self._known: dict[str, _Known] = {}
         self._asking: dict[str, threading.Lock] = {}
+        self._refreshed: dict[str, tuple[object, ...]] = {}
 
     def resolve(self, repository: str, revision: str, *, since: float) -> str:
         """The commit id that a revision means.
@@ -58,16 +59,19 @@ class Revisions:
         return resolve(known.references, revision, urls.shown(repository))[1]
 
     def refresh(self, repositories: Iterable[str], *, since: float) -> frozenset[str]:
-        """Ask repositories that were not asked since then; those that say something else than before."""
+        """Ask repositories that were not asked since then; those that say something else than the last time here.
+
+        One thread calls this; what ``resolve`` has heard meanwhile is news all the same.
+        """
         moved = set()
         for repository in repositories:
             try:
                 url = _url(repository)
             except FetchError:
                 continue
-            before = self._known.get(str(url))
-            after = self._asked(url, since)
-            if before is None or before[1:] != after[1:]:
+            known = self._asked(url, since)
+            if self._refreshed.get(str(url)) != known[1:]:
+                self._refreshed[str(url)] = known[1:]
                 moved.add(repository)
         return frozenset(moved)
 

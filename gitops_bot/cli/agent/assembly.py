@@ -30,6 +30,7 @@ from gitops_bot.agent.renderers import Renderers
 from gitops_bot.agent.revisions import Revisions
 from gitops_bot.agent.sync import Deadlines
 from gitops_bot.agent.wellness import HealthReader
+from gitops_bot.doors import tools
 from gitops_bot.doors.cluster.connect import CONNECTIONS, connect
 from gitops_bot.doors.cluster.objects import Objects
 from gitops_bot.doors.cluster.requests import Requests
@@ -40,7 +41,7 @@ from gitops_bot.model.settings import Agent as AgentSettings
 from gitops_bot.render.prepared import Capabilities
 
 _PASSED = ("PATH", "HTTPS_PROXY", "https_proxy", "HTTP_PROXY", "http_proxy", "NO_PROXY", "no_proxy", "LANG",
-           "SSL_CERT_FILE", "REQUESTS_CA_BUNDLE", "GIT_SSL_CAINFO", "GITOPS_BOT_TOOLS")  # fmt: skip
+           "SSL_CERT_FILE", "REQUESTS_CA_BUNDLE", "GIT_SSL_CAINFO")  # fmt: skip
 """What a renderer that is a child gets of our environment: nothing that names a cluster or holds a secret."""
 _log = logging.getLogger(__name__)
 
@@ -135,7 +136,8 @@ def _line(wanted: Wanted, cache: Path) -> Line:
         return SocketLine(wanted.renderer)
     environment: Mapping[str, str] = {name: os.environ[name] for name in _PASSED if os.environ.get(name)}
     argv = [sys.executable, "-m", "gitops_bot", "agent", "render", "--cache", str(cache)]
-    return ChildLine(argv, cwd=str(cache), env={**environment, "HOME": str(cache)})
+    places = {"HOME": str(cache), "GITOPS_BOT_TOOLS": str(tools.installed_directory())}
+    return ChildLine(argv, cwd=str(cache), env={**environment, **places})
 
 
 def _capabilities(objects: Objects) -> Capabilities:

@@ -15,7 +15,9 @@ if TYPE_CHECKING:
     from urllib3 import PoolManager
 
 CONNECTIONS = 8
-"""Requests that are under way at once; more did not make an apply of 1,000 objects faster (docs/benchmarks.md)."""
+"""Requests of one kind of work that are under way at once; more did not make a first apply faster."""
+_KEPT = 128
+"""Connections that are kept open: those, and one for each kind that is watched."""
 
 
 class Connection:
@@ -25,7 +27,7 @@ class Connection:
         """Take a ``kubernetes.client.Configuration``."""
         from kubernetes.client import ApiClient
 
-        configuration.connection_pool_maxsize = CONNECTIONS
+        configuration.connection_pool_maxsize = _KEPT
         self._configuration = configuration
         self._client = ApiClient(configuration)
         self.url: str = configuration.host.rstrip("/")
