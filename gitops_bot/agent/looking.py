@@ -11,8 +11,8 @@ from gitops_bot.agent import guards, options, policy, project
 from gitops_bot.agent.bounds import is_truncated
 from gitops_bot.agent.comparison import Compared, Comparer, Rules, Settled
 from gitops_bot.agent.desired import Wanted, read_wanted
-from gitops_bot.agent.guards import Candidates, Owner, Verdict
-from gitops_bot.agent.identity import group_kinds, tracking_id
+from gitops_bot.agent.guards import Candidates, Verdict
+from gitops_bot.agent.identity import group_kinds
 from gitops_bot.agent.inventory import Inventory
 from gitops_bot.agent.operation import identity
 from gitops_bot.agent.record import AppObject, Record, Rendered
@@ -175,12 +175,7 @@ class Looker:
             allowed, app.key, spec.destination.namespace, rules, _settled(app, status, commits)
         )
         found = self._labelled_and_listed(app, status, keys)
-        owner = Owner(
-            part_of=app.key.id,
-            tracking_id=lambda key: tracking_id(app.key, key, spec.destination.namespace),
-            permitted=limits.permits,
-        )
-        candidates = guards.candidates(found, keys, owner)
+        candidates = guards.candidates(found, keys, app.key, limits.permits)
         judged = self._judged(app, record, candidates, compared, wanted, chosen)
         lives = [each.live for each in compared if each.live is not None]
         health = self._health.read(record, app.key.id, [*lives, *candidates.prunable])
