@@ -7,12 +7,12 @@ from collections.abc import Iterable, Sequence
 
 from gitops_bot.errors import NotRenderable
 from gitops_bot.manifests.recognise import may_be_manifest
+from gitops_bot.model.project import DEFAULT_PROJECT
 from gitops_bot.model.target import NotRendered
 from gitops_bot.model.tree import PathEscape, Tree
 from gitops_bot.render.discover import Discovery
 from gitops_bot.render.plain import KUSTOMIZATIONS
 from gitops_bot.review.report import UNREAD
-from gitops_bot.review.signals.projects import DEFAULT_PROJECT
 
 _SUFFIXES = (".yaml", ".yml", ".json")
 _LARGEST = 5 * 1024 * 1024

@@ -18,7 +18,7 @@ from gitops_bot.review.pairs import Pair
 from gitops_bot.review.signals import schema
 from gitops_bot.review.signals.apis import minor_version
 from gitops_bot.review.signals.models import Reference, changed_references
-from gitops_bot.review.signals.projects import DEFAULT_PROJECT, Limits, Projects
+from gitops_bot.review.signals.projects import Limits, Projects
 from gitops_bot.review.signals.widening import widening
 
 KubeVersions = Callable[[Target], str]

@@ -10,8 +10,9 @@ from collections.abc import Iterator, Sequence
 from fnmatch import fnmatchcase
 
 from gitops_bot.model import url as urls
+from gitops_bot.model.project import DEFAULT_PROJECT, Allowed, KindRule, Project
 from gitops_bot.model.signal import Signal
-from gitops_bot.review.signals.projects import DEFAULT_PROJECT, Allowed, KindRule, Project, Projects
+from gitops_bot.review.signals.projects import Projects
 from gitops_bot.review.signals.words import listed, short
 
 EVERYTHING = Project(
