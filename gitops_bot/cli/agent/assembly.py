@@ -92,7 +92,7 @@ def assembled(wanted: Wanted) -> Iterator[Controller]:
         controllers: list[Controller] = []
         around = Surroundings(
             cluster=Cluster(name=wanted.cluster_name),
-            capabilities=lambda: _capabilities(objects),
+            capabilities=lambda: capabilities_of(objects),
             settings=settings,
             projects=applications.projects,
             logins=tuple,
@@ -132,15 +132,19 @@ def assembled(wanted: Wanted) -> Iterator[Controller]:
 
 
 def _line(wanted: Wanted, cache: Path) -> Line:
-    if wanted.renderer is not None:
-        return SocketLine(wanted.renderer)
+    return SocketLine(wanted.renderer) if wanted.renderer is not None else child_line(cache)
+
+
+def child_line(cache: Path) -> Line:
+    """A renderer that is a child of this process, with nothing of its environment that names a cluster."""
     environment: Mapping[str, str] = {name: os.environ[name] for name in _PASSED if os.environ.get(name)}
     argv = [sys.executable, "-m", "gitops_bot", "agent", "render", "--cache", str(cache)]
     places = {"HOME": str(cache), "GITOPS_BOT_TOOLS": str(tools.installed_directory())}
     return ChildLine(argv, cwd=str(cache), env={**environment, **places})
 
 
-def _capabilities(objects: Objects) -> Capabilities:
+def capabilities_of(objects: Objects) -> Capabilities:
+    """What the cluster can do, as charts may ask."""
     kinds = objects.kinds
     return Capabilities(kube_version=kinds.version.removeprefix("v"), api_versions=kinds.api_versions)
 

@@ -1,0 +1,76 @@
+"""One look at an Application by a person: as the agent looks, with the person's own rights, and nothing is written."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Iterable
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
+from pathlib import Path
+
+from gitops_bot.agent.applications import PROJECT
+from gitops_bot.agent.comparison import Comparer
+from gitops_bot.agent.identity import PART_OF
+from gitops_bot.agent.inventory import Inventory
+from gitops_bot.agent.looking import Looker, Surroundings
+from gitops_bot.agent.project import Cluster
+from gitops_bot.agent.record import AppObject, Record
+from gitops_bot.agent.renderers import Renderers
+from gitops_bot.agent.revisions import Revisions
+from gitops_bot.agent.view import View
+from gitops_bot.agent.wellness import HealthReader
+from gitops_bot.cli.agent.assembly import RealClock, capabilities_of, child_line
+from gitops_bot.doors.cluster.connect import CONNECTIONS
+from gitops_bot.doors.cluster.objects import Objects
+from gitops_bot.doors.jq import JqWorker
+from gitops_bot.doors.remote_git import RemoteGit
+from gitops_bot.model.project import Project, read
+from gitops_bot.model.settings import Agent
+
+
+def glance(objects: Objects, app: AppObject, cluster_name: str) -> View:
+    """The Application as it is now. Raises ClusterError."""
+    with ExitStack() as stack:
+        cache = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="gitops-bot-look-")))
+        pool = stack.enter_context(ThreadPoolExecutor(CONNECTIONS))
+        clock, inventory = RealClock(), Inventory(PART_OF)
+        renderers = Renderers(lambda: child_line(cache), most=1)
+        stack.callback(renderers.close)
+        projects = _projects(objects, app.key.namespace)
+        around = Surroundings(
+            cluster=Cluster(name=cluster_name),
+            capabilities=lambda: capabilities_of(objects),
+            settings=Agent(),
+            projects=lambda: projects,
+            logins=tuple,
+            delete_jq=stack.enter_context(JqWorker()).delete,
+            now=clock.now,
+            watch=lambda kinds: _list(objects, inventory, kinds),
+        )
+        looker = Looker(
+            objects,
+            inventory,
+            Revisions(RemoteGit(cache / "fetch"), clock.monotonic),
+            renderers,
+            HealthReader(objects, inventory, pool, clock.now, PART_OF),
+            lambda record: Comparer(objects, inventory, record.memory, pool, clock.now),
+            around,
+        )
+        return looker.look(app, Record(), since=clock.monotonic())
+
+
+def _list(objects: Objects, inventory: Inventory, kinds: Iterable[tuple[str, str]]) -> None:
+    """What there is of some kinds, once."""
+    for group, name in sorted(kinds):
+        kind = objects.kinds.preferred(group, name)
+        if kind is not None and "list" in kind.verbs:
+            inventory.replace((group, name), objects.list(kind, selector=PART_OF).items)
+
+
+def _projects(objects: Objects, namespace: str) -> dict[str, Project | None]:
+    kind = objects.kinds.preferred(*PROJECT)
+    if kind is None:
+        return {}
+    return {
+        body["metadata"]["name"]: read(body) for body in objects.list(kind, namespace, metadata=False).items
+    }  # fmt: skip

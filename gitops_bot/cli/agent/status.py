@@ -1,0 +1,115 @@
+"""``gitops-bot agent status``: how the Applications of a cluster are."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import click
+
+from gitops_bot.agent import state
+from gitops_bot.agent.record import AppObject
+from gitops_bot.cli.agent.asking import (
+    Where,
+    ago,
+    as_json,
+    cluster,
+    format_option,
+    opened,
+    read_application,
+    read_applications,
+    revisions,
+)
+from gitops_bot.text.escape import visible
+from gitops_bot.text.table import pairs, table
+
+
+@click.command("status")
+@click.argument("app", required=False)
+@cluster
+@format_option
+def command(*, app: str | None, kubeconfig: str, context: str, namespace: str, format_: Literal["text", "json"]) -> int:
+    """Show how all Applications are, or one of them with its objects.
+
+    The exit code is 0 whatever their state; with --format json a program finds it in `status`.
+    """
+    with opened(Where(kubeconfig, context, namespace)) as objects:
+        if app is not None:
+            found = read_application(objects, namespace, app)
+            click.echo(as_json(_json(found)) if format_ == "json" else _one(found), nl=format_ == "json")
+            return 0
+        applications = read_applications(objects, namespace)
+    if format_ == "json":
+        click.echo(as_json([_json(each) for each in applications]))
+    elif applications:
+        click.echo(_all(applications), nl=False)
+    else:
+        click.echo(f"There are no Applications in the namespace {namespace}.")
+    return 0
+
+
+def _json(app: AppObject) -> dict[str, object]:
+    return {"name": app.key.name, "namespace": app.key.namespace, "status": state.write(app.status)}
+
+
+def _all(applications: tuple[AppObject, ...]) -> str:
+    return table(("NAME", "SYNC", "HEALTH", "REVISION", "SYNCED", "WHAT TO KNOW"), [_row(app) for app in applications])
+
+
+def _row(app: AppObject) -> tuple[str, ...]:
+    status = app.status
+    sync, health = status.sync, status.health
+    newest = status.history[-1] if status.history else None
+    return (
+        app.key.name,
+        sync.status if sync else "",
+        health.status if health else "",
+        revisions(sync.revision, sync.revisions) if sync else "",
+        f"{ago(newest.deployed_at)} ago" if newest else "",
+        _news(app),
+    )
+
+
+def _news(app: AppObject) -> str:
+    """The one thing that somebody should know."""
+    status = app.status
+    if app.deleting:
+        return "is being deleted"
+    operation = status.operation_state
+    if operation is not None and not operation.is_finished:
+        return f"syncing: {operation.message}".rstrip(": ")
+    errors = [each.message for each in status.conditions if each.type.endswith("Error")]
+    if errors:
+        return errors[0]
+    if operation is not None and operation.phase in ("Failed", "Error"):
+        return f"last sync failed: {operation.message}"
+    if status.health is not None and status.health.status not in ("Healthy", "Unknown"):
+        return status.health.message
+    return next((each.message for each in status.conditions), "")
+
+
+def _one(app: AppObject) -> str:
+    status = app.status
+    sync, health, operation = status.sync, status.health, status.operation_state
+    text = pairs([
+        ("Name", app.key.name),
+        ("Project", app.application.spec.project),
+        ("Destination", app.application.spec.destination.namespace),
+        ("Sync", f"{sync.status} at {revisions(sync.revision, sync.revisions)}" if sync else "not looked at yet"),
+        ("Health", f"{health.status} {health.message}".strip() if health else ""),
+        ("Last sync", f"{operation.phase}, {ago(operation.finished_at or operation.started_at)} ago: "
+                      f"{operation.message}" if operation else "never"),
+        ("Images", ", ".join(status.summary.images) if status.summary else ""),
+    ])  # fmt: skip
+    for condition in status.conditions:
+        text += f"{condition.type}: {visible(condition.message)}\n"
+    rows = [
+        (
+            f"{each.kind}.{each.group}".rstrip("."),
+            each.namespace,
+            each.name,
+            "to be pruned" if each.requires_pruning else each.status or "",
+            f"{each.health.status} {each.health.message}".strip() if each.health else "",
+        )
+        for each in status.resources
+    ]
+    return text + ("\n" if rows else "") + table(("KIND", "NAMESPACE", "NAME", "SYNC", "HEALTH"), rows)

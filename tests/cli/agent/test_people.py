@@ -1,0 +1,141 @@
+"""What people ask of an agent's cluster: tables for terminals, JSON for programs, against a real API server."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from click.testing import CliRunner
+
+from gitops_bot.cli.agent.group import command
+from tests.controlplane.plugin import Installed
+
+COMMIT, OLDER = "4f2a9c1" + "0" * 33, "1111111" + "0" * 33
+SPEC = {
+    "project": "default",
+    "source": {"repoURL": "https://git.example.org/acme/shop", "path": "k8s", "targetRevision": "main"},
+    "destination": {"server": "https://kubernetes.default.svc", "namespace": "shop"},
+}
+STATUS: dict[str, Any] = {
+    "sync": {"status": "OutOfSync", "revision": COMMIT, "comparedTo": {"destination": {}}},
+    "health": {"status": "Degraded", "message": "Deployment.apps/shop/web: \x1b[31mno pods"},
+    "resources": [
+        {"group": "apps", "version": "v1", "kind": "Deployment", "namespace": "shop", "name": "web",
+         "status": "OutOfSync", "health": {"status": "Degraded", "message": "no pods"}},
+        {"version": "v1", "kind": "ConfigMap", "namespace": "shop", "name": "old", "status": "OutOfSync",
+         "requiresPruning": True},
+    ],
+    "operationState": {"operation": {"sync": {}}, "phase": "Failed", "message": "wave 0: web could not be applied",
+                       "startedAt": "2026-01-01T00:00:00Z", "finishedAt": "2026-01-01T00:00:05Z"},
+    "history": [
+        {"id": 0, "revision": OLDER, "deployedAt": "2026-01-01T00:00:00Z", "initiatedBy": {"automated": True}},
+        {"id": 1, "revision": COMMIT, "deployedAt": "2026-01-02T00:00:00Z", "initiatedBy": {"username": "ada"}},
+    ],
+    "summary": {"images": ["ghcr.io/acme/shop:v2"]},
+}  # fmt: skip
+
+Run = Callable[..., Any]
+
+
+@pytest.fixture
+def applications(installed: Installed, place: str) -> str:
+    """A namespace with two Applications."""
+    path = f"/apis/argoproj.io/v1alpha1/namespaces/{place}/applications"
+    for name, status in (("shop", STATUS), ("empty", None)):
+        body = {"apiVersion": "argoproj.io/v1alpha1", "kind": "Application", "metadata": {"name": name}, "spec": SPEC}
+        installed.plane.request("POST", path, body | ({"status": status} if status else {}))
+    return place
+
+
+@pytest.fixture
+def run(installed: Installed, applications: str) -> Run:
+    def run(*arguments: str) -> Any:
+        where = ("--kubeconfig", str(installed.plane.kubeconfig), "--namespace", applications)
+        return CliRunner().invoke(command, [*arguments, *where], catch_exceptions=True, standalone_mode=False)
+
+    return run
+
+
+def test_all_applications_are_a_table(run: Run) -> None:
+    lines = run("status").stdout.splitlines()
+
+    assert lines[0].split() == ["NAME", "SYNC", "HEALTH", "REVISION", "SYNCED", "WHAT", "TO", "KNOW"]
+    assert lines[1].split() == ["empty", "-", "-", "-", "-", "-"]
+    assert lines[2].split()[:4] == ["shop", "OutOfSync", "Degraded", "4f2a9c10"]
+    assert lines[2].endswith("last sync failed: wave 0: web could not be applied")
+
+
+def test_one_application_shows_its_objects_and_nothing_dangerous(run: Run) -> None:
+    text = run("status", "shop").stdout
+
+    assert "OutOfSync at 4f2a9c10" in text
+    assert "\x1b" not in text
+    rows = [line.split() for line in text.splitlines()]
+    assert ["Deployment.apps", "shop", "web", "OutOfSync", "Degraded", "no", "pods"] in rows
+    assert ["ConfigMap", "shop", "old", "to", "be", "pruned", "-"] in rows
+
+
+def test_programs_get_the_status_itself(run: Run) -> None:
+    listed = json.loads(run("status", "--format", "json").stdout)
+    assert [each["name"] for each in listed] == ["empty", "shop"]
+    assert listed[1]["status"]["sync"]["revision"] == COMMIT
+    assert json.loads(run("status", "shop", "--format", "json").stdout)["status"]["health"]["status"] == "Degraded"
+
+
+def test_the_history_is_told_newest_first(run: Run) -> None:
+    rows = [line.split() for line in run("history", "shop").stdout.splitlines()[1:]]
+
+    assert [(row[0], row[-2], row[-1]) for row in rows] == [("1", "4f2a9c10", "ada"), ("0", "11111110", "Git")]
+    assert [each["id"] for each in json.loads(run("history", "shop", "--format", "json").stdout)] == [0, 1]
+    assert "never synced" in run("history", "empty").stdout
+
+
+def test_a_name_that_is_none_is_told_with_those_there_are(run: Run) -> None:
+    error = run("history", "shpo").exception
+
+    assert error.exit_code == 2
+    assert "no Application shpo" in error.message
+    assert "empty, shop" in error.hint
+
+
+def test_a_wish_is_written_once_and_changes_nothing_else(run: Run, installed: Installed, applications: str) -> None:
+    path = f"/apis/argoproj.io/v1alpha1/namespaces/{applications}/applications/shop"
+    before = installed.plane.request("GET", path)
+
+    assert run("sync", "shop", "--prune", "--no-wait").exception is None
+
+    after = installed.plane.request("GET", path)
+    assert after["operation"]["sync"] == {"prune": True}
+    assert after["operation"]["initiatedBy"]["username"]
+    assert (after["spec"], after["status"]) == (before["spec"], before["status"])
+    assert "already" in run("sync", "shop", "--no-wait").exception.message
+
+
+def test_what_a_cluster_can_do_is_a_file_that_reviews_read(run: Run, installed: Installed) -> None:
+    from gitops_bot.render.settings import read_cluster
+    from tests.render.trees import tree_of
+
+    text = run("capabilities", "--cluster-name", "staging", "--label", "region=eu").stdout
+    cluster = read_cluster(tree_of({".gitops-bot/clusters/staging.yaml": text}), "staging")
+
+    assert cluster is not None
+    assert cluster.kube_version == "1.36.3"
+    assert {"v1", "apps/v1", "argoproj.io/v1alpha1", "argoproj.io/v1alpha1/Application"} <= set(cluster.api_versions)
+    assert "apps/v1/Deployment" not in cluster.api_versions
+    assert cluster.labels == {"region": "eu"}
+
+
+def test_a_cluster_without_the_definitions_is_told_what_to_install(plane: Any, tmp_path: Any) -> None:
+    config = tmp_path / "config"
+    config.write_text(json.dumps({
+        "clusters": [{"name": "x", "cluster": {"server": "http://127.0.0.1:9"}}],
+        "users": [{"name": "x", "user": {}}], "contexts": [{"name": "x", "context": {"cluster": "x", "user": "x"}}],
+        "current-context": "x",
+    }))  # fmt: skip
+    missing = CliRunner().invoke(command, ["status", "--kubeconfig", str(tmp_path / "none")], standalone_mode=False)
+
+    assert missing.exception is not None
+    assert missing.exception.exit_code == 9  # type: ignore[attr-defined]
+    assert "--kubeconfig" in missing.exception.hint  # type: ignore[attr-defined]
