@@ -13,11 +13,12 @@ WORKFLOWS := $(wildcard .github/workflows/*.yml examples/workflows/*.yml example
 .PHONY: help demo test test-tools check check-workflows format setup tools lock schemas image clean
 
 help:
-	@echo "make demo        show what a change of the example does, then a bump, a promotion and a rollback"
+	@echo "make demo        show what a change of the example does, a bump, a promotion, a rollback, and a cluster that follows"
+	@echo "                 Git (its control plane is built once, with Go, eight minutes; DEMO=--no-cluster leaves it out)"
 	@echo "make test        run the tests"
 	@echo "make check       format, lint, types, layers, workflows"
 	@echo "make test-tools  bring what the tests and checks are judged by: Helm 3, kustomize, actionlint, Go's YAML (built with Go,"
-	@echo "                 three minutes, once), GitHub's own schemas (npm)"
+	@echo "                 three minutes, once), GitHub's own schemas (npm), a Kubernetes control plane (eight minutes, once)"
 	@echo "make image       build the container image (Docker)"
 	@echo "make format      format, and fix what can be fixed"
 	@echo "make lock        write requirements/*.txt anew (brings uv)"
@@ -25,7 +26,7 @@ help:
 	@echo "make clean       remove what make has built here"
 
 demo: tools
-	@$(BIN)/python examples/demo.py
+	@$(BIN)/python -m examples.demo $(DEMO)
 
 test: tools
 	@PATH="$$(tests/tools/build.sh --if-built):$$PATH" $(BIN)/python -m pytest $(PYTEST)
@@ -35,6 +36,7 @@ test-tools:
 	@tests/tools/build.sh actionlint
 	@tests/tools/build.sh goyaml
 	@tests/tools/judges.sh
+	@tests/controlplane/build.sh
 
 check: setup check-workflows
 	$(BIN)/ruff format --check .

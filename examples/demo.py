@@ -1,6 +1,6 @@
-"""What `make demo` shows: the example repository, the diff of what a branch will deploy, and how versions move in Git.
+"""What `make demo` shows: what a branch will deploy, how versions move in Git, and a cluster that follows.
 
-Everything happens in a temporary folder, with real Git and the real renderers; nothing is fetched.
+Everything happens in a temporary folder and on loopback, with real Git, the real renderers and a real API server.
 """
 
 from __future__ import annotations
@@ -13,10 +13,13 @@ import sys
 import tempfile
 from pathlib import Path
 
+from examples.demo_cluster import Building, cluster
+
 EXAMPLE = Path(__file__).parent / "churn-mlops"
 CHART = "k8s/helm/churn-mlops"
 BRANCH = "careful-churn"
 IMAGE = "ghcr.io/acme/churn-api:sha-7d21f04"
+BUILT = "ghcr.io/acme/churn-api:sha-2c9e5d8"
 PDB = """\
 {{- if .Values.autoscaling.enabled }}
 apiVersion: policy/v1
@@ -36,16 +39,54 @@ spec:
 
 
 def main() -> int:
-    """Build the repository, show the change and its diff, then a bump, a promotion and a rollback; the exit code."""
-    with tempfile.TemporaryDirectory(prefix="gitops-bot-demo-") as folder:
-        repository = Path(folder) / "churn-mlops-prod"
-        build(repository)
-        say(f"The example repository, and a pull request from {BRANCH} into main:")
-        show(["git", "--no-pager", "log", "--graph", "--oneline", "--all", "--decorate"], repository)
-        show(["git", "--no-pager", "diff", "--stat", f"main...{BRANCH}"], repository)
-        say("Which is to say, in the cluster:")
-        code = gitops_bot(repository, "diff", "--base", "main", "--head", BRANCH)
-        return code or write_back(repository)
+    """Build the repository, show the change and its diff, what is written back, and the cluster; the exit code."""
+    building = Building() if "--no-cluster" not in sys.argv else None
+    try:
+        with tempfile.TemporaryDirectory(prefix="gitops-bot-demo-") as folder:
+            return shown(Path(folder), building)
+    finally:
+        if building is not None:
+            building.stop()
+
+
+def shown(folder: Path, building: Building | None) -> int:
+    """Everything, in a folder; the first exit code that is not 0. Without ``building`` no cluster."""
+    repository = folder / "churn-mlops-prod"
+    build(repository)
+    say(f"The example repository, and a pull request from {BRANCH} into main:")
+    show(["git", "--no-pager", "log", "--graph", "--oneline", "--all", "--decorate"], repository)
+    show(["git", "--no-pager", "diff", "--stat", f"main...{BRANCH}"], repository)
+    say("Which is to say, in the cluster:")
+    code = gitops_bot(repository, "diff", "--base", "main", "--head", BRANCH)
+    code = code or write_back(repository)
+    return code if code or building is None else pull_in(repository, folder, building)
+
+
+def pull_in(repository: Path, folder: Path, building: Building) -> int:
+    """A cluster that follows main: what merges, what a build bumps, what somebody changes by hand, and a rollback."""
+    say("Now a cluster follows main, as it was before that: a control plane on this machine, and the agent in it.")
+    git(repository, "reset", "--quiet", "--hard", "HEAD~1")
+    with cluster(building.wait(), repository, folder) as here:
+        commit(repository, "chore: follow the Git host of this demo")
+        here.follow(here.settled(here.push()))
+        say(f"The pull request {BRANCH} is merged:")
+        git(repository, "merge", "--quiet", "--no-edit", BRANCH)
+        here.follow(here.settled(here.push()))
+        say("A build bumps the image:")
+        code = gitops_bot(repository, "bump", "--image", BUILT, "--environment", "staging", "--no-commit")
+        commit(repository, "chore: update image tag")
+        here.follow(here.settled(here.push()))
+        say("Somebody scales it by hand to 10:")
+        here.scale(10)
+        here.healed(3)
+        say("The image was a mistake. It is undone in Git, and held:")
+        undo = ("rollback", "--environment", "staging", "--why", "every request failed", "--by", "ada", "--no-commit")
+        code = code or gitops_bot(repository, *undo)
+        commit(repository, "fix: roll back staging")
+        here.follow(here.settled(here.push()))
+        say("What the cluster has had, which is what Git has had:")
+        asked = ("agent", "history", "churn-mlops-staging", "--kubeconfig", str(here.plane.kubeconfig))
+        return code or gitops_bot(repository, *asked)
 
 
 def write_back(repository: Path) -> int:
