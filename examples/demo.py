@@ -12,8 +12,10 @@ import subprocess
 import sys
 import tempfile
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from examples.demo_cluster import Building, cluster
+if TYPE_CHECKING:
+    from examples.demo_cluster import Building
 
 EXAMPLE = Path(__file__).parent / "churn-mlops"
 CHART = "k8s/helm/churn-mlops"
@@ -40,7 +42,11 @@ spec:
 
 def main() -> int:
     """Build the repository, show the change and its diff, what is written back, and the cluster; the exit code."""
-    building = Building() if "--no-cluster" not in sys.argv else None
+    building = None
+    if "--no-cluster" not in sys.argv:
+        from examples.demo_cluster import Building  # needs the agent's packages, which the first half does not
+
+        building = Building()
     try:
         with tempfile.TemporaryDirectory(prefix="gitops-bot-demo-") as folder:
             return shown(Path(folder), building)
@@ -64,6 +70,8 @@ def shown(folder: Path, building: Building | None) -> int:
 
 def pull_in(repository: Path, folder: Path, building: Building) -> int:
     """A cluster that follows main: what merges, what a build bumps, what somebody changes by hand, and a rollback."""
+    from examples.demo_cluster import cluster
+
     say("Now a cluster follows main, as it was before that: a control plane on this machine, and the agent in it.")
     git(repository, "reset", "--quiet", "--hard", "HEAD~1")
     with cluster(building.wait(), repository, folder) as here:
