@@ -76,6 +76,8 @@ class Controller:
         """Value of the label → name of the Application."""
         self._lock = threading.Lock()
         self._closed = threading.Event()
+        self._wake = threading.Event()
+        """Set when somebody wants Git to be asked before its time."""
         self._since = parts.clock.monotonic()
         """Repositories that were asked before this are asked again."""
         self._hard: set[str] = set()
@@ -106,6 +108,7 @@ class Controller:
     def close(self) -> None:
         """Stop: what is under way is given up at its next step."""
         self._closed.set()
+        self._wake.set()
         self._queue.close()
         self._apps.close()
         self._watcher.close()
@@ -153,8 +156,11 @@ class Controller:
             return
         before = applications.find(told.body["metadata"]["name"])
         name = applications.put(told.body)
-        if _is_news(before, applications.find(name)):
+        after = applications.find(name)
+        if _is_news(before, after):
             self._queue.put(name)
+        if after is not None and REFRESH in after.annotations:
+            self._wake.set()  # whoever works on it may be waiting for an older commit
 
     def _object_told(self, told: Snapshot | Event) -> None:
         inventory, kind = self._parts.inventory, (told.kind.group, told.kind.kind)
@@ -183,11 +189,19 @@ class Controller:
 
     def _poll(self) -> None:
         """Ask every repository once in an interval, and work on what follows one that has moved."""
+        due = 0.0
         while not self._closed.is_set():
-            self._since = self._parts.clock.monotonic()
-            if self._leads():
-                self._ask_git()
-            self._closed.wait(self._parts.poll + random.random() * min(JITTER, self._parts.poll / 3))  # noqa: S311
+            now = self._parts.clock.monotonic()
+            if now >= due:
+                self._since = now
+                due = now + self._parts.poll + random.random() * min(JITTER, self._parts.poll / 3)  # noqa: S311
+                if self._leads():
+                    self._ask_git()
+            elif self._leads():
+                asking = [app for app in self._parts.applications.all if REFRESH in app.annotations]
+                self._ask_for(asking, now)
+            self._wake.wait(max(0.0, due - self._parts.clock.monotonic()))
+            self._wake.clear()
 
     def _ask_git(self) -> None:
         parts = self._parts
@@ -196,12 +210,17 @@ class Controller:
                 parts.definer.work(self._since)
             except ClusterError as error:
                 _log.warning("definitions: %s", error.message)
+        self._ask_for(parts.applications.all, self._since)
+
+    def _ask_for(self, apps: Iterable[AppObject], since: float) -> None:
+        """Ask the repositories of some Applications that were not asked since then; work on what follows one that moved."""
+        parts = self._parts
         followed: dict[str, list[str]] = {}
-        for app in parts.applications.all:
+        for app in apps:
             for source in app.application.sources:
                 if not source.chart:
                     followed.setdefault(source.repo_url, []).append(app.key.name)
-        for repository in parts.revisions.refresh(followed, since=self._since):
+        for repository in parts.revisions.refresh(followed, since=since):
             for name in followed[repository]:
                 self._queue.put(name)
 

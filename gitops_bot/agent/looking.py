@@ -98,6 +98,13 @@ class Looker:
             return self._unrendered(app, error.told, chosen)
         return self._viewed(app, record, commits, wanted, rendered, limits, chosen)
 
+    def has_moved(self, app: AppObject, commits: tuple[str, ...]) -> bool:
+        """Whether Git is known to have something newer than these commits; nobody is asked for that."""
+        try:
+            return self._commits(app, since=0.0) != commits
+        except BotError:
+            return False
+
     # -- what Git wants -----------------------------------------------------------------------------------------------
 
     def _elsewhere(self, app: AppObject) -> project.Conditions:

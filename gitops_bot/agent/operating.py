@@ -159,14 +159,19 @@ class Operating:
         state = operation.resumed(former) if former is not None else operation.begun(
             asked, revisions=revisions, sources=app.sources, several=app.several, now=self._now()
         )  # fmt: skip
+
+        def unwanted() -> str:
+            moved = self._looker.has_moved(app, view.commits)
+            return cancelled() or ("Git has a newer commit" if moved else "")
+
+        app = self._tell(app, record, view, state=state)
+        self._applications.consume(app, "operation")
         if view.blocked:
             ended = Ended("Error", view.blocked, ())
         else:
-            app = self._tell(app, record, view, state=state)
-            self._applications.consume(app, "operation")
-            ended = self._carried_out(app, record, view, asked.sync, cancelled, state)
+            ended = self._carried_out(app, record, view, asked.sync, unwanted, state)
         retry = self._retry(app, asked)
-        if ended.phase != "Succeeded" and retry.allows(state.retry_count) and not cancelled() and not view.blocked:
+        if ended.phase != "Succeeded" and retry.allows(state.retry_count) and not unwanted() and not view.blocked:
             state = operation.waiting(state, ended.message, self._now())
             self._tell(app, record, view, state=state)
             return Next(next_retry_at(retry.backoff, self._now(), state.retry_count - 1))
@@ -174,7 +179,7 @@ class Operating:
         if selective is not None:
             now = self._now()
             record.heals.update({key: healed(record.heals.get(key), now) for key in selective.keys})
-        failures = 0 if ended.phase == "Succeeded" else _failures(app) + 1
+        failures = 0 if ended.phase == "Succeeded" else _failures_at(app, view) + 1
         self._event(app, f"Operation{ended.phase}", ended.message)
         view = self._looker.look(app, record, since=0.0)
         self._tell(app, record, view, state=state, failures=failures)
@@ -351,6 +356,13 @@ def _metadata(app: AppObject, view: View, failures: int) -> tuple[dict[str, str]
     if failures:
         annotations[FAILURES] = str(failures)
     return dict(told.labels), annotations
+
+
+def _failures_at(app: AppObject, view: View) -> int:
+    """How often in a row a sync of what Git says now has failed already."""
+    last = operation.last_attempt(app.status, _failures(app))
+    same = last is not None and last.identity == operation.identity(view.commits, app.sources)
+    return last.failures if last is not None and same else 0
 
 
 def _failures(app: AppObject) -> int:
