@@ -213,7 +213,7 @@ class Controller:
         self._ask_for(parts.applications.all, self._since)
 
     def _ask_for(self, apps: Iterable[AppObject], since: float) -> None:
-        """Ask the repositories of some Applications that were not asked since then; work on what follows one that moved."""
+        """Ask the repositories of some Applications again; work on those that follow one that has moved."""
         parts = self._parts
         followed: dict[str, list[str]] = {}
         for app in apps:
