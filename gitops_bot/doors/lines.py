@@ -27,6 +27,10 @@ class Line(Protocol):
         """The answer to a line (with its newline), without its newline. Raises LineBroken."""
         ...
 
+    def abort(self) -> None:
+        """Let the thread that waits for an answer have a LineBroken; it is to be closed all the same."""
+        ...
+
     def close(self) -> None:
         """End it."""
         ...
@@ -51,6 +55,10 @@ class ChildLine:
             return self._child.read_line()
         except (EOFError, OSError) as error:
             raise LineBroken("the other process has ended") from error
+
+    def abort(self) -> None:
+        """As ``Line.abort``."""
+        self._child.kill()
 
     def close(self) -> None:
         """Kill it with all that it runs."""
@@ -83,6 +91,11 @@ class SocketLine:
         if not answer.endswith(b"\n"):
             raise LineBroken("the other process has ended, or said too much")
         return answer[:-1]
+
+    def abort(self) -> None:
+        """As ``Line.abort``."""
+        with contextlib.suppress(OSError):
+            self._socket.shutdown(socket.SHUT_RDWR)
 
     def close(self) -> None:
         """Hang up."""

@@ -295,6 +295,11 @@ class Conversation:
             selector.register(self._process.stdout, selectors.EVENT_READ)
             return bool(selector.select(seconds))
 
+    def kill(self) -> None:
+        """End the program while another thread may wait for its answer, which then never comes (EOFError)."""
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            os.killpg(self._process.pid, signal.SIGKILL)
+
     def close(self) -> None:
         """End the program."""
         _kill_group(self._process)

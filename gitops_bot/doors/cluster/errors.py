@@ -63,3 +63,7 @@ class Unreachable(ClusterError):
     """No answer came."""
 
     retryable: ClassVar[bool] = True
+
+
+class Withheld(ClusterError):
+    """Nothing was sent: this process may not write now."""

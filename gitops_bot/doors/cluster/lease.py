@@ -7,11 +7,14 @@ from datetime import UTC, datetime
 import msgspec
 
 from gitops_bot.doors.cluster.errors import Conflict
+from gitops_bot.doors.cluster.kinds import Kind, Kinds
 from gitops_bot.doors.cluster.objects import Body, Objects
+from gitops_bot.doors.cluster.requests import Requests
 from gitops_bot.errors import ClusterError
 from gitops_bot.model.resource import ResourceKey
 
 _API = "coordination.k8s.io/v1"
+_KIND = Kind("coordination.k8s.io", "v1", "Lease", "leases", namespaced=True, verbs=frozenset())
 
 
 class LeaseTimes(msgspec.Struct, frozen=True, kw_only=True):
@@ -27,14 +30,16 @@ class LeaseTimes(msgspec.Struct, frozen=True, kw_only=True):
 class Lease:
     """A place for one holder. Times are measured on this machine's own clock, never compared with another's."""
 
-    def __init__(self, objects: Objects, namespace: str, name: str, holder: str, times: LeaseTimes) -> None:
-        """Take where the Lease is and who we are; ``holder`` must be unique."""
-        self._objects = objects
+    def __init__(self, requests: Requests, namespace: str, name: str, holder: str, times: LeaseTimes) -> None:
+        """Take where the Lease is and who we are; ``holder`` must be unique. Requests should be impatient."""
+        self._objects = Objects(requests, Kinds((_KIND,)))
         self._key = ResourceKey("coordination.k8s.io", "Lease", namespace, name)
         self._holder = holder
         self._times = times
         self._seen: tuple[str, float] = ("", 0.0)
         """The last version of somebody else's Lease, and when it was first seen (monotonic seconds)."""
+        self.other = ""
+        """Who else had it when it was last asked for, ``""`` for nobody."""
 
     def take(self, now: datetime, clock: float) -> bool:
         """Take or renew it; False when somebody else has it. ``clock`` is in monotonic seconds.
@@ -44,10 +49,11 @@ class Lease:
         found = self._objects.find(self._key, _API)
         try:
             if found is None:
-                self._objects.create(self._objects.kinds.of(self._key, _API), self._key.namespace, self._body(now))
+                self._objects.create(_KIND, self._key.namespace, self._body(now))
                 return True
             spec = found.get("spec") or {}
             holder = spec.get("holderIdentity") or ""
+            self.other = holder if holder != self._holder else ""
             if holder not in ("", self._holder) and not self._expired(found, spec, clock):
                 return False
             self._objects.replace(self._key, self._renewed(found, spec, holder, now))

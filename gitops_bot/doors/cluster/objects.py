@@ -38,10 +38,10 @@ class Listed(NamedTuple):
 class Objects:
     """The objects of one cluster. Kinds are looked up once, and again when one is missing."""
 
-    def __init__(self, requests: Requests) -> None:
-        """Take the door; nothing is asked yet."""
+    def __init__(self, requests: Requests, kinds: Kinds | None = None) -> None:
+        """Take the door, and the kinds where they are known; nothing is asked yet."""
         self.requests = requests
-        self._kinds: Kinds | None = None
+        self._kinds = kinds
 
     @property
     def kinds(self) -> Kinds:

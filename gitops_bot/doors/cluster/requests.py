@@ -25,6 +25,7 @@ from gitops_bot.doors.cluster.errors import (
     Refused,
     Unavailable,
     Unreachable,
+    Withheld,
 )
 from gitops_bot.errors import ClusterError
 
@@ -34,6 +35,8 @@ if TYPE_CHECKING:
     from gitops_bot.doors.cluster.connect import Connection
 
 Query = Mapping[str, str]
+Observe = Callable[[str, int], None]
+"""Hears of every request: its verb, and the status of its answer, 0 where none came."""
 
 _CLASSES: Mapping[int, type[Refused]] = {
     403: Forbidden,
@@ -91,13 +94,23 @@ class Requests:
         patience: Patience = DEFAULT_PATIENCE,
         wait: Callable[[float], None] = time.sleep,
         jitter: Callable[[], float] = random.random,
+        forbidden: Callable[[], str] = lambda: "",
+        observe: Observe = lambda _verb, _status: None,
+        agent: str = "gitops-bot",
     ) -> None:
-        """Take the connection; ``wait`` sleeps seconds and may raise to end everything, ``jitter`` is in [0, 1)."""
+        """Take the connection.
+
+        ``wait`` sleeps seconds and may raise to end everything, ``jitter`` is in [0, 1); ``forbidden`` says why nothing
+        may be written at this moment, ``""`` when it may: every single attempt asks. ``agent`` is how the API server's
+        audit log names us.
+        """
         self._connection = connection
         self._patience = patience
         self._wait = wait
         self._jitter = jitter
-        self.agent = "gitops-bot"
+        self._forbidden = forbidden
+        self._observe = observe
+        self.agent = agent
 
     def get(self, path: str, query: Query | None = None, *, accept: str = "application/json") -> Answer:
         """Read. Raises ClusterError."""
@@ -163,6 +176,9 @@ class Requests:
         from urllib3 import Timeout
         from urllib3.exceptions import HTTPError
 
+        reason = self._forbidden() if verb != "GET" else ""
+        if reason:
+            raise Withheld(f"nothing was written: {reason}")
         headers = {"Accept": accept, "User-Agent": self.agent, **self._connection.authorization()}
         data = None
         if body is not None:
@@ -170,12 +186,15 @@ class Requests:
             headers["Content-Type"] = content_type
         url = f"{self._connection.url}{path}" + (f"?{urlencode(query)}" if query else "")
         try:
-            return self._connection.pool.request(
+            response = self._connection.pool.request(
                 verb, url, body=data, headers=headers, retries=False, redirect=False, preload_content=whole,
                 timeout=Timeout(connect=self._patience.connect, read=idle or self._patience.read),
             )  # fmt: skip
         except HTTPError as error:
+            self._observe(verb, 0)
             raise Unreachable(f"{self._connection.url} did not answer: {type(error).__name__}") from error
+        self._observe(verb, response.status)
+        return response
 
     def _answered(self, response: BaseHTTPResponse, path: str) -> Answer:
         data = response.data

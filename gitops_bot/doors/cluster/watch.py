@@ -71,13 +71,19 @@ class Watcher:
                 return
             thread = threading.Thread(target=self._run, args=(kind,), name=f"watch {kind.plural}", daemon=True)
             self._streams[kind] = thread
-        thread.start()
+            thread.start()
 
     @property
     def kinds(self) -> frozenset[Kind]:
         """What is watched."""
         with self._lock:
             return frozenset(self._streams)
+
+    @property
+    def dead(self) -> tuple[str, ...]:
+        """What is to be watched and is not any more, which only a mistake of ours can bring about; in order."""
+        with self._lock:
+            return tuple(sorted(kind.plural for kind, thread in self._streams.items() if not thread.is_alive()))
 
     def close(self) -> None:
         """End every stream and wait for its thread."""
@@ -108,6 +114,10 @@ class Watcher:
             except ClusterError as error:
                 pause = min(max(pause * 2, 1.0), _LONGEST_PAUSE)
                 _log.warning("watching %s: %s; again in %.0f s", kind.plural, error.message, pause)
+            except Exception:  # noqa: BLE001 - see below
+                # Who is told has made a mistake; all there is is told anew, so that nothing is missed.
+                pause = min(max(pause * 2, 1.0), _LONGEST_PAUSE)
+                _log.exception("watching %s: a mistake of this program", kind.plural)
 
     def _follow(self, kind: Kind, version: str) -> None:
         """Hand on what changes, from a version on, over as many streams as it takes. Raises Gone, ClusterError."""

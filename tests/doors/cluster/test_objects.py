@@ -15,7 +15,8 @@ from gitops_bot.doors.cluster.lease import Lease, LeaseTimes
 from gitops_bot.doors.cluster.objects import Objects
 from gitops_bot.doors.cluster.watch import Event, Snapshot, Watcher
 from gitops_bot.model.resource import ResourceKey
-from tests.controlplane.plugin import NAMESPACE, Installed
+from tests.controlplane.install import NAMESPACE
+from tests.controlplane.plugin import Installed
 
 _LABEL = "gitops-bot.test/watched"
 
@@ -231,7 +232,7 @@ def test_one_of_two_holds_a_lease_until_it_gives_it_up_or_is_silent(installed: I
     from datetime import UTC, datetime, timedelta
 
     now, times = datetime(2026, 1, 1, tzinfo=UTC), LeaseTimes(lasts=15)
-    doors = [Objects(_requests(installed)) for _ in range(2)]
+    doors = [_requests(installed) for _ in range(2)]
     one, other = (Lease(door, NAMESPACE, place, name, times) for door, name in zip(doors, ("a", "b"), strict=True))
 
     assert one.take(now, 100.0)
@@ -253,7 +254,7 @@ def test_a_lease_is_taken_by_one_of_many_at_once(installed: Installed, place: st
     found: list[bool] = []
 
     def run(name: str) -> None:
-        found.append(Lease(Objects(_requests(installed)), NAMESPACE, place, name, LeaseTimes()).take(now, 0.0))
+        found.append(Lease(_requests(installed), NAMESPACE, place, name, LeaseTimes()).take(now, 0.0))
 
     threads = [threading.Thread(target=run, args=(f"agent-{number}",)) for number in range(8)]
     for thread in threads:
