@@ -7,9 +7,11 @@ from collections.abc import Callable
 from typing import Any, NamedTuple
 
 from gitops_bot.agent.applications import API, APPLICATION, PROJECT, Applications
+from gitops_bot.agent.record import without_state
 from gitops_bot.agent.renderers import Renderers
 from gitops_bot.agent.rendering import Define, Definition, Login
 from gitops_bot.agent.revisions import Revisions
+from gitops_bot.agent.terms import Terms
 from gitops_bot.agent.values import MANAGER
 from gitops_bot.doors.cluster.objects import Body, Objects
 from gitops_bot.errors import FetchError
@@ -43,18 +45,22 @@ class Definer:
         revisions: Revisions,
         renderers: Renderers,
         logins: Callable[[], tuple[Login, ...]],
+        terms: Terms,
     ) -> None:
-        """Take where they are defined, and the doors."""
+        """Take where they are defined, the doors, and where the settings beside them are kept."""
         self._origin = origin
         self._objects = objects
         self._applications = applications
         self._revisions = revisions
         self._renderers = renderers
         self._logins = logins
+        self._terms = terms
         self._done = ""
         """The commit whose definitions are in the cluster."""
         self.problem = ""
         """Why the last look at Git came to nothing, ``""`` when it did not."""
+        self.defined: frozenset[str] = frozenset()
+        """Names of the Applications that Git defines, as it was last looked at."""
 
     def work(self, since: float) -> None:
         """Bring the objects to what Git defines, where it says something else than the last time.
@@ -73,11 +79,14 @@ class Definer:
         if answer.error:
             self._tell(answer.error)
             return
+        if answer.settings is not None:
+            self._terms.put(answer.settings)
         wanted = {_key(each, self._applications.namespace): each for each in answer.definitions}
         for key, definition in sorted(wanted.items(), key=lambda pair: pair[0].kind != "AppProject"):
             self._objects.apply(_body(definition, key), key, MANAGER)
+        self.defined = frozenset(key.name for key in wanted if key.kind == "Application")
         problems = [*answer.problems]
-        if not any(key.kind == "Application" for key in wanted):
+        if not self.defined:
             problems.append(f"{urls.shown(origin.url)} defines no Application at {commit[:8]}: none is removed")
         if not problems:
             self._remove(frozenset(wanted))
@@ -110,5 +119,5 @@ def _body(definition: Definition, key: ResourceKey) -> Body:
     metadata = {name: given[name] for name in _KEPT if given.get(name)}
     metadata["namespace"] = key.namespace
     metadata["labels"] = {**(metadata.get("labels") or {}), DEFINED: "true"}
-    metadata["annotations"] = {**(metadata.get("annotations") or {}), FROM: definition.file}
+    metadata["annotations"] = {**without_state(metadata.get("annotations") or {}), FROM: definition.file}
     return {"apiVersion": API, "kind": key.kind, "metadata": metadata, "spec": definition.document.get("spec") or {}}

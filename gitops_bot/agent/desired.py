@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 
 import msgspec
 
+from gitops_bot.agent.record import without_state
 from gitops_bot.manifests import yaml
 from gitops_bot.manifests.documents import decode, split
 from gitops_bot.manifests.objects import Head, expand, head_of
@@ -116,6 +117,8 @@ def _prepared(body: dict[str, Any], key: ResourceKey) -> dict[str, Any]:
     for field in ("labels", "annotations"):
         if metadata.get(field, {}) is None:
             del metadata[field]
+    if (key.group, key.kind) == ("argoproj.io", "Application") and "annotations" in metadata:
+        metadata["annotations"] = without_state(metadata["annotations"])
     made = {name: value for name, value in body.items() if name not in ("status", "metadata")}
     made["metadata"] = metadata
     return _with_data(made) if (key.group, key.kind) == ("", "Secret") else made

@@ -132,6 +132,28 @@ def limits_of(annotations: Mapping[str, str], *, percent: int, objects: int, all
     )
 
 
+def in_force(recorded: str | None, now: Limits) -> Limits:
+    """The thresholds that hold: those recorded when the Application was last Synced, so that no commit loosens its own.
+
+    ``recorded`` is what ``record`` gave. Without it, and where it cannot be read, the stricter of ``now`` and the
+    defaults.
+    """
+    try:
+        return msgspec.json.decode(recorded or "", type=Limits)
+    except msgspec.DecodeError:
+        usual = Limits()
+        return Limits(
+            percent=min(now.percent, usual.percent),
+            objects=min(now.objects, usual.objects),
+            allow_empty=now.allow_empty and usual.allow_empty,
+        )
+
+
+def record(limits: Limits) -> str:
+    """Thresholds as an annotation keeps them."""
+    return msgspec.json.encode(limits).decode()
+
+
 def _number(text: str | None, otherwise: int, most: int) -> int:
     if text is None or not text.isascii() or not text.isdigit() or len(text) > 9:
         return otherwise

@@ -15,7 +15,7 @@ from gitops_bot.agent.guards import Candidates, Verdict
 from gitops_bot.agent.identity import group_kinds
 from gitops_bot.agent.inventory import Inventory
 from gitops_bot.agent.operation import identity
-from gitops_bot.agent.record import AppObject, Record, Rendered
+from gitops_bot.agent.record import GUARD, AppObject, Record, Rendered
 from gitops_bot.agent.renderers import Renderers
 from gitops_bot.agent.rendering import Login, Render
 from gitops_bot.agent.revisions import Revisions
@@ -29,7 +29,7 @@ from gitops_bot.manifests.fields import images
 from gitops_bot.manifests.ignore import DeleteJq
 from gitops_bot.model.project import Project
 from gitops_bot.model.resource import ResourceKey
-from gitops_bot.model.settings import Agent
+from gitops_bot.model.settings import Settings
 from gitops_bot.render.prepared import Capabilities
 
 COMPARISON_ERROR = "ComparisonError"
@@ -41,7 +41,7 @@ class Surroundings(NamedTuple):
 
     cluster: project.Cluster
     capabilities: Callable[[], Capabilities]
-    settings: Agent
+    settings: Callable[[], Settings]
     projects: Callable[[], Mapping[str, Project | None]]
     logins: Callable[[], tuple[Login, ...]]
     delete_jq: DeleteJq | None
@@ -125,7 +125,8 @@ class Looker:
         self, app: AppObject, commits: tuple[str, ...], record: Record, *, hard: bool
     ) -> tuple[Wanted, Rendered]:
         """What is wanted, rendered by the process that has no rights. Raises BotError."""
-        key = f"{identity(commits, app.sources)} {hash(self._around.capabilities())}"
+        terms = self._around.settings()
+        key = f"{identity(commits, app.sources)} {hash(self._around.capabilities())} {terms.render} {terms.fetch}"
         known = record.rendered
         if known is None or known.key != key or hard:
             known = record.rendered = self._rendered(app, commits, key)
@@ -148,6 +149,8 @@ class Looker:
                 commits=commits,
                 capabilities=self._around.capabilities(),
                 logins=self._around.logins(),
+                settings=self._around.settings().render,
+                allow=self._around.settings().fetch.allow,
             )
         )
         if answer.error:
@@ -176,14 +179,16 @@ class Looker:
         allowed = [each for each in wanted.objects if each.key not in forbidden]
         kinds = {(key.group, key.kind) for key in keys}
         self._around.watch(frozenset(kinds | group_kinds(app.annotations)))
-        rules = Rules(spec.ignore_differences, self._around.delete_jq, self._around.settings.people_managers)
+        rules = Rules(spec.ignore_differences, self._around.delete_jq, self._around.settings().agent.people_managers)
         status = app.status
         compared = self._comparer(record).compare(
             allowed, app.key, spec.destination.namespace, rules, _settled(app, status, commits)
         )
         found = self._labelled_and_listed(app, status, keys)
         candidates = guards.candidates(found, keys, app.key, limits.permits)
-        judged = self._judged(app, record, candidates, compared, wanted, chosen)
+        guard = self._guard(app)
+        limits_now = guards.in_force(app.annotations.get(GUARD), guard)
+        judged = self._judged(app, record, candidates, compared, wanted, chosen, limits_now)
         lives = [each.live for each in compared if each.live is not None]
         health = self._health.read(record, app.key.id, [*lives, *candidates.prunable])
         record.memory.keep_only(keys)
@@ -196,6 +201,8 @@ class Looker:
             forbidden=forbidden,
             candidates=candidates,
             prune=judged,
+            guard=guard,
+            allow_empty=limits_now.allow_empty,
             health=health,
             options=chosen,
             conditions=tuple(conditions),
@@ -217,6 +224,17 @@ class Looker:
                 labelled[key] = live_of(body, key)
         return list(labelled.values())
 
+    def _guard(self, app: AppObject) -> guards.Limits:
+        """The thresholds as Git has them now."""
+        automated = policy.read(app.body["spec"].get("syncPolicy")).automated
+        usual = self._around.settings().agent.prune_guard
+        return guards.limits_of(
+            app.annotations,
+            percent=usual.percent,
+            objects=usual.objects,
+            allow_empty=automated is not None and automated.allow_empty,
+        )
+
     def _judged(
         self,
         app: AppObject,
@@ -225,15 +243,9 @@ class Looker:
         compared: tuple[Compared, ...],
         wanted: Wanted,
         chosen: options.ApplicationOptions,
+        limits: guards.Limits,
     ) -> Verdict:
-        now, guard = self._around.now(), self._around.settings.prune_guard
-        automated = policy.read(app.body["spec"].get("syncPolicy")).automated
-        limits = guards.limits_of(
-            app.annotations,
-            percent=guard.percent,
-            objects=guard.objects,
-            allow_empty=automated is not None and automated.allow_empty,
-        )
+        now = self._around.now()
         managed = sum(each.live is not None for each in compared) + len(candidates.prunable)
         since = record.held_since or now
         verdict = guards.judge(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import tempfile
 from collections.abc import Callable, Iterable
 from contextlib import ExitStack
+from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
 
@@ -22,14 +23,17 @@ from gitops_bot.agent.rendering import (
 )
 from gitops_bot.doors.credentials import Credential, Credentials
 from gitops_bot.doors.process import Limits
-from gitops_bot.errors import BotError
+from gitops_bot.errors import BotError, UsageError
 from gitops_bot.manifests.plan import plan_hash
 from gitops_bot.model import url as urls
 from gitops_bot.model.application import Application, Source
+from gitops_bot.model.settings import Render as RenderSettings
+from gitops_bot.model.settings import seconds
 from gitops_bot.model.tree import Tree
 from gitops_bot.render.applicationsets.applicationset import expand
 from gitops_bot.render.applicationsets.gotemplate import GoTemplates
 from gitops_bot.render.cache import Cache
+from gitops_bot.render.deadline import Deadline
 from gitops_bot.render.definitions import Definition as Found
 from gitops_bot.render.definitions import find_definitions
 from gitops_bot.render.engines.toolbox import Toolbox
@@ -37,6 +41,7 @@ from gitops_bot.render.fetching.fetch import RemoteSources
 from gitops_bot.render.fetching.policy import Policy
 from gitops_bot.render.fetching.sources import named_sources
 from gitops_bot.render.own import OwnUrls
+from gitops_bot.render.settings import read_settings
 from gitops_bot.render.targets import application_target
 from gitops_bot.render.workshop import Workshop
 
@@ -74,9 +79,10 @@ class Renderer:
         first = next((source for source in application.sources if source.path is not None), None)
         tree = fetcher.git(first.repo_url, first.target_revision) if first is not None else _NOWHERE
         # What the charts and overlays of the repository name may be fetched too, as in a review.
-        named = [*_places(repositories), *_places(named_sources(tree, OwnUrls(())))]
+        more = named_sources(tree, OwnUrls(())) if request.allow is None else request.allow
+        named = [*_places(repositories), *_places(more)]
         fetcher = self._sources(request.logins, Policy.from_settings(dict.fromkeys(named)), stack)
-        workshop = self._workshop(fetcher, stack)
+        workshop = self._workshop(fetcher, stack, request.settings)
         target = application_target(application, file="", own=lambda _url: False)
         preparation = workshop.prepare(target, tree, request.capabilities)
         rendering = workshop.render(preparation)
@@ -98,11 +104,16 @@ class Renderer:
         if place and not any(True for _ in tree.below(place)):
             return Defined(error=f"{urls.shown(request.url)} has no directory {place} at {request.commit[:8]}")
         found = find_definitions(tree)
+        try:
+            settings, wrong = read_settings(tree), []
+        except UsageError as error:
+            settings, wrong = None, [error.told]
+        may_be_empty = settings.render.empty_generators if settings is not None else ()
 
         def here(each: Found) -> bool:
             return not place or each.file == place or each.file.startswith(f"{place}/")
 
-        problems = [f"{each.id}: {each.reason}" for each in found.problems if each.failed]
+        problems = [*wrong, *(f"{each.id}: {each.reason}" for each in found.problems if each.failed)]
         definitions = [
             Definition(kind=each.kind, file=each.file, document=dict(each.document))
             for each in (*found.applications, *found.projects)
@@ -111,14 +122,19 @@ class Renderer:
         templates = GoTemplates(self._helm)
         for each in filter(here, found.application_sets):
             expansion = expand(
-                each, tree=tree, is_own=OwnUrls([request.url]), fetcher=fetcher, render_templates=templates
+                each,
+                tree=tree,
+                is_own=OwnUrls([request.url]),
+                fetcher=fetcher,
+                render_templates=templates,
+                may_be_empty=any(fnmatchcase(each.name, glob) for glob in may_be_empty),
             )
             problems += [f"{problem.id}: {problem.reason}" for problem in expansion.problems]
             definitions += [
                 Definition(kind="Application", file=each.file, document=dict(document))
                 for document in expansion.documents
             ]
-        return Defined(definitions=tuple(definitions), problems=tuple(problems))
+        return Defined(definitions=tuple(definitions), problems=tuple(problems), settings=settings)
 
     def _sources(self, logins: Iterable[Login], policy: Policy, stack: ExitStack) -> RemoteSources:
         bound = [Credential(urls.parse(each.place), each.header) for each in logins]
@@ -127,11 +143,13 @@ class Renderer:
             RemoteSources(self._directory / "fetch", policy, credentials=Credentials(tuple(bound)))
         )
 
-    def _workshop(self, fetcher: RemoteSources, stack: ExitStack) -> Workshop:
+    def _workshop(self, fetcher: RemoteSources, stack: ExitStack, settings: RenderSettings) -> Workshop:
         scratch = stack.enter_context(tempfile.TemporaryDirectory(prefix="gitops-bot-render-"))
         return Workshop(
             tools=self._tools(), cache=self._cache, fetcher=fetcher, own=lambda _url: False, scratch=Path(scratch),
-            limits=self._limits,
+            build_options=settings.kustomize.build_options,
+            limits=self._limits._replace(seconds=min(self._limits.seconds, seconds(settings.timeout))),
+            deadline=Deadline(seconds(settings.deadline)),
         )  # fmt: skip
 
 

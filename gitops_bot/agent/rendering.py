@@ -10,6 +10,8 @@ from typing import Any, TypeAlias
 
 import msgspec
 
+from gitops_bot.model.settings import Render as RenderSettings
+from gitops_bot.model.settings import Settings
 from gitops_bot.render.prepared import Capabilities
 
 
@@ -34,6 +36,9 @@ class Render(msgspec.Struct, frozen=True, kw_only=True, tag="render"):
     """For each of its sources the commit to render, ``""`` for a chart of a Helm repository."""
     capabilities: Capabilities
     logins: tuple[Login, ...] = ()
+    settings: RenderSettings = RenderSettings()
+    allow: tuple[str, ...] | None = None
+    """URL prefixes that may be fetched beside the sources' own; None: what they name themselves."""
 
 
 class Define(msgspec.Struct, frozen=True, kw_only=True, tag="define"):
@@ -78,6 +83,8 @@ class Defined(msgspec.Struct, frozen=True, kw_only=True, tag="defined"):
     definitions: tuple[Definition, ...] = ()
     problems: tuple[str, ...] = ()
     """Each hides something: while there is one, nothing that is missing may be taken for removed."""
+    settings: Settings | None = None
+    """The repository's own; None: they cannot be read, and ``problems`` says why."""
     error: str = ""
 
 

@@ -8,7 +8,7 @@ import msgspec
 
 from gitops_bot.agent.autosync import Seen, SyncStatus
 from gitops_bot.agent.comparison import Compared
-from gitops_bot.agent.guards import Candidates, Verdict
+from gitops_bot.agent.guards import Candidates, Limits, Verdict
 from gitops_bot.agent.health.aggregate import Part, aggregate
 from gitops_bot.agent.health.verdict import Health
 from gitops_bot.agent.options import ApplicationOptions, effective, object_options
@@ -29,6 +29,10 @@ class View(msgspec.Struct, frozen=True, kw_only=True):
     """Objects that the project does not allow."""
     candidates: Candidates = Candidates()
     prune: Verdict = Verdict()
+    guard: Limits | None = None
+    """The thresholds as Git has them now; None where they are not known."""
+    allow_empty: bool = False
+    """Whether a sync may leave nothing, as the last synced revision has it."""
     health: Mapping[ResourceKey, Health | None] = {}
     options: ApplicationOptions = ApplicationOptions()
     conditions: tuple[tuple[str, str], ...] = ()

@@ -25,7 +25,7 @@ from gitops_bot.doors.cluster.objects import Objects
 from gitops_bot.doors.jq import JqWorker
 from gitops_bot.doors.remote_git import RemoteGit
 from gitops_bot.model.project import Project, read
-from gitops_bot.model.settings import Agent
+from gitops_bot.model.settings import Settings
 
 
 def glance(objects: Objects, app: AppObject, cluster_name: str) -> View:
@@ -40,7 +40,7 @@ def glance(objects: Objects, app: AppObject, cluster_name: str) -> View:
         around = Surroundings(
             cluster=Cluster(name=cluster_name),
             capabilities=lambda: capabilities_of(objects),
-            settings=Agent(),
+            settings=Settings,
             projects=lambda: projects,
             logins=tuple,
             delete_jq=stack.enter_context(JqWorker()).delete,

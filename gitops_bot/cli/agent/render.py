@@ -19,10 +19,10 @@ from gitops_bot.render.engines.run import Program
 from gitops_bot.render.engines.toolbox import Toolbox
 
 
-@click.command(context_settings={"show_default": True})
+@click.command("render", context_settings={"show_default": True})
 @click.option("--socket", "socket_path", type=click.Path(path_type=Path), help="Answer here; without it, on the pipes.")
 @click.option("--cache", type=click.Path(path_type=Path), help="Directory of what is fetched and rendered.")
-@click.option("--timeout", type=float, default=120.0, help="Seconds that one render may take.")
+@click.option("--timeout", type=float, default=600.0, help="Seconds that one render may take, whatever settings say.")
 def command(*, socket_path: Path | None, cache: Path | None, timeout: float) -> None:
     """Answer an agent's requests to render, until it hangs up or this is stopped."""
     renderer = Renderer(cache or tool_door.user_cache(), _tools, _helm(), Limits(seconds=timeout))
