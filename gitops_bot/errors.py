@@ -9,7 +9,8 @@ BotError
 ├─ GitHubError  6   GitHub refused, or did not answer in time
 ├─ SignalError  7   everything was done, and a signal is one of those that fail the check
 ├─ (writeback)  8   nothing is written: a hold, a protected environment or the file itself stands against it
-└─ ClusterError 9   the API server refused, or cannot be reached
+├─ ClusterError 9   the API server refused, or cannot be reached
+└─ NotSynced   10   `agent run --once` has done what was due, and the cluster is not what Git says all the same
 
 Beside them: 0 done, 1 with ``--exit-code`` and changes, 70 a mistake of ours (any other exception), and 128 + N when
 signal N ended the run (130 Ctrl-C, 143 SIGTERM, 141 the reader of our output went away).
@@ -92,3 +93,9 @@ class ClusterError(BotError):
     """The API server of a cluster refused, or cannot be reached."""
 
     exit_code = 9
+
+
+class NotSynced(BotError):
+    """Everything that was due is done, and some Application is not what Git says, or its sync failed."""
+
+    exit_code = 10

@@ -39,12 +39,14 @@ class Applications:
         self._found: dict[str, AppObject] = {}
         self._broken: dict[str, str] = {}
         self._projects: dict[str, Project | None] = {}
+        self._listed: set[str] = set()
 
     # -- fed by the watch ---------------------------------------------------------------------------------------------
 
     def replace(self, bodies: Iterable[Body]) -> frozenset[str]:
         """Take all that there are; the names that are new, changed or gone."""
         with self._lock:
+            self._listed.add("Application")
             before, self._found, self._broken = self._found, {}, {}
             for body in bodies:
                 self._take(body)
@@ -70,6 +72,7 @@ class Applications:
     def replace_projects(self, bodies: Iterable[Body]) -> None:
         """Take all projects that there are."""
         with self._lock:
+            self._listed.add("AppProject")
             self._projects = {body["metadata"]["name"]: read_project(body) for body in bodies}
 
     def put_project(self, body: Body) -> None:
@@ -104,6 +107,18 @@ class Applications:
         """Why one cannot be read, ``""`` when it can or is not there."""
         with self._lock:
             return self._broken.get(name, "")
+
+    @property
+    def are_known(self) -> bool:
+        """Whether the first list of both kinds has come."""
+        with self._lock:
+            return len(self._listed) == 2
+
+    @property
+    def unreadable(self) -> frozenset[str]:
+        """The names of those that cannot be read."""
+        with self._lock:
+            return frozenset(self._broken)
 
     @property
     def names(self) -> tuple[str, ...]:

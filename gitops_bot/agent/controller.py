@@ -14,12 +14,14 @@ from gitops_bot.agent.definitions import Definer
 from gitops_bot.agent.ending import Ender
 from gitops_bot.agent.fingerprint import judge
 from gitops_bot.agent.health.assess import has_health
-from gitops_bot.agent.identity import App
+from gitops_bot.agent.identity import App, group_kinds
 from gitops_bot.agent.inventory import Inventory, Touched
 from gitops_bot.agent.operating import Next, Operating
+from gitops_bot.agent.pulse import Pulse
 from gitops_bot.agent.queue import Queue
 from gitops_bot.agent.record import REFRESH, SKIP, AppObject, Record
 from gitops_bot.agent.revisions import Revisions
+from gitops_bot.doors.cluster.errors import Forbidden, Withheld
 from gitops_bot.doors.cluster.objects import Objects
 from gitops_bot.doors.cluster.watch import Event, Snapshot, Watcher
 from gitops_bot.errors import ClusterError
@@ -31,6 +33,11 @@ _KNOWN_WITHIN = 20.0
 """Seconds that the first snapshot of a kind is waited for; objects are asked for one by one after that."""
 JITTER = 60.0
 """Seconds: what is added to an interval at most, so that many agents do not ask a Git host together."""
+_STUCK = 1800.0
+"""Seconds without a sign of life after which a thread is stuck: more than the longest step has, a render."""
+_POLL = "poll"
+_NOW = 1.0
+"""Seconds within which something is due now."""
 
 
 class Clock(Protocol):
@@ -57,19 +64,43 @@ class Parts(NamedTuple):
     definer: Definer | None
     """None: Applications are made by people alone."""
     clock: Clock
-    people: tuple[str, ...]
-    poll: float
+    people: Callable[[], tuple[str, ...]]
+    poll: Callable[[], float]
+    """Seconds."""
     label: str
     """The label that says whose an object is."""
+
+
+Observe = Callable[[str, float], None]
+"""Hears how the work on an Application ended (``success``, ``error``), and how many seconds it took."""
 
 
 class Controller:
     """Runs until it is closed."""
 
-    def __init__(self, parts: Parts, *, workers: int = 8, leads: Callable[[], bool] = lambda: True) -> None:
-        """Take what the loop connects; ``leads`` says whether this agent may write."""
+    def __init__(
+        self,
+        parts: Parts,
+        *,
+        workers: int = 8,
+        leads: Callable[[], bool] = lambda: True,
+        observe: Observe = lambda _result, _seconds: None,
+    ) -> None:
+        """Take what the loop connects.
+
+        ``leads`` says whether this agent may write, ``observe`` hears of each Application that was worked on.
+        """
         self._parts = parts
         self._leads = leads
+        self._observe = observe
+        self._pulse = Pulse(parts.clock.monotonic)
+        self._ready = False
+        self._begun = False
+        """Whether the definitions were looked at since this agent leads: what the settings say is known."""
+        self._asked = False
+        """Whether Git was asked since this agent leads."""
+        self._seen: frozenset[str] = frozenset()
+        """The Applications that were worked on since then."""
         self._queue = Queue(parts.clock.monotonic)
         self._records: dict[str, Record] = {}
         self._names: dict[str, str] = {}
@@ -78,6 +109,8 @@ class Controller:
         self._closed = threading.Event()
         self._wake = threading.Event()
         """Set when somebody wants Git to be asked before its time."""
+        self._due = 0.0
+        """When every repository is asked next (monotonic seconds)."""
         self._since = parts.clock.monotonic()
         """Repositories that were asked before this are asked again."""
         self._hard: set[str] = set()
@@ -87,40 +120,119 @@ class Controller:
         )  # fmt: skip
         self._threads = [
             threading.Thread(target=self._work, name=f"work {number}", daemon=True) for number in range(workers)
-        ]
+        ] + [threading.Thread(target=self._poll, name=_POLL, daemon=True)]
 
     # -- life ---------------------------------------------------------------------------------------------------------
 
     def start(self) -> None:
-        """Begin. Raises ClusterError when the API server does not know Applications."""
+        """Begin. Raises ClusterError when the API server does not know Applications, or we may not read them."""
         kinds = self._parts.objects.kinds
-        for kind in ("AppProject", "Application"):
-            found = kinds.preferred("argoproj.io", kind)
-            if found is None:
-                raise ClusterError(
-                    f"the cluster does not know {kind} objects", hint="install the definitions: kubectl apply -k deploy"
-                )
+        known = {kind: kinds.preferred("argoproj.io", kind) for kind in ("AppProject", "Application")}
+        missing = [kind for kind, found in known.items() if found is None]
+        if missing:
+            raise ClusterError(
+                f"the cluster does not know {' and '.join(missing)} objects",
+                hint="install the definitions: kubectl apply --server-side -k deploy",
+            )
+        namespace = self._parts.applications.namespace
+        for found in filter(None, known.values()):
+            try:
+                self._parts.objects.requests.get(found.path(namespace), {"limit": "1"})
+            except Forbidden as error:
+                hint = "give its account the rights of deploy/rbac.yaml"
+                raise ClusterError(f"this account may not do an agent's work: {error.message}", hint=hint) from error
             self._apps.watch(found)
         for thread in self._threads:
             thread.start()
-        threading.Thread(target=self._poll, name="poll", daemon=True).start()
 
-    def close(self) -> None:
-        """Stop: what is under way is given up at its next step."""
+    def stop(self) -> None:
+        """Begin nothing more; what is under way is given up at its next step."""
         self._closed.set()
         self._wake.set()
         self._queue.close()
+
+    def close(self, seconds: float = 30.0) -> bool:
+        """Stop, and wait until all threads have ended; False when some go on after that time."""
+        end = self._parts.clock.monotonic() + seconds
+        self.stop()
         self._apps.close()
         self._watcher.close()
         for thread in self._threads:
-            thread.join(timeout=30)
+            if thread.ident is not None:
+                thread.join(timeout=max(0.0, end - self._parts.clock.monotonic()))
+        return not any(thread.is_alive() for thread in self._threads)
 
+    def leadership_changed(self, leads: bool) -> None:
+        """Begin or end to write. What was known before is forgotten: another agent has written since."""
+        with self._lock:
+            self._records = {}
+            self._names = {}
+            self._begun, self._asked, self._seen = False, False, frozenset()
+        if leads:
+            self._due = 0.0
+            self._wake.set()
+
+    @property
     def is_idle(self) -> bool:
-        """Whether everything that was to be done now is done."""
-        return self._queue.is_idle(self._parts.clock.monotonic() + 1.0)
+        """Whether Git was asked, every Application was worked on since, and nothing more is due now."""
+        applications, definer = self._parts.applications, self._parts.definer
+        names = frozenset(applications.names)
+        return (
+            self._asked
+            and applications.are_known
+            and (definer is None or definer.defined <= names | applications.unreadable)
+            and names <= self._seen
+            and self._queue.is_idle(self._parts.clock.monotonic() + _NOW)
+        )
+
+    @property
+    def problem(self) -> str:
+        """Why the Applications that Git defines are not those of the cluster, ``""`` when they are."""
+        definer = self._parts.definer
+        return definer.problem if definer is not None else ""
+
+    @property
+    def leads(self) -> bool:
+        """Whether this agent may write."""
+        return self._leads()
+
+    @property
+    def is_interrupted(self) -> bool:
+        """Whether what is under way is left as it is: this process is stopping, or another agent leads."""
+        return self._closed.is_set() or not self._leads()
+
+    @property
+    def queued(self) -> int:
+        """How many Applications are due now."""
+        return self._queue.count_due()
+
+    @property
+    def problems(self) -> tuple[str, ...]:
+        """What of the loop has stopped, so that only a new process helps; empty while everything gets on."""
+        dead = [f"{thread.name} has ended" for thread in self._threads if not thread.is_alive()]
+        dead += [f"the watch of {name} has ended" for name in (*self._apps.dead, *self._watcher.dead)]
+        return (*dead, *(f"{name} is stuck" for name in self._pulse.silent(_STUCK)))
+
+    @property
+    def is_ready(self) -> bool:
+        """Whether it was known once what the cluster has: of Applications, and of the kinds that they are made of."""
+        if not self._ready:
+            kinds = {(kind.group, kind.kind) for kind in self._watcher.kinds}
+            self._ready = self._parts.applications.are_known and all(map(self._parts.inventory.knows, kinds))
+        return self._ready
 
     def watch(self, kinds: frozenset[tuple[str, str]]) -> None:
         """Watch kinds that are not watched yet, and wait until what there is of them is known."""
+        begun = self._begin(kinds)
+        end = self._parts.clock.monotonic() + _KNOWN_WITHIN
+        inventory = self._parts.inventory
+        while not all(map(inventory.knows, begun)) and self._parts.clock.monotonic() < end:
+            if self._closed.is_set():
+                return
+            inventory.pause(0.5)
+
+    def _begin(self, kinds: Iterable[tuple[str, str]]) -> list[tuple[str, str]]:
+        """Watch kinds that are not watched yet; those of them that can be watched."""
         known = self._parts.objects.kinds
         begun = []
         for group, name in sorted(kinds):
@@ -128,10 +240,7 @@ class Controller:
             if kind is not None and {"list", "watch"} <= kind.verbs and (group, name) != APPLICATION:
                 self._watcher.watch(kind)
                 begun.append((group, name))
-        end = self._parts.clock.monotonic() + _KNOWN_WITHIN
-        inventory = self._parts.inventory
-        while not all(map(inventory.knows, begun)) and self._parts.clock.monotonic() < end:
-            inventory.pause(0.5)
+        return begun
 
     # -- what watches tell --------------------------------------------------------------------------------------------
 
@@ -150,6 +259,8 @@ class Controller:
         if isinstance(told, Snapshot):
             for name in applications.replace(told.items):
                 self._queue.put(name)
+            # Who waits to lead knows what there is already when its time comes.
+            self._begin(set().union(*(group_kinds(app.annotations) for app in applications.all)))
             return
         if told.type == "DELETED":
             self._queue.put(applications.remove(told.body))
@@ -173,15 +284,16 @@ class Controller:
 
     def _touched(self, found: Iterable[Touched]) -> None:
         for key, part_of in found:
-            name = self._names.get(part_of)
-            if name is None:
+            with self._lock:
+                name = self._names.get(part_of, "")
+                record = self._records.get(name)
+            if record is None:
                 continue
-            record = self._records[name]
             live, known = self._parts.inventory.find(key), record.memory.find(key)
             if live is None or known is None:
                 self._queue.put(name)
                 continue
-            verdict = judge(known.baseline, live, now=self._parts.clock.now(), people=self._parts.people)
+            verdict = judge(known.baseline, live, now=self._parts.clock.now(), people=self._parts.people())
             if verdict != "unchanged" or has_health(key.group, key.kind):
                 self._queue.put(name)
 
@@ -189,18 +301,24 @@ class Controller:
 
     def _poll(self) -> None:
         """Ask every repository once in an interval, and work on what follows one that has moved."""
-        due = 0.0
         while not self._closed.is_set():
             now = self._parts.clock.monotonic()
-            if now >= due:
-                self._since = now
-                due = now + self._parts.poll + random.random() * min(JITTER, self._parts.poll / 3)  # noqa: S311
-                if self._leads():
-                    self._ask_git()
-            elif self._leads():
-                asking = [app for app in self._parts.applications.all if REFRESH in app.annotations]
-                self._ask_for(asking, now)
-            self._wake.wait(max(0.0, due - self._parts.clock.monotonic()))
+            self._pulse.beat(_POLL)
+            try:
+                if now >= self._due:
+                    poll = self._parts.poll()
+                    self._since = now
+                    self._due = now + poll + random.random() * min(JITTER, poll / 3)  # noqa: S311
+                    if self._leads():
+                        self._ask_git()
+                        self._asked = True
+                elif self._leads():
+                    asking = [app for app in self._parts.applications.all if REFRESH in app.annotations]
+                    self._ask_for(asking, now)
+            except Exception:  # noqa: BLE001 - Git is asked again, whatever came of it this time
+                self._mistaken("Git")
+            self._pulse.rest(_POLL)
+            self._wake.wait(max(0.0, self._due - self._parts.clock.monotonic()))
             self._wake.clear()
 
     def _ask_git(self) -> None:
@@ -210,6 +328,10 @@ class Controller:
                 parts.definer.work(self._since)
             except ClusterError as error:
                 _log.warning("definitions: %s", error.message)
+        if not self._begun:
+            self._begun = True
+            for name in parts.applications.names:
+                self._queue.put(name)
         self._ask_for(parts.applications.all, self._since)
 
     def _ask_for(self, apps: Iterable[AppObject], since: float) -> None:
@@ -228,18 +350,31 @@ class Controller:
 
     def _work(self) -> None:
         while (name := self._queue.take()) is not None:
+            begun = self._parts.clock.monotonic()
+            self._pulse.beat(threading.current_thread().name)
+            result = "error"
             try:
                 again = self._worked(name)
+                result = "success"
                 if again is not None:
                     self._queue.put(name, self._parts.clock.monotonic() + again)
+            except Withheld as error:
+                _log.info("%s", error.message, extra={"app": name})  # whoever leads now goes on with it
             except ClusterError as error:
-                _log.warning("%s: %s", name, error.message)
+                _log.warning("%s", error.message, extra={"app": name})
                 self._queue.put(name, self._parts.clock.monotonic() + _FAILED_AGAIN)
             except Exception:  # noqa: BLE001 - one Application may not end the work on all others
-                _log.exception("%s: a mistake of this program", name)
-                self._queue.put(name, self._parts.clock.monotonic() + self._parts.poll)
+                self._mistaken(name)
+                self._queue.put(name, self._parts.clock.monotonic() + self._parts.poll())
             finally:
+                self._pulse.rest(threading.current_thread().name)
+                self._observe(result, self._parts.clock.monotonic() - begun)
                 self._queue.done(name)
+
+    def _mistaken(self, subject: str) -> None:
+        """Tell of an exception that should not be; while everything is being ended, many may come."""
+        if not self._closed.is_set():
+            _log.exception("%s: a mistake of this program", subject)
 
     def _worked(self, name: str) -> float | None:
         """Work on one Application; seconds until it has to be looked at again, None for only when something changes."""
@@ -249,8 +384,10 @@ class Controller:
             with self._lock:
                 self._records.pop(name, None)
             return None
-        if not self._leads():
-            return parts.poll
+        if not self._leads() or not self._begun:
+            return None  # all of them are looked at when this agent begins to lead, and knows the settings
+        with self._lock:
+            self._seen |= {name}
         if app.annotations.get(SKIP) == "true":
             return None
         record = self._record(app.key)
@@ -273,6 +410,7 @@ class Controller:
 
     def _cancelled(self, app: AppObject) -> str:
         """Why an operation is not wanted any more, ``""`` when it is."""
+        self._pulse.beat(threading.current_thread().name)
         if self._closed.is_set():
             return "the agent is stopping"
         if not self._leads():

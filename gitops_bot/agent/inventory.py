@@ -98,6 +98,11 @@ class Inventory:
 
     # -- read ---------------------------------------------------------------------------------------------------------
 
+    def __len__(self) -> int:
+        """How many objects are in it."""
+        with self._lock:
+            return sum(map(len, self._entries.values()))
+
     def knows(self, kind: Kind) -> bool:
         """Whether the first snapshot of a kind has come."""
         with self._lock:

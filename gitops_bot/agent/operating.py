@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from concurrent.futures import Executor
 from datetime import datetime
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
-import msgspec
 from msgspec.structs import replace
 
 from gitops_bot.agent import operation, options, policy
@@ -15,20 +14,22 @@ from gitops_bot.agent import state as states
 from gitops_bot.agent.applications import Applications
 from gitops_bot.agent.applying import Applier
 from gitops_bot.agent.autosync import Full, Nothing, Selective, Situation, decide
-from gitops_bot.agent.bounds import fit
 from gitops_bot.agent.comparison import Compared
-from gitops_bot.agent.identity import group_kinds, parent
 from gitops_bot.agent.inventory import Inventory
 from gitops_bot.agent.looking import Looker
 from gitops_bot.agent.namespaces import ensure_namespace
-from gitops_bot.agent.record import FAILURES, PLAN, AppObject, Record
-from gitops_bot.agent.state import Operation, OperationState, ResourceResult, Status, SyncOperation
+from gitops_bot.agent.record import AppObject, Record
+from gitops_bot.agent.reporting import Reporter
+from gitops_bot.agent.state import Operation, OperationState, ResourceResult, SyncOperation
 from gitops_bot.agent.sync import Deadlines, Ended, Plan, Syncer
+from gitops_bot.agent.telling import ENDED, HEALED, REFUSED, STARTED, Tell, drift_told
 from gitops_bot.agent.timing import healed, next_retry_at
 from gitops_bot.agent.view import View
 from gitops_bot.doors.cluster.objects import Objects
 from gitops_bot.errors import ClusterError
 from gitops_bot.model.resource import ResourceKey
+
+_INTERRUPTED = "interrupted, and goes on when an agent runs again"
 
 
 class Next(NamedTuple):
@@ -42,11 +43,12 @@ class Manners(NamedTuple):
     """How operations behave."""
 
     now: Callable[[], datetime]
-    event: Callable[[AppObject, str, str], None]
-    """Tells people of what happened: the Application, a reason in one word, and a sentence."""
-    poll: float = 180.0
+    event: Tell
+    poll: Callable[[], float] = lambda: 180.0
     """Seconds between two polls of Git."""
     deadlines: Deadlines = Deadlines()
+    interrupted: Callable[[], bool] = lambda: False
+    """Whether this process is stopping, or does not lead any more: operations stay Running, for who goes on."""
 
 
 class Operating:
@@ -72,15 +74,20 @@ class Operating:
         self._poll = manners.poll
         self._deadlines = manners.deadlines
         self._event = manners.event
+        self._reporter = Reporter(applications, manners.now, manners.event)
+        self._interrupted = manners.interrupted
 
     def work(self, app: AppObject, record: Record, *, since: float, hard: bool, cancelled: Callable[[], str]) -> Next:
         """Look at an Application, tell what was found, and do what is due. Raises ClusterError."""
         view = self._looker.look(app, record, since=since, hard=hard)
-        app = self._tell(app, record, view)
+        if self._interrupted():
+            return Next()  # the renderers may have been ended while it looked
+        app = self._reporter.write(app, record, view)
+        self._reporter.tell_drift(app, record, view)
         asked, problem = _asked(app)
         if problem:
             self._applications.consume(app, "operation")
-            self._event(app, "OperationRefused", problem)
+            self._event(app, REFUSED, problem)
         if asked is not None and asked.sync is not None:
             return self._operate(app, record, view, asked, None, cancelled)
         state = app.status.operation_state
@@ -96,16 +103,16 @@ class Operating:
         decision = decide(
             Situation(
                 now=self._now(),
-                policy=wish,
+                policy=_guarded(wish, view),
                 status=view.status,
                 identity=operation.identity(view.commits, app.sources),
                 resources=view.seen,
-                last=operation.last_attempt(status, _failures(app)),
+                last=operation.last_attempt(status, app.failures),
                 deleting=app.deleting,
                 blocked=view.blocked,
                 approved=bool(view.prune.approved),
                 heals=record.heals,
-                poll=self._poll,
+                poll=self._poll(),
             )
         )
         if isinstance(decision, Nothing):
@@ -134,6 +141,17 @@ class Operating:
         self, app: AppObject, record: Record, view: View, state: OperationState, cancelled: Callable[[], str]
     ) -> Next:
         """An operation that waits for its retry, or that a process before this one has left."""
+        done = state.sync_result
+        now = operation.identity(view.commits, app.sources)
+        if done is not None and not view.unknown and operation.identity_of(done) != now:
+            state = operation.finished(
+                state, "Failed", "given up: Git has something newer", done.resources, self._now()
+            )
+            app = self._reporter.write(app, record, view, state=state)
+            by_itself = state.operation.initiated_by is not None and state.operation.initiated_by.automated
+            if by_itself:
+                return self._automatic(app, record, view, cancelled)
+            return self._operate(app, record, view, state.operation, None, cancelled)
         if state.finished_at is not None:
             retry = self._retry(app, state.operation)
             at = next_retry_at(retry.backoff, state.finished_at, max(0, state.retry_count - 1))
@@ -164,25 +182,34 @@ class Operating:
             moved = self._looker.has_moved(app, view.commits)
             return cancelled() or ("Git has a newer commit" if moved else "")
 
-        app = self._tell(app, record, view, state=state)
+        app = self._reporter.write(app, record, view, state=state)
         self._applications.consume(app, "operation")
         if view.blocked:
             ended = Ended("Error", view.blocked, ())
         else:
+            if selective is None and former is None:
+                self._event(app, STARTED, f"sync to {', '.join(map(_shown, revisions))}")
             ended = self._carried_out(app, record, view, asked.sync, unwanted, state)
+        if ended.phase != "Succeeded" and self._interrupted():
+            self._reporter.write(app, record, view, state=operation.progressed(state, _INTERRUPTED, ended.results))
+            return Next()
         retry = self._retry(app, asked)
         if ended.phase != "Succeeded" and retry.allows(state.retry_count) and not unwanted() and not view.blocked:
             state = operation.waiting(state, ended.message, self._now())
-            self._tell(app, record, view, state=state)
+            self._reporter.write(app, record, view, state=state)
             return Next(next_retry_at(retry.backoff, self._now(), state.retry_count - 1))
         state = operation.finished(state, ended.phase, ended.message, ended.results, self._now())
         if selective is not None:
             now = self._now()
             record.heals.update({key: healed(record.heals.get(key), now) for key in selective.keys})
+            corrected = [each for each in view.compared if each.key in selective.keys]
+            if ended.phase == "Succeeded" and corrected:
+                self._event(app, HEALED, drift_told(corrected), objects=len(corrected))
         failures = 0 if ended.phase == "Succeeded" else _failures_at(app, view) + 1
-        self._event(app, f"Operation{ended.phase}", ended.message)
-        view = self._looker.look(app, record, since=0.0)
-        self._tell(app, record, view, state=state, failures=failures)
+        self._event(app, f"{ENDED}{ended.phase}", ended.message)
+        looked = self._looker.look(app, record, since=0.0)
+        view = view if self._interrupted() else looked
+        self._reporter.write(app, record, view, state=state, failures=failures)
         return Next(self._now() if view.status == "OutOfSync" else view.appraisal.until)
 
     def _carried_out(
@@ -197,7 +224,7 @@ class Operating:
         chosen = options.application_options((*policy_of(app).sync_options, *sync.sync_options))
 
         def told(message: str, results: tuple[ResourceResult, ...]) -> None:
-            self._tell(app, record, view, state=operation.progressed(state, message, results))
+            self._reporter.write(app, record, view, state=operation.progressed(state, message, results))
 
         applier = Applier(self._objects, record.memory, self._inventory, self._now)
         syncer = Syncer(
@@ -222,48 +249,6 @@ class Operating:
             return policy.read({"retry": asked.retry}).retries(automated=by_itself)
         return policy_of(app).retries(automated=by_itself)
 
-    # -- telling ------------------------------------------------------------------------------------------------------
-
-    def _tell(
-        self,
-        app: AppObject,
-        record: Record,
-        view: View,
-        *,
-        state: OperationState | None = None,
-        failures: int | None = None,
-    ) -> AppObject:
-        """Write the status where it says something new; the Application as it is then. Raises ClusterError."""
-        now, former = self._now(), app.status
-        state = state if state is not None else former.operation_state
-        health = former.health or states.Health(status="Unknown")
-        if not view.unknown:
-            appraisal = view.appraisal
-            health = states.health(former.health, appraisal.status, appraisal.message, now)
-        history = former.history
-        if state is not None and state != former.operation_state and state.is_finished:
-            limit = app.application.spec.revision_history_limit
-            history = operation.recorded(history, state, limit)
-        status = Status(
-            sync=_sync(app, view),
-            health=health,
-            operation_state=state,
-            history=history,
-            resources=view.resources if not view.unknown else former.resources,
-            conditions=states.conditions(former.conditions, view.conditions, now),
-            reconciled_at=former.reconciled_at,
-            source_type="" if app.several else "".join(view.types[:1]),
-            source_types=view.types if app.several else (),
-            summary=states.Summary(images=view.images),
-        )
-        labels, annotations = _metadata(app, view, _failures(app) if failures is None else failures)
-        told = msgspec.json.encode([states.write(status), labels, annotations], order="sorted")
-        if told == record.told:
-            return app
-        self._applications.write_status(app, fit(replace(status, reconciled_at=now), now), labels, annotations)
-        record.told = told
-        return self._applications.find(app.key.name) or app
-
 
 def policy_of(app: AppObject) -> policy.SyncPolicy:
     """The sync policy; one that cannot be read asks for nothing (its look says so)."""
@@ -271,6 +256,13 @@ def policy_of(app: AppObject) -> policy.SyncPolicy:
         return policy.read(app.body["spec"].get("syncPolicy"))
     except policy.PolicyError:
         return policy.SyncPolicy()
+
+
+def _guarded(wish: policy.SyncPolicy, view: View) -> policy.SyncPolicy:
+    """The policy with ``allowEmpty`` as the last synced revision has it."""
+    if wish.automated is None:
+        return wish
+    return replace(wish, automated=replace(wish.automated, allow_empty=view.allow_empty))
 
 
 def _asked(app: AppObject) -> tuple[Operation | None, str]:
@@ -326,45 +318,16 @@ def _always(compared: Compared, chosen: options.ApplicationOptions) -> bool:
     return replaced and not chosen.out_of_sync_only
 
 
+def _shown(commit: str) -> str:
+    return commit[:8] if commit else "a chart"
+
+
 def _annotations(compared: Compared) -> Mapping[str, str] | None:
     return compared.live.annotations if compared.live is not None else None
 
 
-def _sync(app: AppObject, view: View) -> states.Sync:
-    spec: dict[str, Any] = app.body["spec"]
-    several = app.several
-    return states.Sync(
-        status=view.status,
-        compared_to=states.ComparedTo(
-            destination=spec.get("destination") or {},
-            source=None if several else spec.get("source"),
-            sources=tuple(spec.get("sources") or ()),
-            ignore_differences=tuple(spec.get("ignoreDifferences") or ()),
-        ),
-        revision="" if several else "".join(view.commits[:1]),
-        revisions=view.commits if several else (),
-    )
-
-
-def _metadata(app: AppObject, view: View, failures: int) -> tuple[dict[str, str], dict[str, str]]:
-    keys = [each.key for each in view.compared]
-    keys += [live.key for live in (*view.candidates.prunable, *view.candidates.going)]
-    told = parent(app.key, keys, earlier=group_kinds(app.annotations) if view.unknown else ())
-    annotations = dict(told.annotations)
-    if view.plan:
-        annotations[PLAN] = view.plan
-    if failures:
-        annotations[FAILURES] = str(failures)
-    return dict(told.labels), annotations
-
-
 def _failures_at(app: AppObject, view: View) -> int:
     """How often in a row a sync of what Git says now has failed already."""
-    last = operation.last_attempt(app.status, _failures(app))
+    last = operation.last_attempt(app.status, app.failures)
     same = last is not None and last.identity == operation.identity(view.commits, app.sources)
     return last.failures if last is not None and same else 0
-
-
-def _failures(app: AppObject) -> int:
-    text = app.annotations.get(FAILURES, "")
-    return int(text) if text.isascii() and text.isdigit() and len(text) < 9 else 0

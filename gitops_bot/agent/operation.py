@@ -179,7 +179,7 @@ def last_attempt(status: Status, failures: int) -> Attempt | None:
     if state is not None and state.is_full and state.is_finished and state.sync_result is not None:
         succeeded = state.phase == "Succeeded"
         return Attempt(
-            identity=_identity_of(state.sync_result),
+            identity=identity_of(state.sync_result),
             succeeded=succeeded,
             finished=state.finished_at or state.started_at,
             failures=0 if succeeded else max(1, failures),
@@ -187,10 +187,11 @@ def last_attempt(status: Status, failures: int) -> Attempt | None:
     if not status.history:
         return None
     newest = status.history[-1]
-    return Attempt(identity=_identity_of(newest), succeeded=True, finished=newest.deployed_at)
+    return Attempt(identity=identity_of(newest), succeeded=True, finished=newest.deployed_at)
 
 
-def _identity_of(done: SyncResult | HistoryEntry) -> str:
+def identity_of(done: SyncResult | HistoryEntry) -> str:
+    """What an operation or an entry of the history is about, as ``identity`` says it."""
     if done.sources:
         return identity(done.revisions, done.sources)
     return identity((done.revision,), () if done.source is None else (done.source,))

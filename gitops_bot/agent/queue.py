@@ -56,6 +56,12 @@ class Queue:
             moment = self._due.get(name)
             return moment is not None and moment <= self._clock()
 
+    def count_due(self) -> int:
+        """How many are due, and wait for somebody to take them."""
+        with self._changed:
+            now = self._clock()
+            return sum(moment <= now and name not in self._running for name, moment in self._due.items())
+
     def close(self) -> None:
         """Let everybody who waits go."""
         with self._changed:

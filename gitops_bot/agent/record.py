@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 
 import msgspec
 
+from gitops_bot.agent.guards import APPROVED
 from gitops_bot.agent.health.verdict import Health
 from gitops_bot.agent.identity import App
 from gitops_bot.agent.memory import Memory
@@ -24,6 +25,16 @@ PLAN = "gitops-bot/plan"
 """Annotation with the plan hash of what is wanted, as a pull request's comment has it."""
 FAILURES = "gitops-bot/failures"
 """Annotation with how often in a row a sync of the same commit failed."""
+GUARD = "gitops-bot/prune-guard"
+"""Annotation with the thresholds of the prune guards as they were when the Application was last Synced."""
+
+
+def without_state(annotations: Mapping[str, str]) -> dict[str, str]:
+    """Annotations from Git without those that only the cluster has: what the agent keeps, and what people approve.
+
+    A commit could otherwise approve its own deletions.
+    """
+    return {name: value for name, value in annotations.items() if name not in (PLAN, FAILURES, GUARD, APPROVED)}
 
 
 class AppObject(msgspec.Struct, frozen=True, kw_only=True):
@@ -62,6 +73,12 @@ class AppObject(msgspec.Struct, frozen=True, kw_only=True):
     def operation(self) -> Operation | None:
         """What somebody asked for. Raises ValueError for what cannot be read."""
         return read_operation(self.body.get("operation"))
+
+    @property
+    def failures(self) -> int:
+        """How often in a row a sync of the same commit failed."""
+        text = self.annotations.get(FAILURES, "")
+        return int(text) if text.isascii() and text.isdigit() and len(text) < 9 else 0
 
     @property
     def sources(self) -> tuple[dict[str, Any], ...]:
@@ -105,6 +122,8 @@ class Record:
         """The status that was written last, so that nothing is written twice."""
         self.looked_once = False
         """False until the first comparison of this process."""
+        self.drifted: frozenset[tuple[ResourceKey, tuple[str, ...]]] = frozenset()
+        """What somebody changed in the cluster as it was told last: objects, and the paths of their fields."""
         self.held_since: datetime | None = None
         """Since when a prune is held: an approval has to be newer."""
         self._lock = threading.Lock()

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import logging
 import queue
+import threading
+import time
 from collections.abc import Callable
 
 import msgspec
@@ -14,12 +16,26 @@ from gitops_bot.doors.lines import Line, LineBroken
 _log = logging.getLogger(__name__)
 
 
+Observe = Callable[[str, float], None]
+"""Hears how a render ended (``success``, ``error``), and how many seconds it took."""
+
+
 class Renderers:
     """Lines to renderers that are opened when they are needed; safe under many threads."""
 
-    def __init__(self, open_line: Callable[[], Line], *, most: int = 2, seconds: float = 600.0) -> None:
-        """Take what opens a line, how many at once, and how long one answer may take."""
+    def __init__(
+        self,
+        open_line: Callable[[], Line],
+        *,
+        most: int = 2,
+        seconds: float = 600.0,
+        observe: Observe = lambda _result, _seconds: None,
+    ) -> None:
+        """Take what opens a line, how many at once, how long one answer may take, and who hears of renders."""
         self._open = open_line
+        self._observe = observe
+        self._stopping = threading.Event()
+        self._asked: set[Line] = set()
         self._seconds = seconds
         self._idle: queue.LifoQueue[Line | None] = queue.LifoQueue()
         for _ in range(most):
@@ -28,13 +44,22 @@ class Renderers:
 
     def render(self, request: Render) -> Rendered:
         """An Application's manifests, or why there are none; nothing is raised."""
+        begun = time.monotonic()
         answer = self._ask(request)
-        return answer if isinstance(answer, Rendered) else Rendered(error=_strange(answer))
+        rendered = answer if isinstance(answer, Rendered) else Rendered(error=_strange(answer))
+        self._observe("error" if rendered.error else "success", time.monotonic() - begun)
+        return rendered
 
     def define(self, request: Define) -> Defined:
         """What a repository defines; nothing is raised."""
         answer = self._ask(request)
         return answer if isinstance(answer, Defined) else Defined(error=_strange(answer))
+
+    def stop(self) -> None:
+        """Break off what is being asked, and answer nothing more."""
+        self._stopping.set()
+        for line in list(self._asked):
+            line.abort()
 
     def close(self) -> None:
         """Close every line, once nobody asks any more."""
@@ -47,17 +72,29 @@ class Renderers:
         line = self._idle.get()
         try:
             for attempt in (1, 2):
+                if self._stopping.is_set():
+                    return "the agent is stopping"
                 try:
                     line = line or self._open()
-                    return decode_answer(line.ask(encode(request), self._seconds))
+                    return self._answer(line, request)
                 except (LineBroken, msgspec.DecodeError) as error:
-                    _log.warning("the renderer broke off (attempt %d): %s", attempt, error)
+                    if not self._stopping.is_set():
+                        _log.warning("the renderer broke off (attempt %d): %s", attempt, error)
                     if line is not None:
                         line.close()
                     line, reason = None, f"the renderer broke off: {error}"
             return reason
         finally:
             self._idle.put(line)
+
+    def _answer(self, line: Line, request: Request) -> Answer:
+        self._asked.add(line)
+        try:
+            if self._stopping.is_set():  # it may have come before the line was among those that are aborted
+                raise LineBroken("the agent is stopping")
+            return decode_answer(line.ask(encode(request), self._seconds))
+        finally:
+            self._asked.discard(line)
 
 
 def _strange(answer: Answer | str) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import os
 import sys
 import tempfile
@@ -15,35 +14,47 @@ from pathlib import Path
 
 import msgspec
 
+from gitops_bot import __version__
 from gitops_bot.agent.applications import Applications
 from gitops_bot.agent.comparison import Comparer
 from gitops_bot.agent.controller import Controller, Parts
 from gitops_bot.agent.definitions import Definer, Origin
 from gitops_bot.agent.ending import Ender
+from gitops_bot.agent.events import Recorder
 from gitops_bot.agent.identity import PART_OF
 from gitops_bot.agent.inventory import Inventory
+from gitops_bot.agent.leading import Leadership
 from gitops_bot.agent.looking import Looker, Surroundings
+from gitops_bot.agent.metrics import Metrics, State
 from gitops_bot.agent.operating import Manners, Operating
 from gitops_bot.agent.project import Cluster
-from gitops_bot.agent.record import AppObject, Record
+from gitops_bot.agent.record import Record
 from gitops_bot.agent.renderers import Renderers
 from gitops_bot.agent.revisions import Revisions
 from gitops_bot.agent.sync import Deadlines
+from gitops_bot.agent.telling import Teller
+from gitops_bot.agent.terms import Terms
 from gitops_bot.agent.wellness import HealthReader
 from gitops_bot.doors import tools
-from gitops_bot.doors.cluster.connect import CONNECTIONS, connect
+from gitops_bot.doors.cluster.connect import CONNECTIONS, Connection, connect
+from gitops_bot.doors.cluster.lease import Lease, LeaseTimes
 from gitops_bot.doors.cluster.objects import Objects
-from gitops_bot.doors.cluster.requests import Requests
+from gitops_bot.doors.cluster.requests import Patience, Requests
 from gitops_bot.doors.jq import JqWorker
 from gitops_bot.doors.lines import ChildLine, Line, SocketLine
-from gitops_bot.doors.remote_git import RemoteGit
-from gitops_bot.model.settings import Agent as AgentSettings
+from gitops_bot.doors.remote_git import References, RemoteGit
+from gitops_bot.errors import FetchError
+from gitops_bot.model.settings import Settings, seconds
+from gitops_bot.model.url import Url
 from gitops_bot.render.prepared import Capabilities
 
 _PASSED = ("PATH", "HTTPS_PROXY", "https_proxy", "HTTP_PROXY", "http_proxy", "NO_PROXY", "no_proxy", "LANG",
            "SSL_CERT_FILE", "REQUESTS_CA_BUNDLE", "GIT_SSL_CAINFO")  # fmt: skip
 """What a renderer that is a child gets of our environment: nothing that names a cluster or holds a secret."""
-_log = logging.getLogger(__name__)
+LEASE = "gitops-bot"
+"""The Lease of an agent's namespace."""
+_LEASE_PATIENCE = Patience(connect=3.0, read=3.0, attempts=1)
+"""A Lease that cannot be renewed soon is lost, and asking on would say so too late."""
 
 
 class Wanted(msgspec.Struct, frozen=True, kw_only=True):
@@ -53,13 +64,16 @@ class Wanted(msgspec.Struct, frozen=True, kw_only=True):
     cluster_name: str = ""
     kubeconfig: str = ""
     origin: Origin | None = None
-    poll: float = 180.0
-    """Seconds."""
+    poll: float | None = None
+    """Seconds; None: what the settings say."""
     renderer: Path | None = None
     """Socket of a renderer; None: children of this process render."""
     cache: Path | None = None
     """None: a directory that goes with the process."""
     deadlines: Deadlines = Deadlines()
+    holder: str = ""
+    """Who leads, in the Lease: unique for each process. ``""``: no Lease, there is only this agent."""
+    lease: LeaseTimes = LeaseTimes()
 
 
 class RealClock:
@@ -74,26 +88,84 @@ class RealClock:
         return time.monotonic()
 
 
+class Agent:
+    """An agent, put together."""
+
+    def __init__(
+        self,
+        controller: Controller,
+        leadership: Leadership | None,
+        recorder: Recorder,
+        renderers: Renderers,
+        metrics: Metrics,
+        applications: Applications,
+    ) -> None:
+        """Take its parts; ``leadership`` None: no other agent is there, and this one always leads."""
+        self.controller = controller
+        self.leadership = leadership
+        self.metrics = metrics
+        self.applications = applications
+        self._recorder = recorder
+        self._renderers = renderers
+
+    def start(self) -> None:
+        """Begin. Raises ClusterError for a cluster in which an agent cannot work."""
+        self._recorder.start()
+        self.controller.start()
+        if self.leadership is not None:
+            self.leadership.start(self.controller.leadership_changed)
+
+    @property
+    def problems(self) -> tuple[str, ...]:
+        """What has stopped, so that only a new process helps; empty while everything gets on."""
+        leased = self.leadership is None or self.leadership.is_alive
+        return (*self.controller.problems, *(() if leased else ("nobody renews the lease",)))
+
+    def stop(self) -> None:
+        """Begin nothing more, and break off what may take long."""
+        self.controller.stop()
+        self._renderers.stop()
+
+    def close(self, seconds: float = 20.0) -> bool:
+        """Stop, write what is to be written, and let another agent lead; False when something goes on all the same."""
+        self.stop()
+        ended = self.controller.close(seconds)
+        self._recorder.close()
+        if self.leadership is not None:
+            self.leadership.close(release=ended)
+        return ended
+
+
 @contextmanager
-def assembled(wanted: Wanted) -> Iterator[Controller]:
+def assembled(wanted: Wanted) -> Iterator[Agent]:
     """An agent, ready to start. Raises ClusterError where there is no cluster to speak to."""
     with ExitStack() as stack:
         connection = connect(wanted.kubeconfig)
         stack.callback(connection.close)
-        objects = Objects(Requests(connection))
+        metrics, clock = Metrics(), RealClock()
+        terms = Terms(None if wanted.origin is not None else Settings())
+        leadership = _leadership(wanted, connection, clock, metrics) if wanted.holder else None
+        objects = Objects(
+            Requests(
+                connection,
+                forbidden=(lambda: leadership.forbidden) if leadership is not None else lambda: "",
+                observe=metrics.requested,
+                agent=_user_agent(wanted),
+            )
+        )
         cache = wanted.cache or Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="gitops-bot-agent-")))
-        clock, settings = RealClock(), AgentSettings()
         pool = stack.enter_context(ThreadPoolExecutor(CONNECTIONS))
         inventory, applications = Inventory(PART_OF), Applications(objects, wanted.namespace)
-        revisions = Revisions(RemoteGit(cache / "fetch"), clock.monotonic)
-        renderers = Renderers(lambda: _line(wanted, cache))
+        revisions = Revisions(_Counted(RemoteGit(cache / "fetch"), metrics), clock.monotonic)
+        renderers = Renderers(lambda: _line(wanted, cache), observe=metrics.rendered)
         stack.callback(renderers.close)
+        recorder = Recorder(objects, wanted.holder or "gitops-bot", clock, metrics.dropped)
         jq = stack.enter_context(JqWorker())
         controllers: list[Controller] = []
         around = Surroundings(
             cluster=Cluster(name=wanted.cluster_name),
             capabilities=lambda: capabilities_of(objects),
-            settings=settings,
+            settings=terms,
             projects=applications.projects,
             logins=tuple,
             delete_jq=jq.delete,
@@ -104,31 +176,83 @@ def assembled(wanted: Wanted) -> Iterator[Controller]:
         def comparer(record: Record) -> Comparer:
             return Comparer(objects, inventory, record.memory, pool, clock.now)
 
+        def poll() -> float:
+            return wanted.poll if wanted.poll is not None else float(seconds(terms().agent.poll))
+
         health = HealthReader(objects, inventory, pool, clock.now, PART_OF)
         looker = Looker(objects, inventory, revisions, renderers, health, comparer, around)
-        manners = Manners(now=clock.now, event=_event, poll=wanted.poll, deadlines=wanted.deadlines)
+        manners = Manners(
+            now=clock.now,
+            event=Teller(metrics, recorder),
+            poll=poll,
+            deadlines=wanted.deadlines,
+            interrupted=lambda: controllers[0].is_interrupted,
+        )
         definer = None
         if wanted.origin is not None:
-            definer = Definer(wanted.origin, objects, applications, revisions, renderers, tuple)
-        controllers.append(
-            Controller(
-                Parts(
-                    objects=objects,
-                    applications=applications,
-                    inventory=inventory,
-                    revisions=revisions,
-                    operating=Operating(objects, inventory, applications, looker, pool, manners=manners),
-                    ender=Ender(objects, inventory, applications, pool, around.cluster, clock.now),
-                    definer=definer,
-                    clock=clock,
-                    people=settings.people_managers,
-                    poll=wanted.poll,
-                    label=PART_OF,
-                )
-            )
+            definer = Definer(wanted.origin, objects, applications, revisions, renderers, tuple, terms)
+        controller = Controller(
+            Parts(
+                objects=objects,
+                applications=applications,
+                inventory=inventory,
+                revisions=revisions,
+                operating=Operating(objects, inventory, applications, looker, pool, manners=manners),
+                ender=Ender(objects, inventory, applications, pool, around.cluster, clock.now),
+                definer=definer,
+                clock=clock,
+                people=lambda: terms().agent.people_managers,
+                poll=poll,
+                label=PART_OF,
+            ),
+            leads=leadership.leads if leadership is not None else lambda: True,
+            observe=metrics.reconciled,
         )
-        stack.callback(controllers[0].close)
-        yield controllers[0]
+        controllers.append(controller)
+        metrics.watch(lambda: _state(controller, applications, inventory))
+        agent = Agent(controller, leadership, recorder, renderers, metrics, applications)
+        stack.callback(agent.close)
+        yield agent
+
+
+def _leadership(wanted: Wanted, connection: Connection, clock: RealClock, metrics: Metrics) -> Leadership:
+    requests = Requests(connection, patience=_LEASE_PATIENCE, observe=metrics.requested, agent=_user_agent(wanted))
+    lease = Lease(requests, wanted.namespace, LEASE, wanted.holder, wanted.lease)
+    return Leadership(lease, wanted.lease, clock)
+
+
+def _user_agent(wanted: Wanted) -> str:
+    return f"gitops-bot/{__version__}" + (f" ({wanted.holder})" if wanted.holder else "")
+
+
+def _state(controller: Controller, applications: Applications, inventory: Inventory) -> State:
+    statuses = [app.status for app in applications.all]
+    return State(
+        apps=tuple(
+            (each.sync.status if each.sync else "Unknown", each.health.status if each.health else "Unknown")
+            for each in statuses
+        ),
+        objects=len(inventory),
+        queued=controller.queued,
+        leads=controller.leads,
+    )
+
+
+class _Counted:
+    """Asks Git hosts, and counts how often."""
+
+    def __init__(self, git: RemoteGit, metrics: Metrics) -> None:
+        self._git = git
+        self._metrics = metrics
+
+    def references(self, url: Url) -> References:
+        try:
+            found = self._git.references(url)
+        except FetchError:
+            self._metrics.asked_git("error")
+            raise
+        self._metrics.asked_git("success")
+        return found
 
 
 def _line(wanted: Wanted, cache: Path) -> Line:
@@ -147,7 +271,3 @@ def capabilities_of(objects: Objects) -> Capabilities:
     """What the cluster can do, as charts may ask."""
     kinds = objects.kinds
     return Capabilities(kube_version=kinds.version.removeprefix("v"), api_versions=kinds.api_versions)
-
-
-def _event(app: AppObject, reason: str, message: str) -> None:
-    _log.info("%s: %s: %s", app.key.name, reason, message)

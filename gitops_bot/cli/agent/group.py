@@ -39,7 +39,7 @@ class _Group(click.Group):
             formatter.write_dl([(name, line) for name, (_, line) in COMMANDS.items()])
 
 
-@click.group(cls=_Group)
+@click.group("agent", cls=_Group)
 def command() -> None:
     """Keep a cluster equal to Git, from inside it: apply, wait, heal, prune, tell.
 

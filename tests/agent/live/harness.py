@@ -20,10 +20,9 @@ from pathlib import Path
 from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
-from gitops_bot.agent.controller import Controller
 from gitops_bot.agent.definitions import Origin
 from gitops_bot.agent.sync import Deadlines
-from gitops_bot.cli.agent.assembly import Wanted, assembled
+from gitops_bot.cli.agent.assembly import Agent, Wanted, assembled
 from tests.conftest import Checkout
 from tests.controlplane.plane import ControlPlane
 
@@ -243,7 +242,7 @@ class LiveAgent(Cluster):
         self.kubeconfig = kubeconfig
         self.served, self.url = served, url
         self.apps = Watched(plane, self.path("Application", namespace))
-        self.controller: Controller | None = None
+        self.agent: Agent | None = None
         self._stack = contextlib.ExitStack()
         self._marks: dict[str, int] = {}
 
@@ -259,13 +258,13 @@ class LiveAgent(Cluster):
             poll=poll,
             deadlines=deadlines or Deadlines(),
         )
-        self.controller = self._stack.enter_context(assembled(wanted))
-        self.controller.start()
+        self.agent = self._stack.enter_context(assembled(wanted))
+        self.agent.start()
 
     def stop(self) -> None:
         """End it as a terminated pod ends; what it has written stays."""
         self._stack.close()
-        self.controller = None
+        self.agent = None
 
     def close(self) -> None:
         self.stop()
