@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack
 from fnmatch import fnmatchcase
 from pathlib import Path
@@ -23,7 +23,7 @@ from gitops_bot.agent.rendering import (
 )
 from gitops_bot.doors.credentials import Credential, Credentials
 from gitops_bot.doors.process import Limits
-from gitops_bot.errors import BotError, UsageError
+from gitops_bot.errors import BotError, FetchError, UsageError
 from gitops_bot.manifests.plan import plan_hash
 from gitops_bot.model import url as urls
 from gitops_bot.model.application import Application, Source
@@ -79,7 +79,7 @@ class Renderer:
         first = next((source for source in application.sources if source.path is not None), None)
         tree = fetcher.git(first.repo_url, first.target_revision) if first is not None else _NOWHERE
         # What the charts and overlays of the repository name may be fetched too, as in a review.
-        more = named_sources(tree, OwnUrls(())) if request.allow is None else request.allow
+        more = _readable(named_sources(tree, OwnUrls(()))) if request.allow is None else request.allow
         named = [*_places(repositories), *_places(more)]
         fetcher = self._sources(request.logins, Policy.from_settings(dict.fromkeys(named)), stack)
         workshop = self._workshop(fetcher, stack, request.settings)
@@ -179,6 +179,16 @@ def _pinned(application: Application, commits: tuple[str, ...]) -> Application:
 def _places(repositories: Iterable[str]) -> list[str]:
     """Repositories as URLs that a policy may allow; a registry without a scheme is one of OCI's."""
     return [each if "://" in each or each.startswith("git@") else f"oci://{each}" for each in repositories if each]
+
+
+def _readable(named: Iterable[str]) -> Iterator[str]:
+    """Those that can be allowed: what is wrong in one Application is its own affair, not that of all others."""
+    for entry in named:
+        try:
+            Policy.from_settings(_places([entry]))
+        except FetchError:
+            continue
+        yield entry
 
 
 def is_git(source: Source) -> bool:
