@@ -36,6 +36,7 @@ JITTER = 60.0
 _STUCK = 1800.0
 """Seconds without a sign of life after which a thread is stuck: more than the longest step has, a render."""
 _POLL = "poll"
+_NOT_SAID = float("inf")
 _NOW = 1.0
 """Seconds within which something is due now."""
 
@@ -306,9 +307,7 @@ class Controller:
             self._pulse.beat(_POLL)
             try:
                 if now >= self._due:
-                    poll = self._parts.poll()
-                    self._since = now
-                    self._due = now + poll + random.random() * min(JITTER, poll / 3)  # noqa: S311
+                    self._since, self._due = now, _NOT_SAID
                     if self._leads():
                         self._ask_git()
                         self._asked = True
@@ -317,6 +316,9 @@ class Controller:
                     self._ask_for(asking, now)
             except Exception:  # noqa: BLE001 - Git is asked again, whatever came of it this time
                 self._mistaken("Git")
+            if self._due == _NOT_SAID:  # the interval may have been read just now
+                poll = self._parts.poll()
+                self._due = now + poll + random.random() * min(JITTER, poll / 3)  # noqa: S311
             self._pulse.rest(_POLL)
             self._wake.wait(max(0.0, self._due - self._parts.clock.monotonic()))
             self._wake.clear()

@@ -9,9 +9,10 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from collections.abc import Set as AbstractSet
 from datetime import datetime, timedelta
-from typing import Literal
+from typing import Annotated, Literal
 
 import msgspec
+from msgspec import Meta
 
 from gitops_bot.agent.identity import App, claimant, is_ours
 from gitops_bot.agent.options import ApplicationOptions, effective
@@ -92,8 +93,8 @@ Guard = Literal["render-failed", "empty", "too-many", "precious", "confirm"]
 class Limits(msgspec.Struct, frozen=True, kw_only=True):
     """What a commit may delete unasked; as the last synced revision says, so that none disarms its own guard."""
 
-    percent: int = 50
-    objects: int = 10
+    percent: Annotated[int, Meta(ge=0, le=100)] = 50
+    objects: Annotated[int, Meta(ge=0)] = 10
     """More than both of these are held."""
     allow_empty: bool = False
 

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from tests.agent.live.harness import LiveAgent, Repository, config, conditions_of, manifests, phase_of, sync_of
+from tests.agent.live.harness import LiveAgent, Repository, conditions_of, config, manifests, phase_of, sync_of
 from tests.agent.live.program import Programs, definition, programs
 from tests.canaries import Canaries
 
@@ -70,7 +70,7 @@ def test_pages_say_that_it_lives_that_it_is_ready_and_what_it_counts(run, own_ag
     assert found['workqueue_depth{name="applications"}'] == 0
     assert found["process_resident_memory_bytes"] > 0
     # Nothing in them names what there may be thousands of.
-    names = "|".join(("shop", place, own_agent.namespace, "settings", repository.url))
+    names = f"shop|{place}|{own_agent.namespace}|settings|{repository.url}"
     assert not re.search(names, program.ask("/metrics")[1])
 
 
