@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from typing import NamedTuple
 
@@ -10,7 +10,7 @@ from gitops_bot.agent.comparison import Compared
 from gitops_bot.agent.fingerprint import baseline
 from gitops_bot.agent.inventory import Inventory
 from gitops_bot.agent.managed import PEOPLE
-from gitops_bot.agent.memory import Known, Memory, digest
+from gitops_bot.agent.memory import Known, Memory
 from gitops_bot.agent.options import Effective
 from gitops_bot.agent.strangers import survivors
 from gitops_bot.agent.values import MANAGER, live_of
@@ -36,12 +36,20 @@ class Done(NamedTuple):
 class Applier:
     """Applies objects of one Application; safe under many threads."""
 
-    def __init__(self, objects: Objects, memory: Memory, inventory: Inventory, now: Callable[[], datetime]) -> None:
-        """Take the door, and what is remembered of what was applied."""
+    def __init__(
+        self,
+        objects: Objects,
+        memory: Memory,
+        inventory: Inventory,
+        now: Callable[[], datetime],
+        people: Sequence[str] = PEOPLE,
+    ) -> None:
+        """Take the door, what is remembered of what was applied, and which managers are people."""
         self._objects = objects
         self._memory = memory
         self._inventory = inventory
         self._now = now
+        self._people = people
 
     def try_out(self, compared: Compared, options: Effective) -> None:
         """Ask whether a new object would be taken. Raises ClusterError."""
@@ -108,8 +116,8 @@ class Applier:
     def _remember(self, compared: Compared, body: Body) -> None:
         # The watch will say the same a moment later; nobody has to wait for it.
         self._inventory.put((compared.key.group, compared.key.kind), body)
-        known = baseline(live_of(body, compared.key), people=PEOPLE, written=self._now())
-        self._memory.put(compared.key, Known(digest(compared.stamped), known))
+        known = baseline(live_of(body, compared.key), people=self._people, written=self._now())
+        self._memory.put(compared.key, Known(compared.digest, known))
 
     def prune(self, key: ResourceKey, uid: str, propagation: Propagation) -> None:
         """Delete one object. Raises ClusterError; one that is another by now is left alone."""

@@ -12,6 +12,7 @@ from datetime import datetime
 from typing import Any, Literal, NamedTuple
 
 import msgspec
+from msgspec.structs import replace
 
 from gitops_bot.agent.adoption import TakeOver, take_over
 from gitops_bot.agent.desired import Desired
@@ -59,6 +60,10 @@ class Compared(msgspec.Struct, frozen=True, kw_only=True):
     """Why the API server would not take it, ``""`` when it would."""
     shared: str = ""
     """Who else says that it is theirs."""
+    until: datetime | None = None
+    """When it has to be looked at although nothing else happens; None for never."""
+    digest: bytes = b""
+    """Of what was judged: what Git says of the object, and what of it is ignored."""
 
     @property
     def key(self) -> ResourceKey:
@@ -71,6 +76,10 @@ class Rules(NamedTuple):
     ignore: Sequence[IgnoreDifference] = ()
     delete_jq: DeleteJq | None = None
     people: Sequence[str] = PEOPLE
+
+    def of(self, key: ResourceKey) -> tuple[IgnoreDifference, ...]:
+        """What of one object is ignored."""
+        return applicable(self.ignore, key)
 
 
 class Settled(NamedTuple):
@@ -141,51 +150,49 @@ class Comparer:
         settled: Settled | None,
     ) -> Compared:
         stamped = stamp(desired.body, app, desired.key, destination=destination)
+        asked = Compared(
+            desired=desired, stamped=stamped, sent=stamped, live=known if isinstance(known, Live) else None,
+            status="OutOfSync", digest=digest({"object": stamped, "ignored": rules.of(desired.key)}),
+        )  # fmt: skip
         body: Body | None = None
-        live = known if isinstance(known, Live) else None
         try:
             if known == "ask":
                 body = self._objects.find(desired.key, desired.api_version)
-                live = live_of(body, desired.key) if body is not None else None
-            if live is None:
-                return Compared(desired=desired, stamped=stamped, sent=stamped, live=None, status="OutOfSync")
-            other = claimant(live, app)
+                asked = replace(asked, live=live_of(body, desired.key) if body is not None else None)
+            if asked.live is None:
+                return asked
+            other = claimant(asked.live, app)
             if other is not None:
-                return Compared(
-                    desired=desired, stamped=stamped, sent=stamped, live=live, status="Unknown", shared=other
-                )
-            if self._is_equal(live, stamped, rules, settled):
-                return Compared(desired=desired, stamped=stamped, sent=stamped, live=live, status="Synced")
-            return self._look(desired, stamped, body, rules)
+                return replace(asked, status="Unknown", shared=other)
+            return self._remembered(asked, asked.live, rules, settled) or self._look(asked, body, rules)
         except ClusterError as error:
-            return Compared(
-                desired=desired, stamped=stamped, sent=stamped, live=live, status="OutOfSync" if live else "Unknown",
-                error=error.message,
-            )  # fmt: skip
+            return replace(asked, status="OutOfSync" if asked.live else "Unknown", error=error.message)
 
-    def _is_equal(self, live: Live, stamped: Body, rules: Rules, settled: Settled | None) -> bool:
-        """Whether nothing has to be asked, because nobody has touched what was judged."""
-        now, wanted = self._now(), digest(stamped)
-        known = self._memory.find(live.key)
-        if known is not None and known.digest == wanted:
+    def _remembered(self, asked: Compared, live: Live, rules: Rules, settled: Settled | None) -> Compared | None:
+        """The object as Synced, where nobody has touched what was judged; None where it has to be asked for."""
+        now, known = self._now(), self._memory.find(live.key)
+        if known is not None and known.digest == asked.digest:
             verdict = judge(known.baseline, live, now=now, people=rules.people)
-            return verdict == "unchanged" or (verdict == "later" and due_at(known.baseline, now=now) > now)
-        if known is not None or settled is None or applicable(rules.ignore, live.key):
-            return False
-        if not is_settled(live, stamped, ended=settled.ended, people=rules.people):
-            return False
-        self._memory.put(live.key, Known(wanted, baseline(live, people=rules.people)))
-        return True
+            due = due_at(known.baseline, now=now)
+            if verdict == "look" or (verdict == "later" and due <= now):
+                return None
+            return replace(asked, status="Synced", until=due if verdict == "later" else None)
+        if known is not None or settled is None or rules.of(live.key):
+            return None
+        if not is_settled(live, asked.stamped, ended=settled.ended, people=rules.people):
+            return None
+        self._memory.put(live.key, Known(asked.digest, baseline(live, people=rules.people)))
+        return replace(asked, status="Synced")
 
-    def _look(self, desired: Desired, stamped: Body, body: Body | None, rules: Rules) -> Compared:
+    def _look(self, asked: Compared, body: Body | None, rules: Rules) -> Compared:
         """Ask the API server what an apply would change. Raises ClusterError."""
         self.looked += 1
-        key = desired.key
-        body = body if body is not None else self._objects.find(key, desired.api_version)
+        key, stamped = asked.key, asked.stamped
+        body = body if body is not None else self._objects.find(key, asked.desired.api_version)
         if body is None:
-            return Compared(desired=desired, stamped=stamped, sent=stamped, live=None, status="OutOfSync")
+            return replace(asked, live=None)
         live = live_of(body, key)
-        ignore = applicable(rules.ignore, key)
+        ignore = rules.of(key)
         sent = keep_ignored(stamped, body, live=live, rules=ignore, delete_jq=rules.delete_jq)
         strange = strangers(live, sent, people=rules.people)
         try:
@@ -193,7 +200,7 @@ class Comparer:
         except NotTyped:
             predicted = _overlaid(body, sent)
         except NotFound:
-            return Compared(desired=desired, stamped=stamped, sent=stamped, live=None, status="OutOfSync")
+            return replace(asked, live=None)
         changes = drift(
             body, without(predicted, strange), metadata=live, rules=ignore, delete_jq=rules.delete_jq
         )  # fmt: skip
@@ -202,10 +209,10 @@ class Comparer:
         silent = not changes and (take is not None or entry is None or not covers(entry.fields, sent))
         if not changes and not silent:
             looked = self._now() if self._is_generation_only(live, rules) else None
-            self._memory.put(key, Known(digest(stamped), baseline(live, people=rules.people, looked=looked)))
-        return Compared(
-            desired=desired, stamped=stamped, sent=sent, live=live, status="OutOfSync" if changes else "Synced",
-            drift=changes, take=take, silent=silent,
+            self._memory.put(key, Known(asked.digest, baseline(live, people=rules.people, looked=looked)))
+        return replace(
+            asked, sent=sent, live=live, status="OutOfSync" if changes else "Synced", drift=changes, take=take,
+            silent=silent,
         )  # fmt: skip
 
     def _is_generation_only(self, live: Live, rules: Rules) -> bool:

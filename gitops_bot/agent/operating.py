@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Executor
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import NamedTuple
 
 from msgspec.structs import replace
@@ -17,6 +17,7 @@ from gitops_bot.agent.autosync import Full, Nothing, Selective, Situation, decid
 from gitops_bot.agent.comparison import Compared
 from gitops_bot.agent.inventory import Inventory
 from gitops_bot.agent.looking import Looker
+from gitops_bot.agent.managed import PEOPLE
 from gitops_bot.agent.namespaces import ensure_namespace
 from gitops_bot.agent.record import AppObject, Record
 from gitops_bot.agent.reporting import Reporter
@@ -47,6 +48,8 @@ class Manners(NamedTuple):
     poll: Callable[[], float] = lambda: 180.0
     """Seconds between two polls of Git."""
     deadlines: Deadlines = Deadlines()
+    people: Callable[[], Sequence[str]] = lambda: PEOPLE
+    """Which managers are people."""
     interrupted: Callable[[], bool] = lambda: False
     """Whether this process is stopping, or does not lead any more: operations stay Running, for who goes on."""
 
@@ -73,6 +76,7 @@ class Operating:
         self._now = manners.now
         self._poll = manners.poll
         self._deadlines = manners.deadlines
+        self._people = manners.people
         self._event = manners.event
         self._reporter = Reporter(applications, manners.now, manners.event)
         self._interrupted = manners.interrupted
@@ -117,7 +121,7 @@ class Operating:
         )
         if isinstance(decision, Nothing):
             self._take_back(view, record, wish)
-            return Next(view.appraisal.until)
+            return Next(view.until)
         if decision.at > self._now():
             return Next(decision.at)
         prune = decision.prune
@@ -130,7 +134,7 @@ class Operating:
         """Take ownership back that was lost with nothing changed, where corrections are wanted."""
         if wish.automatic is None or not wish.automatic.self_heal or view.blocked:
             return
-        applier = Applier(self._objects, record.memory, self._inventory, self._now)
+        applier = Applier(self._objects, record.memory, self._inventory, self._now, self._people())
         for each in view.compared:
             if each.silent:
                 applier.apply(each, options.effective(view.options, each.desired.annotations, _annotations(each)))
@@ -195,9 +199,11 @@ class Operating:
             return Next()
         retry = self._retry(app, asked)
         if ended.phase != "Succeeded" and retry.allows(state.retry_count) and not unwanted() and not view.blocked:
-            state = operation.waiting(state, ended.message, self._now())
+            now, done = self._now(), state.retry_count
+            at = next_retry_at(retry.backoff, now, done)
+            state = operation.waiting(state, f"{ended.message}; {_announced(retry, done + 1, at - now)}", now)
             self._reporter.write(app, record, view, state=state)
-            return Next(next_retry_at(retry.backoff, self._now(), state.retry_count - 1))
+            return Next(at)
         state = operation.finished(state, ended.phase, ended.message, ended.results, self._now())
         if selective is not None:
             now = self._now()
@@ -210,7 +216,7 @@ class Operating:
         looked = self._looker.look(app, record, since=0.0)
         view = view if self._interrupted() else looked
         self._reporter.write(app, record, view, state=state, failures=failures)
-        return Next(self._now() if view.status == "OutOfSync" else view.appraisal.until)
+        return Next(self._now() if view.status == "OutOfSync" else view.until)
 
     def _carried_out(
         self,
@@ -226,7 +232,7 @@ class Operating:
         def told(message: str, results: tuple[ResourceResult, ...]) -> None:
             self._reporter.write(app, record, view, state=operation.progressed(state, message, results))
 
-        applier = Applier(self._objects, record.memory, self._inventory, self._now)
+        applier = Applier(self._objects, record.memory, self._inventory, self._now, self._people())
         syncer = Syncer(
             self._objects, self._inventory, applier, self._pool, now=self._now, cancelled=cancelled, told=told,
             deadlines=self._deadlines,
@@ -263,6 +269,12 @@ def _guarded(wish: policy.SyncPolicy, view: View) -> policy.SyncPolicy:
     if wish.automated is None:
         return wish
     return replace(wish, automated=replace(wish.automated, allow_empty=view.allow_empty))
+
+
+def _announced(retry: policy.Retry, number: int, wait: timedelta) -> str:
+    """What becomes of a failed operation: ``retry 1 of 5 in 5 s``."""
+    most = f" of {retry.limit:,}" if retry.limit > 0 else ""
+    return f"retry {number:,}{most} in {wait / timedelta(seconds=1):,.10g} s"
 
 
 def _asked(app: AppObject) -> tuple[Operation | None, str]:

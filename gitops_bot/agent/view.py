@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import datetime
 
 import msgspec
 
@@ -81,6 +82,12 @@ class View(msgspec.Struct, frozen=True, kw_only=True):
             )
             for each in self.compared
         )
+
+    @property
+    def until(self) -> datetime | None:
+        """When it has to be looked at again although nothing else happens; None for never."""
+        moments = (self.appraisal.until, *(each.until for each in self.compared))
+        return min((each for each in moments if each is not None), default=None)
 
     @property
     def resources(self) -> tuple[ResourceStatus, ...]:

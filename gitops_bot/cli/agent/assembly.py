@@ -186,6 +186,7 @@ def assembled(wanted: Wanted) -> Iterator[Agent]:
             event=Teller(metrics, recorder),
             poll=poll,
             deadlines=wanted.deadlines,
+            people=lambda: terms().agent.people_managers,
             interrupted=lambda: controllers[0].is_interrupted,
         )
         definer = None
