@@ -22,7 +22,7 @@ from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from benchmarks.cluster import APPLY, Agent, Audit, Body, Place, exists, place, probe, timed, told
+from benchmarks.cluster import Agent, Audit, Body, Place, exists, place, probe, timed, told
 from gitops_bot.doors import tools
 from tests.controlplane.install import NAMESPACE
 
@@ -50,7 +50,9 @@ def _object(kind: str, name: str, version: str = "v1", **rest: object) -> Body:
 
 def config_map(name: str) -> Body:
     """Some settings."""
-    return _object("ConfigMap", name, data={"LOG_LEVEL": "info", "THRESHOLD": "0.5", "OBJECT_STORE": "http://store:9000"})
+    return _object(
+        "ConfigMap", name, data={"LOG_LEVEL": "info", "THRESHOLD": "0.5", "OBJECT_STORE": "http://store:9000"}
+    )
 
 
 def secret(name: str) -> Body:
@@ -130,7 +132,11 @@ class Bench:
             with where.agent(poll=_POLL) as agent:
                 spent = where.until_synced(100, commit)
                 first = where.until_quiet(audit)
-                yield Row("a", "100 Applications × 100 objects: first install, requests", f"{spent:.0f} s, {told(first)}")
+                yield Row(
+                    "a",
+                    "100 Applications with 100 objects each: first install, requests",
+                    f"{spent:.0f} s, {told(first)}",
+                )
                 yield from self._polls(where, agent, audit)
                 yield Row("a", "memory then", f"{agent.memory():.0f} MiB, at most {agent.memory('VmHWM'):.0f}")
                 yield from self._no_op(where, agent, audit)
@@ -168,11 +174,15 @@ class Bench:
             cpu = agent.cpu()
             memory = agent.memory()
         writes = [each for each in found if each.writes]
-        yield Row(case, f"{count} Applications: a new process, until all is known again", f"{spent:.0f} s, CPU {cpu:.1f} s, {memory:.0f} MiB")
+        yield Row(
+            case,
+            f"{count} Applications: a new process, until all is known again",
+            f"{spent:.0f} s, CPU {cpu:.1f} s, {memory:.0f} MiB",
+        )
         yield Row(case, "requests for that", f"{len(found)}: {told(found)}", "no write", not writes)
 
     def many(self) -> Iterable[Row]:
-        """1,000 Applications × 5 objects: memory."""
+        """1,000 Applications with 5 objects each: memory."""
         with place(self._scratch / "b") as where:
             audit = Audit(where.plane.audit_log)
             commit = _fleet(where, 1000, five)
@@ -180,7 +190,7 @@ class Bench:
                 spent = where.until_synced(1000, commit)
                 first = where.until_quiet(audit)
                 memory, most = agent.memory(), agent.memory("VmHWM")
-                what = "1,000 Applications × 5 objects: resident memory"
+                what = "1,000 Applications with 5 objects each: resident memory"
                 yield Row("b", what, f"{memory:.0f} MiB, at most {most:.0f}", "≤ 128 MiB", memory <= 128)
                 yield Row("b", "first install", f"{spent:.0f} s, CPU {agent.cpu():.1f} s")
                 yield Row("b", "requests for that", f"{len(first)}: {told(first)}")
@@ -210,7 +220,11 @@ class Bench:
         yield Row("c", "`kubectl apply --server-side` of the same", _seconds(theirs))
         yield Row("c", "the agent against the bare requests", f"{ratio:.2f} times", "≤ 1.3 times", ratio <= 1.3)
         yield Row("c", "kubectl against the agent", f"{faster:.2f} times", "≥ 2 times", faster >= 2)
-        yield Row("c", "from the new Application to its Synced, rendering included", f"{_seconds(whole)}, CPU {statistics.median(cpu):.2f} s")
+        yield Row(
+            "c",
+            "from the new Application to its Synced, rendering included",
+            f"{_seconds(whole)}, CPU {statistics.median(cpu):.2f} s",
+        )
 
     def _by_agent(self, where: Place, number: int) -> float:
         space = where.namespace(f"agent-{number}")
@@ -229,7 +243,9 @@ class Bench:
     def _by_probe(self, where: Place, number: int) -> float:
         space = where.namespace(f"probe-{number}")
         bodies = [_stamped(config_map(f"settings-{n}"), space) for n in range(1000)]
-        return probe(where.plane, [(f"/api/v1/namespaces/{space}/configmaps/{b['metadata']['name']}", b) for b in bodies])
+        return probe(
+            where.plane, [(f"/api/v1/namespaces/{space}/configmaps/{b['metadata']['name']}", b) for b in bodies]
+        )
 
     def _by_kubectl(self, where: Place, number: int) -> float:
         space = where.namespace(f"kubectl-{number}")
@@ -259,7 +275,13 @@ class Bench:
                 time.sleep(10)
                 times = self._tampered(where, space)
         found = [each for each in times if each is not None]
-        yield Row("d", "50 objects of 200 tampered with in 9 ways: found and healed", f"{len(found)} of {len(times)}", "all", len(found) == len(times))
+        yield Row(
+            "d",
+            "50 objects of 200 tampered with in 9 ways: found and healed",
+            f"{len(found)} of {len(times)}",
+            "all",
+            len(found) == len(times),
+        )
         worst = _quantile(found, 95)
         yield Row("d", "until it is as Git says, the median", f"{statistics.median(found):.2f} s")
         yield Row("d", "the same, 95th percentile", f"{worst:.2f} s", "≤ 5 s", worst <= 5)
@@ -299,7 +321,9 @@ def _sync_seconds(audit: Audit) -> float:
     applied = [each for each in found if each.resource == "configmaps" and each.verb == "patch"]
     if len(applied) != 1000 or any(each.code != 201 for each in applied):
         raise SystemExit(f"expected 1,000 new objects, got {told(found)}")
-    began = min(each.began for each in found if each.resource in ("configmaps", "applications") and each.verb != "watch")
+    began = min(
+        each.began for each in found if each.resource in ("configmaps", "applications") and each.verb != "watch"
+    )
     last = max(each.ended for each in applied)
     ended = min((each.ended for each in found if each.resource == "applications" and each.ended > last), default=last)
     return (datetime.fromisoformat(ended) - datetime.fromisoformat(began)).total_seconds()
@@ -366,7 +390,9 @@ def _delete(where: Place, path: str) -> None:
 
 def _unport(where: Place, path: str) -> None:
     change = [{"op": "remove", "path": "/spec/ports/1"}]
-    where.plane.request("PATCH", f"{path}?fieldManager=kubectl-patch", change, content_type="application/json-patch+json")
+    where.plane.request(
+        "PATCH", f"{path}?fieldManager=kubectl-patch", change, content_type="application/json-patch+json"
+    )
 
 
 def _edit(where: Place, path: str) -> None:

@@ -18,8 +18,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from tests.controlplane.plane import ControlPlane, control_plane
 from tests.controlplane.install import NAMESPACE, install
+from tests.controlplane.plane import ControlPlane, control_plane
 from tests.controlplane.programs import find_programs
 from tests.servers import Server, git_http, running
 

@@ -10,7 +10,7 @@ import msgspec
 
 from gitops_bot.agent.record import REFRESH, AppObject
 from gitops_bot.agent.state import Status, write
-from gitops_bot.agent.values import STATUS_MANAGER
+from gitops_bot.agent.values import STATUS_MANAGER, is_newer
 from gitops_bot.doors.cluster.errors import Conflict, Invalid, NotFound
 from gitops_bot.doors.cluster.objects import Body, Objects
 from gitops_bot.model.application import Application
@@ -57,8 +57,14 @@ class Applications:
             )
 
     def put(self, body: Body) -> str:
-        """Take one as it is now; its name."""
+        """Take one as it is now; its name. One that is older than what is known is not taken: watches lag."""
+        metadata = body["metadata"]
         with self._lock:
+            known = self._found.get(metadata["name"])
+            if known is not None and not is_newer(
+                metadata.get("resourceVersion", ""), known.body["metadata"].get("resourceVersion", "")
+            ):
+                return known.key.name
             return self._take(body)
 
     def remove(self, body: Body) -> str:

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 
 import msgspec
 
-from gitops_bot.agent.values import Live, live_of
+from gitops_bot.agent.values import Live, is_newer, live_of
 from gitops_bot.model.resource import ResourceKey
 
 Kind = tuple[str, str]
@@ -74,7 +74,7 @@ class Inventory:
             key, entry = self._entry(kind, body)
             known = self._entries.setdefault(kind, {})
             old = known.get(key)
-            if old is not None and not _is_newer(entry.version, old.version):
+            if old is not None and not is_newer(entry.version, old.version):
                 return None
             if not entry.part_of:
                 return None
@@ -142,13 +142,6 @@ class Inventory:
             keys.discard(key)
             if not keys:
                 del self._by_owner[part_of]
-
-
-def _is_newer(version: str, than: str) -> bool:
-    """Whether a resourceVersion is later than another; those that are no numbers are only the same or not."""
-    if version.isdigit() and than.isdigit():
-        return int(version) > int(than)
-    return version != than
 
 
 def _live(key: ResourceKey, entry: _Entry) -> Live:

@@ -15,7 +15,7 @@ from gitops_bot.agent.guards import Candidates, Verdict
 from gitops_bot.agent.identity import group_kinds
 from gitops_bot.agent.inventory import Inventory
 from gitops_bot.agent.operation import identity
-from gitops_bot.agent.record import GUARD, AppObject, Record, Rendered
+from gitops_bot.agent.record import GUARD, PLAN, AppObject, Record, Rendered
 from gitops_bot.agent.renderers import Renderers
 from gitops_bot.agent.rendering import Login, Render
 from gitops_bot.agent.revisions import Revisions
@@ -182,7 +182,7 @@ class Looker:
         rules = Rules(spec.ignore_differences, self._around.delete_jq, self._around.settings().agent.people_managers)
         status = app.status
         compared = self._comparer(record).compare(
-            allowed, app.key, spec.destination.namespace, rules, _settled(app, status, commits)
+            allowed, app.key, spec.destination.namespace, rules, _settled(app, status, commits, rendered.plan)
         )
         found = self._labelled_and_listed(app, status, keys)
         candidates = guards.candidates(found, keys, app.key, limits.permits)
@@ -265,17 +265,37 @@ def _blocked(kind: str, message: str) -> View:
     return View(conditions=((kind, message),), blocked=message, unknown=True)
 
 
-def _settled(app: AppObject, status: Status, commits: tuple[str, ...]) -> Settled | None:
-    """When the last operation ended, if it brought exactly what is wanted now."""
+def _settled(app: AppObject, status: Status, commits: tuple[str, ...], plan: str) -> Settled | None:
+    """When the last operation ended, if what is wanted now is what it brought, or what was found equal after it.
+
+    Most commits of a repository are not about an Application: nothing is synced for them, and they are in no history.
+    """
     state = status.operation_state
     newest = status.history[-1] if status.history else None
     if newest is None or state is None or state.finished_at is None or not state.is_finished:
         return None
-    synced = newest.revisions or ((newest.revision,) if newest.revision else ())
-    sources = newest.sources or ((newest.source,) if newest.source is not None else ())
-    if identity(synced, sources) != identity(commits, app.sources):
+    if plan and plan != app.annotations.get(PLAN, plan):
+        return None  # the same commits are rendered to something else by now
+    brought = identity(newest.revisions or (newest.revision,), newest.sources or _one(newest.source))
+    if identity(commits, app.sources) not in (brought, _found_equal(app, status)):
         return None
     return Settled(max(state.finished_at, newest.deployed_at))
+
+
+def _found_equal(app: AppObject, status: Status) -> str:
+    """What the status says everything was equal to, ``""`` when it was not, or was compared in another way."""
+    sync, spec = status.sync, app.body["spec"]
+    compared = sync.compared_to if sync is not None else None
+    if sync is None or compared is None or sync.status != "Synced":
+        return ""
+    same = compared.destination == spec.get("destination")
+    if not same or compared.ignore_differences != tuple(spec.get("ignoreDifferences") or ()):
+        return ""
+    return identity(sync.revisions or (sync.revision,), compared.sources or _one(compared.source))
+
+
+def _one(source: dict[str, Any] | None) -> tuple[dict[str, Any], ...]:
+    return (source,) if source is not None else ()
 
 
 def _told(

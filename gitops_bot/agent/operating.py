@@ -86,7 +86,7 @@ class Operating:
         view = self._looker.look(app, record, since=since, hard=hard)
         if self._interrupted():
             return Next()  # the renderers may have been ended while it looked
-        app = self._reporter.write(app, record, view)
+        app = self._reporter.write(app, view)
         self._reporter.tell_drift(app, record, view)
         asked, problem = _asked(app)
         if problem:
@@ -151,7 +151,7 @@ class Operating:
             state = operation.finished(
                 state, "Failed", "given up: Git has something newer", done.resources, self._now()
             )
-            app = self._reporter.write(app, record, view, state=state)
+            app = self._reporter.write(app, view, state=state)
             by_itself = state.operation.initiated_by is not None and state.operation.initiated_by.automated
             if by_itself:
                 return self._automatic(app, record, view, cancelled)
@@ -186,7 +186,7 @@ class Operating:
             moved = self._looker.has_moved(app, view.commits)
             return cancelled() or ("Git has a newer commit" if moved else "")
 
-        app = self._reporter.write(app, record, view, state=state)
+        app = self._reporter.write(app, view, state=state)
         self._applications.consume(app, "operation")
         if view.blocked:
             ended = Ended("Error", view.blocked, ())
@@ -195,14 +195,14 @@ class Operating:
                 self._event(app, STARTED, f"sync to {', '.join(map(_shown, revisions))}")
             ended = self._carried_out(app, record, view, asked.sync, unwanted, state)
         if ended.phase != "Succeeded" and self._interrupted():
-            self._reporter.write(app, record, view, state=operation.progressed(state, _INTERRUPTED, ended.results))
+            self._reporter.write(app, view, state=operation.progressed(state, _INTERRUPTED, ended.results))
             return Next()
         retry = self._retry(app, asked)
         if ended.phase != "Succeeded" and retry.allows(state.retry_count) and not unwanted() and not view.blocked:
             now, done = self._now(), state.retry_count
             at = next_retry_at(retry.backoff, now, done)
             state = operation.waiting(state, f"{ended.message}; {_announced(retry, done + 1, at - now)}", now)
-            self._reporter.write(app, record, view, state=state)
+            self._reporter.write(app, view, state=state)
             return Next(at)
         state = operation.finished(state, ended.phase, ended.message, ended.results, self._now())
         if selective is not None:
@@ -215,7 +215,7 @@ class Operating:
         self._event(app, f"{ENDED}{ended.phase}", ended.message)
         looked = self._looker.look(app, record, since=0.0)
         view = view if self._interrupted() else looked
-        self._reporter.write(app, record, view, state=state, failures=failures)
+        self._reporter.write(app, view, state=state, failures=failures)
         return Next(self._now() if view.status == "OutOfSync" else view.until)
 
     def _carried_out(
@@ -230,7 +230,7 @@ class Operating:
         chosen = options.application_options((*policy_of(app).sync_options, *sync.sync_options))
 
         def told(message: str, results: tuple[ResourceResult, ...]) -> None:
-            self._reporter.write(app, record, view, state=operation.progressed(state, message, results))
+            self._reporter.write(app, view, state=operation.progressed(state, message, results))
 
         applier = Applier(self._objects, record.memory, self._inventory, self._now, self._people())
         syncer = Syncer(

@@ -118,8 +118,6 @@ class Record:
         self.health: dict[ResourceKey, Judged] = {}
         self.heals: dict[ResourceKey, Heals] = {}
         self.rendered: Rendered | None = None
-        self.told: bytes = b""
-        """The status that was written last, so that nothing is written twice."""
         self.looked_once = False
         """False until the first comparison of this process."""
         self.drifted: frozenset[tuple[ResourceKey, tuple[str, ...]]] = frozenset()

@@ -6,18 +6,20 @@ from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import Any
 
-import msgspec
 from msgspec.structs import replace
 
 from gitops_bot.agent import guards, operation
 from gitops_bot.agent import state as states
 from gitops_bot.agent.applications import Applications
 from gitops_bot.agent.bounds import fit
-from gitops_bot.agent.identity import group_kinds, parent
+from gitops_bot.agent.identity import GROUP_KINDS, NAMESPACES, TOOLING, group_kinds, parent
 from gitops_bot.agent.record import FAILURES, GUARD, PLAN, AppObject, Record
 from gitops_bot.agent.state import OperationState, Status
 from gitops_bot.agent.telling import DRIFT, Tell, drift_told
 from gitops_bot.agent.view import View
+
+_TOLD = frozenset((TOOLING, GROUP_KINDS, NAMESPACES, PLAN, GUARD, FAILURES))
+"""The annotations of an Application that are written with its status."""
 
 
 class Reporter:
@@ -43,7 +45,6 @@ class Reporter:
     def write(
         self,
         app: AppObject,
-        record: Record,
         view: View,
         *,
         state: OperationState | None = None,
@@ -73,12 +74,10 @@ class Reporter:
             summary=states.Summary(images=view.images),
         )
         labels, annotations = _metadata(app, view, app.failures if failures is None else failures)
-        told = msgspec.json.encode([states.write(status), labels, annotations], order="sorted")
-        if told == record.told or (not record.told and _is_there(app, fit(status, now), labels, annotations)):
-            record.told = told
+        fitted = fit(status, now)
+        if _is_there(app, fitted, labels, annotations):
             return app
-        self._applications.write_status(app, fit(replace(status, reconciled_at=now), now), labels, annotations)
-        record.told = told
+        self._applications.write_status(app, replace(fitted, reconciled_at=now), labels, annotations)
         before = {(each.type, each.message) for each in former.conditions}
         for each in status.conditions:
             if (each.type, each.message) not in before:
@@ -87,12 +86,12 @@ class Reporter:
 
 
 def _is_there(app: AppObject, status: Status, labels: Mapping[str, str], annotations: Mapping[str, str]) -> bool:
-    """Whether an agent before this one has written exactly this."""
+    """Whether the Application says all of it already, whoever has written it."""
     metadata = app.body["metadata"]
     return (
-        states.write(status) == app.body.get("status")
-        and labels.items() <= (metadata.get("labels") or {}).items()
-        and annotations.items() <= app.annotations.items()
+        labels.items() <= (metadata.get("labels") or {}).items()
+        and annotations == {name: text for name, text in app.annotations.items() if name in _TOLD}
+        and states.write(status) == states.write(app.status)
     )
 
 

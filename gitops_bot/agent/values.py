@@ -81,3 +81,10 @@ def _managed(entry: Mapping[str, Any]) -> ManagedFields:
         time=datetime.fromisoformat(time) if time else None,
         subresource=entry.get("subresource", ""),
     )
+
+
+def is_newer(version: str, than: str) -> bool:
+    """Whether a resourceVersion is later than another; those that are no numbers are only the same or not."""
+    if version.isdigit() and than.isdigit():
+        return int(version) > int(than)
+    return version != than

@@ -530,7 +530,7 @@ def copied(folder: Path, replace: Iterable[tuple[str, str]] = ()) -> dict[str, s
     """The files of a directory, with texts replaced, for ``LiveAgent.repository``."""
     found: dict[str, str | bytes | None] = {}
     for path in sorted(folder.rglob("*")):
-        if path.is_file() and "__pycache__" not in path.parts:
+        if path.is_file() and not {"__pycache__", ".ruff_cache"} & {*path.parts}:
             text = path.read_text()
             for old, new in replace:
                 text = text.replace(old, new)
