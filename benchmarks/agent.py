@@ -22,7 +22,8 @@ from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from benchmarks.cluster import Agent, Audit, Body, Place, exists, place, probe, timed, told
+from cluster import Agent, Audit, Body, Place, exists, place, probe, timed, told
+
 from gitops_bot.doors import tools
 from tests.controlplane.install import NAMESPACE
 

@@ -7,6 +7,9 @@ from pathlib import Path
 from tests.agent.live.harness import Call, LiveAgent, Repository, config, deployment, health_of, manifests, service
 from tests.servers import Server, git_http, running
 
+_ASIDE = ("leases", "events", "")
+"""What is about the agent itself, and what it tells people."""
+
 
 def fleet(*apps: str) -> dict[str, str | bytes | None]:
     """For each Application a directory with more objects than are asked for one by one."""
@@ -16,6 +19,13 @@ def fleet(*apps: str) -> dict[str, str | bytes | None]:
         )
         for app in apps
     }
+
+
+def until_idle(agent: LiveAgent) -> None:
+    """Wait until everything that was to be done is done."""
+    running = agent.agent
+    assert running is not None
+    agent.until(lambda: running.controller.is_idle, "the agent is idle")
 
 
 def of_objects(calls: list[Call]) -> list[tuple[str, str]]:
@@ -39,16 +49,14 @@ def test_polls_that_find_nothing_new_ask_git_once_and_the_api_server_nothing(
             own_agent.follow(repository, place, name, source={"path": name})
         for name in names:
             own_agent.synced(name, commit)
-        controller = own_agent.controller
-        assert controller is not None
-        own_agent.until(controller.is_idle)
+        until_idle(own_agent)
         since, asked = own_agent.now(), len(server.paths())
 
         own_agent.until(lambda: len(server.paths()) >= asked + 8, "eight requests of Git")
 
         # A question of Git's protocol is two requests, for all three Applications together.
         assert len(server.paths()) < asked + 8 + 2
-        assert [call for call in own_agent.calls(since) if call.resource not in ("leases", "")] == []
+        assert [call for call in own_agent.calls(since) if call.resource not in _ASIDE] == []
 
 
 def test_a_new_process_tries_nothing_that_was_equal_and_writes_nothing(own_agent: LiveAgent, place: str) -> None:
@@ -59,19 +67,18 @@ def test_a_new_process_tries_nothing_that_was_equal_and_writes_nothing(own_agent
     own_agent.synced(name, repository.git("rev-parse", "HEAD").strip())
     # A commit that is not about this Application is nothing to sync, so the history does not name it.
     own_agent.push_and_wait(name, repository, {"README.md": "nothing that is deployed"})
-    assert own_agent.controller is not None
-    own_agent.until(own_agent.controller.is_idle)
+    until_idle(own_agent)
     own_agent.stop()
     since = own_agent.now()
 
     own_agent.start()
     own_agent.until(lambda: ("get", "deployments") in of_objects(own_agent.about(place, since)), "health is read")
-    own_agent.until(own_agent.controller.is_idle)
+    until_idle(own_agent)
 
     # The Service and the Deployment are of kinds whose health has to be read.
     assert sorted(of_objects(own_agent.about(place, since))) == [("get", "deployments"), ("get", "services")]
     assert [
-        call for call in own_agent.about(own_agent.namespace, since) if call.is_write and call.resource != "leases"
+        call for call in own_agent.about(own_agent.namespace, since) if call.is_write and call.resource not in _ASIDE
     ] == []
 
 
@@ -85,8 +92,7 @@ def test_a_status_that_moves_costs_one_read(own_agent: LiveAgent, place: str) ->
     own_agent.start()
     own_agent.follow(repository, place, name, source={"path": name})
     own_agent.wait(name, lambda body: health_of(body) == "Progressing")
-    assert own_agent.controller is not None
-    own_agent.until(own_agent.controller.is_idle)
+    until_idle(own_agent)
     since = own_agent.now()
 
     own_agent.plane.request(
@@ -94,8 +100,8 @@ def test_a_status_that_moves_costs_one_read(own_agent: LiveAgent, place: str) ->
         {"status": {"loadBalancer": {"ingress": [{"ip": "192.0.2.1"}]}}}, content_type="application/merge-patch+json",
     )  # fmt: skip
     own_agent.wait(name, lambda body: health_of(body) == "Healthy")
-    own_agent.until(own_agent.controller.is_idle)
+    until_idle(own_agent)
 
     assert of_objects(own_agent.about(place, since)) == [("get", "ingresses")]
     written = [call for call in own_agent.about(own_agent.namespace, since) if call.is_write]
-    assert [call.resource for call in written if call.resource != "leases"] == ["applications"]
+    assert [call.resource for call in written if call.resource not in _ASIDE] == ["applications"]
