@@ -10,6 +10,7 @@ from datetime import datetime, timedelta
 from typing import NamedTuple, Protocol
 
 from gitops_bot.agent.applications import APPLICATION, Applications
+from gitops_bot.agent.beside import refuse_covered
 from gitops_bot.agent.definitions import Definer
 from gitops_bot.agent.ending import Ender
 from gitops_bot.agent.fingerprint import judge
@@ -126,7 +127,7 @@ class Controller:
     # -- life ---------------------------------------------------------------------------------------------------------
 
     def start(self) -> None:
-        """Begin. Raises ClusterError when the API server does not know Applications, or we may not read them."""
+        """Begin. Raises ClusterError where no agent can work: no Applications, no rights, or an Argo CD has them."""
         kinds = self._parts.objects.kinds
         known = {kind: kinds.preferred("argoproj.io", kind) for kind in ("AppProject", "Application")}
         missing = [kind for kind, found in known.items() if found is None]
@@ -143,6 +144,7 @@ class Controller:
                 hint = "give its account the rights of deploy/rbac.yaml"
                 raise ClusterError(f"this account may not do an agent's work: {error.message}", hint=hint) from error
             self._apps.watch(found)
+        refuse_covered(self._parts.objects, namespace)
         for thread in self._threads:
             thread.start()
 

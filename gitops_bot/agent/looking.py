@@ -8,11 +8,12 @@ from datetime import datetime
 from typing import Any, NamedTuple
 
 from gitops_bot.agent import guards, options, policy, project
+from gitops_bot.agent.beside import NOT_HANDED_OVER
 from gitops_bot.agent.bounds import is_truncated
 from gitops_bot.agent.comparison import Compared, Comparer, Rules, Settled
 from gitops_bot.agent.desired import Wanted, read_wanted
 from gitops_bot.agent.guards import Candidates, Verdict
-from gitops_bot.agent.identity import group_kinds
+from gitops_bot.agent.identity import App, group_kinds
 from gitops_bot.agent.inventory import Inventory
 from gitops_bot.agent.operation import identity
 from gitops_bot.agent.record import GUARD, PLAN, AppObject, Record, Rendered
@@ -48,6 +49,8 @@ class Surroundings(NamedTuple):
     now: Callable[[], datetime]
     watch: Callable[[frozenset[tuple[str, str]]], None]
     """Begins to watch kinds, and returns when what there is of them is known."""
+    claimed: Callable[[App], str] = lambda _app: ""
+    """Why an Application that was never synced may not be adopted; ``""`` when it may."""
 
 
 class Looker:
@@ -89,6 +92,9 @@ class Looker:
         refusals = (*self._elsewhere(app), *limits.refusals())
         if refusals:
             return View(conditions=refusals, blocked=refusals[0][1], unknown=True, options=chosen)
+        claim = "" if app.status.history else self._around.claimed(app.key)
+        if claim:
+            return _blocked(NOT_HANDED_OVER, claim)
         try:
             commits = self._commits(app, since)
             wanted, rendered = self._wanted(app, commits, record, hard=hard)

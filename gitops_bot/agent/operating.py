@@ -97,7 +97,10 @@ class Operating:
         state = app.status.operation_state
         if state is not None and not state.is_finished:
             return self._go_on(app, record, view, state, cancelled)
-        return self._automatic(app, record, view, cancelled)
+        due = self._automatic(app, record, view, cancelled)
+        if due.at is None and view.blocked:
+            return Next(self._now() + timedelta(seconds=self._poll()))  # what stands against it may go without a word
+        return due
 
     # -- by itself ----------------------------------------------------------------------------------------------------
 

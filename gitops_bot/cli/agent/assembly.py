@@ -16,6 +16,7 @@ import msgspec
 
 from gitops_bot import __version__
 from gitops_bot.agent.applications import Applications
+from gitops_bot.agent.beside import Neighbours
 from gitops_bot.agent.comparison import Comparer
 from gitops_bot.agent.controller import Controller, Parts
 from gitops_bot.agent.definitions import Definer, Origin
@@ -171,6 +172,7 @@ def assembled(wanted: Wanted) -> Iterator[Agent]:
             delete_jq=jq.delete,
             now=clock.now,
             watch=lambda kinds: controllers[0].watch(kinds),  # noqa: PLW0108 - it is made below
+            claimed=Neighbours(objects, wanted.namespace, clock.monotonic).claim,
         )
 
         def comparer(record: Record) -> Comparer:
