@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import logging
-import random
 import threading
 from collections.abc import Callable, Iterable
 from datetime import datetime, timedelta
 from typing import NamedTuple, Protocol
 
 from gitops_bot.agent.applications import APPLICATION, Applications
-from gitops_bot.agent.beside import refuse_covered
 from gitops_bot.agent.definitions import Definer
 from gitops_bot.agent.ending import Ender
 from gitops_bot.agent.fingerprint import judge
@@ -18,11 +16,13 @@ from gitops_bot.agent.health.assess import has_health
 from gitops_bot.agent.identity import App, group_kinds
 from gitops_bot.agent.inventory import Inventory, Touched
 from gitops_bot.agent.operating import Next, Operating
+from gitops_bot.agent.polling import Poller
+from gitops_bot.agent.preflight import look_around
 from gitops_bot.agent.pulse import Pulse
 from gitops_bot.agent.queue import Queue
 from gitops_bot.agent.record import REFRESH, SKIP, AppObject, Record
 from gitops_bot.agent.revisions import Revisions
-from gitops_bot.doors.cluster.errors import Forbidden, Withheld
+from gitops_bot.doors.cluster.errors import Withheld
 from gitops_bot.doors.cluster.objects import Objects
 from gitops_bot.doors.cluster.watch import Event, Snapshot, Watcher
 from gitops_bot.errors import ClusterError
@@ -32,12 +32,8 @@ _FAILED_AGAIN = 10.0
 """Seconds after which an Application is worked on again that the API server had no answer for."""
 _KNOWN_WITHIN = 20.0
 """Seconds that the first snapshot of a kind is waited for; objects are asked for one by one after that."""
-JITTER = 60.0
-"""Seconds: what is added to an interval at most, so that many agents do not ask a Git host together."""
 _STUCK = 1800.0
 """Seconds without a sign of life after which a thread is stuck: more than the longest step has, a render."""
-_POLL = "poll"
-_NOT_SAID = float("inf")
 _NOW = 1.0
 """Seconds within which something is due now."""
 
@@ -97,61 +93,39 @@ class Controller:
         self._observe = observe
         self._pulse = Pulse(parts.clock.monotonic)
         self._ready = False
-        self._begun = False
-        """Whether the definitions were looked at since this agent leads: what the settings say is known."""
-        self._asked = False
-        """Whether Git was asked since this agent leads."""
         self._seen: frozenset[str] = frozenset()
-        """The Applications that were worked on since then."""
+        """The Applications that were worked on since this agent leads."""
         self._queue = Queue(parts.clock.monotonic)
         self._records: dict[str, Record] = {}
         self._names: dict[str, str] = {}
         """Value of the label → name of the Application."""
         self._lock = threading.Lock()
         self._closed = threading.Event()
-        self._wake = threading.Event()
-        """Set when somebody wants Git to be asked before its time."""
-        self._due = 0.0
-        """When every repository is asked next (monotonic seconds)."""
-        self._since = parts.clock.monotonic()
-        """Repositories that were asked before this are asked again."""
-        self._hard: set[str] = set()
+        self._poller = Poller(
+            parts.applications, parts.revisions, parts.definer, self._queue, leads=leads, interval=parts.poll,
+            clock=parts.clock.monotonic, pulse=self._pulse,
+        )  # fmt: skip
         self._watcher = Watcher(parts.objects, parts.label, self._object_told)
         self._apps = Watcher(
             parts.objects, "", self._app_told, namespace=parts.applications.namespace, metadata=False
         )  # fmt: skip
         self._threads = [
             threading.Thread(target=self._work, name=f"work {number}", daemon=True) for number in range(workers)
-        ] + [threading.Thread(target=self._poll, name=_POLL, daemon=True)]
+        ] + [self._poller.thread]
 
     # -- life ---------------------------------------------------------------------------------------------------------
 
     def start(self) -> None:
         """Begin. Raises ClusterError where no agent can work: no Applications, no rights, or an Argo CD has them."""
-        kinds = self._parts.objects.kinds
-        known = {kind: kinds.preferred("argoproj.io", kind) for kind in ("AppProject", "Application")}
-        missing = [kind for kind, found in known.items() if found is None]
-        if missing:
-            raise ClusterError(
-                f"the cluster does not know {' and '.join(missing)} objects",
-                hint="install the definitions: kubectl apply --server-side -k deploy",
-            )
-        namespace = self._parts.applications.namespace
-        for found in filter(None, known.values()):
-            try:
-                self._parts.objects.requests.get(found.path(namespace), {"limit": "1"})
-            except Forbidden as error:
-                hint = "give its account the rights of deploy/rbac.yaml"
-                raise ClusterError(f"this account may not do an agent's work: {error.message}", hint=hint) from error
-            self._apps.watch(found)
-        refuse_covered(self._parts.objects, namespace)
+        for kind in look_around(self._parts.objects, self._parts.applications.namespace):
+            self._apps.watch(kind)
         for thread in self._threads:
             thread.start()
 
     def stop(self) -> None:
         """Begin nothing more; what is under way is given up at its next step."""
         self._closed.set()
-        self._wake.set()
+        self._poller.stop()
         self._queue.close()
 
     def close(self, seconds: float = 30.0) -> bool:
@@ -170,10 +144,9 @@ class Controller:
         with self._lock:
             self._records = {}
             self._names = {}
-            self._begun, self._asked, self._seen = False, False, frozenset()
+            self._seen = frozenset()
         if leads:
-            self._due = 0.0
-            self._wake.set()
+            self._poller.begin()
 
     @property
     def is_idle(self) -> bool:
@@ -181,7 +154,7 @@ class Controller:
         applications, definer = self._parts.applications, self._parts.definer
         names = frozenset(applications.names)
         return (
-            self._asked
+            self._poller.has_asked
             and applications.are_known
             and (definer is None or definer.defined <= names | applications.unreadable)
             and names <= self._seen
@@ -274,7 +247,7 @@ class Controller:
         if _is_news(before, after):
             self._queue.put(name)
         if after is not None and REFRESH in after.annotations:
-            self._wake.set()  # whoever works on it may be waiting for an older commit
+            self._poller.hurry()  # whoever works on it may be waiting for an older commit
 
     def _object_told(self, told: Snapshot | Event) -> None:
         inventory, kind = self._parts.inventory, (told.kind.group, told.kind.kind)
@@ -298,56 +271,6 @@ class Controller:
                 continue
             verdict = judge(known.baseline, live, now=self._parts.clock.now(), people=self._parts.people())
             if verdict != "unchanged" or has_health(key.group, key.kind):
-                self._queue.put(name)
-
-    # -- Git ----------------------------------------------------------------------------------------------------------
-
-    def _poll(self) -> None:
-        """Ask every repository once in an interval, and work on what follows one that has moved."""
-        while not self._closed.is_set():
-            now = self._parts.clock.monotonic()
-            self._pulse.beat(_POLL)
-            try:
-                if now >= self._due:
-                    self._since, self._due = now, _NOT_SAID
-                    if self._leads():
-                        self._ask_git()
-                        self._asked = True
-                elif self._leads():
-                    asking = [app for app in self._parts.applications.all if REFRESH in app.annotations]
-                    self._ask_for(asking, now)
-            except Exception:  # noqa: BLE001 - Git is asked again, whatever came of it this time
-                self._mistaken("Git")
-            if self._due == _NOT_SAID:  # the interval may have been read just now
-                poll = self._parts.poll()
-                self._due = now + poll + random.random() * min(JITTER, poll / 3)  # noqa: S311
-            self._pulse.rest(_POLL)
-            self._wake.wait(max(0.0, self._due - self._parts.clock.monotonic()))
-            self._wake.clear()
-
-    def _ask_git(self) -> None:
-        parts = self._parts
-        if parts.definer is not None:
-            try:
-                parts.definer.work(self._since)
-            except ClusterError as error:
-                _log.warning("definitions: %s", error.message)
-        if not self._begun:
-            self._begun = True
-            for name in parts.applications.names:
-                self._queue.put(name)
-        self._ask_for(parts.applications.all, self._since)
-
-    def _ask_for(self, apps: Iterable[AppObject], since: float) -> None:
-        """Ask the repositories of some Applications again; work on those that follow one that has moved."""
-        parts = self._parts
-        followed: dict[str, list[str]] = {}
-        for app in apps:
-            for source in app.application.sources:
-                if not source.chart:
-                    followed.setdefault(source.repo_url, []).append(app.key.name)
-        for repository in parts.revisions.refresh(followed, since=since):
-            for name in followed[repository]:
                 self._queue.put(name)
 
     # -- work ---------------------------------------------------------------------------------------------------------
@@ -388,7 +311,7 @@ class Controller:
             with self._lock:
                 self._records.pop(name, None)
             return None
-        if not self._leads() or not self._begun:
+        if not self._leads() or not self._poller.has_begun:
             return None  # all of them are looked at when this agent begins to lead, and knows the settings
         with self._lock:
             self._seen |= {name}
@@ -398,7 +321,7 @@ class Controller:
         if app.deleting:
             return parts.ender.work(app, record)
         refresh = app.annotations.get(REFRESH)
-        since = parts.clock.monotonic() if refresh else self._since
+        since = parts.clock.monotonic() if refresh else self._poller.since
         if refresh:
             parts.applications.consume(app, "refresh")
             app = parts.applications.find(name) or app
