@@ -40,11 +40,14 @@ from gitops_bot.render.engines.toolbox import Toolbox
 from gitops_bot.render.fetching.fetch import RemoteSources
 from gitops_bot.render.fetching.policy import Policy
 from gitops_bot.render.fetching.sources import named_sources
+from gitops_bot.render.fetching.trees import OpenTrees
 from gitops_bot.render.own import OwnUrls
 from gitops_bot.render.settings import read_settings
 from gitops_bot.render.targets import application_target
 from gitops_bot.render.workshop import Workshop
 
+_OPEN = 4
+"""Commits whose trees stay open from one request to the next: one is rendered for many Applications."""
 _NAMES = {"helm": "Helm", "kustomize": "Kustomize", "directory": "Directory"}
 
 
@@ -58,6 +61,13 @@ class Renderer:
         self._helm = helm
         self._limits = limits
         self._cache = Cache(directory)
+        self._trees = OpenTrees(_OPEN)
+        self._named: dict[str, tuple[str, ...]] = {}
+        """Id of a tree → what its charts and overlays name."""
+
+    def close(self) -> None:
+        """Let go of what was kept open; nothing is asked any more."""
+        self._trees.close()
 
     def answer(self, request: Request) -> Answer:
         """What is asked for, or why not; nothing is raised that a repository can cause."""
@@ -79,7 +89,7 @@ class Renderer:
         first = next((source for source in application.sources if source.path is not None), None)
         tree = fetcher.git(first.repo_url, first.target_revision) if first is not None else _NOWHERE
         # What the charts and overlays of the repository name may be fetched too, as in a review.
-        more = _readable(named_sources(tree, OwnUrls(()))) if request.allow is None else request.allow
+        more = self._named_in(tree) if request.allow is None else request.allow
         named = [*_places(repositories), *_places(more)]
         fetcher = self._sources(request.logins, Policy.from_settings(dict.fromkeys(named)), stack)
         workshop = self._workshop(fetcher, stack, request.settings)
@@ -96,6 +106,15 @@ class Renderer:
             types=tuple(_NAMES[source.renderer] for source in preparation.sources),
             warnings=preparation.warnings,
         )
+
+    def _named_in(self, tree: Tree) -> tuple[str, ...]:
+        """What a tree names elsewhere: the same for all Applications of a commit."""
+        known = self._named.get(tree.oid)
+        if known is None:
+            if len(self._named) >= _OPEN:
+                self._named.clear()
+            known = self._named[tree.oid] = tuple(_readable(named_sources(tree, OwnUrls(()))))
+        return known
 
     def _define(self, request: Define, stack: ExitStack) -> Defined:
         fetcher = self._sources(request.logins, Policy.from_settings([request.url]), stack)
@@ -140,7 +159,7 @@ class Renderer:
         bound = [Credential(urls.parse(each.place), each.header) for each in logins]
         bound.sort(key=lambda each: -len(each.place.path))
         return stack.enter_context(
-            RemoteSources(self._directory / "fetch", policy, credentials=Credentials(tuple(bound)))
+            RemoteSources(self._directory / "fetch", policy, credentials=Credentials(tuple(bound)), trees=self._trees)
         )
 
     def _workshop(self, fetcher: RemoteSources, stack: ExitStack, settings: RenderSettings) -> Workshop:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import sys
 import threading
 from pathlib import Path
@@ -33,12 +34,13 @@ def command(*, socket_path: Path | None, cache: Path | None, timeout: float) -> 
         except msgspec.DecodeError as error:
             return encode(Rendered(error=f"the request cannot be read: {error}"))
 
-    if socket_path is not None:
-        serve(socket_path, answer, threading.Event())
-        return
-    while line := sys.stdin.buffer.readline():
-        sys.stdout.buffer.write(answer(line.rstrip(b"\n")))
-        sys.stdout.buffer.flush()
+    with contextlib.closing(renderer):
+        if socket_path is not None:
+            serve(socket_path, answer, threading.Event())
+            return
+        while line := sys.stdin.buffer.readline():
+            sys.stdout.buffer.write(answer(line.rstrip(b"\n")))
+            sys.stdout.buffer.flush()
 
 
 def _tools() -> Toolbox:

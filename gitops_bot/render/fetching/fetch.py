@@ -31,6 +31,7 @@ from gitops_bot.model.url import Url
 from gitops_bot.render.fetching import archive, semver
 from gitops_bot.render.fetching.charts import Charts
 from gitops_bot.render.fetching.policy import Kind, Policy
+from gitops_bot.render.fetching.trees import OpenTrees
 
 _COMMIT = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
 _SHORT_COMMIT = re.compile(r"[0-9a-f]{7,39}")
@@ -62,12 +63,13 @@ class RemoteSources:
         client: http.Client | None = None,
         git_seconds: float = 300.0,
         environment: Mapping[str, str] | None = None,
+        trees: OpenTrees | None = None,
     ) -> None:
         """Take the directory that keeps what was fetched, and the base revision's policy.
 
         ``offline`` uses the cache only. ``credentials`` None reads those that the environment names; ``client`` None
         makes one with the usual limits; ``git_seconds`` is how long one git command may take; ``environment`` None is
-        the process's own.
+        the process's own; ``trees`` are shared with other runs, None for none.
         Raises UsageError for a credentials file that cannot be read.
         """
         known = os.environ if environment is None else environment
@@ -80,7 +82,8 @@ class RemoteSources:
         self._remote = RemoteGit(directory, bound, seconds=git_seconds, environment=known)
         self._lock = threading.Lock()
         self._made: dict[tuple[object, ...], Future[Any]] = {}
-        self._opened: dict[Url, Repository] = {}
+        self._trees = trees or OpenTrees()
+        self._trees.begin()
         self._fetched: dict[Request, Fetched] = {}
 
     def __enter__(self) -> Self:
@@ -92,10 +95,7 @@ class RemoteSources:
     def close(self) -> None:
         """Close connections and repositories; trees of Git repositories cannot be read afterwards."""
         self._client.close()
-        with self._lock:
-            opened, self._opened = list(self._opened.values()), {}
-        for repository in opened:
-            repository.close()
+        self._trees.end()
 
     # -- the three ways in ----------------------------------------------------------------------------------------
 
@@ -197,13 +197,16 @@ class RemoteSources:
         version, commit, reference = "", request.revision, ""
         if not _COMMIT.fullmatch(commit):
             version, commit, reference = self._resolved(url, request.revision, key)
-        known = self._remote.has(url, commit)
+        tree = self._trees.find(url, commit)
+        known = tree is not None or self._remote.has(url, commit)
         if not known:
             self._refuse_offline(f"{shown} {request.revision or 'HEAD'}")
             self._remote.fetch(url, commit, reference)
-        with contextlib.suppress(OSError):
-            self._blobs.write_note(key, {"commit": commit, "version": version})
-        tree = self._once(("tree", url, commit), lambda: self._tree(url, commit, shown))
+        if tree is None or commit != request.revision:  # what a commit id means needs no note
+            with contextlib.suppress(OSError):
+                self._blobs.write_note(key, {"commit": commit, "version": version})
+        if tree is None:
+            tree = self._once(("tree", url, commit), lambda: self._tree(url, commit, shown))
         self._record(request, version, commit, "cache" if known else "network")
         return tree
 
@@ -219,22 +222,13 @@ class RemoteSources:
         return resolve(references, revision, urls.shown(str(url)))
 
     def _tree(self, url: Url, commit: str, shown: str) -> Tree:
-        with self._lock:
-            if url not in self._opened:
-                self._opened[url] = self._remote.open(url)
-            repository = self._opened[url]
+        repository = self._remote.open(url)
         try:
-            content = repository.blobs([commit])[commit]
-            named = content[5:].partition(b"\n")[0].decode("ascii", "replace")
-            if object_id(commit, b"commit", content) != commit or not content.startswith(b"tree "):
-                raise FetchError(
-                    f"{shown}: the cached commit {commit} is damaged", hint="delete the fetch cache and run again"
-                )
-            return verified(repository.tree(named), shown)
-        except FetchError:
+            tree = _read(repository, commit, shown)
+        except BaseException:
+            repository.close()
             raise
-        except BotError as error:
-            raise FetchError(f"{shown}: {error.message}", hint="delete the fetch cache and run again") from error
+        return self._trees.keep(url, commit, repository, tree)
 
     # -- files ----------------------------------------------------------------------------------------------------
 
@@ -282,6 +276,22 @@ class RemoteSources:
                 future.set_exception(error)
                 raise
         return cast("_Made", future.result())
+
+
+def _read(repository: Repository, commit: str, shown: str) -> Tree:
+    """The tree of a commit, proved. Raises FetchError."""
+    try:
+        content = repository.blobs([commit])[commit]
+        named = content[5:].partition(b"\n")[0].decode("ascii", "replace")
+        if object_id(commit, b"commit", content) != commit or not content.startswith(b"tree "):
+            raise FetchError(
+                f"{shown}: the cached commit {commit} is damaged", hint="delete the fetch cache and run again"
+            )
+        return verified(repository.tree(named), shown)
+    except FetchError:
+        raise
+    except BotError as error:
+        raise FetchError(f"{shown}: {error.message}", hint="delete the fetch cache and run again") from error
 
 
 def resolve(references: References, revision: str, shown: str) -> tuple[str, str, str]:
