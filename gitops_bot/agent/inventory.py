@@ -71,11 +71,11 @@ class Inventory:
     def put(self, kind: Kind, body: Mapping[str, Any]) -> Touched | None:
         """Take one object as it is now; None where that was known already."""
         with self._lock:
-            key, entry = self._entry(kind, body)
             known = self._entries.setdefault(kind, {})
-            old = known.get(key)
-            if old is not None and not is_newer(entry.version, old.version):
+            old = known.get(self._key(kind, body))
+            if old is not None and not is_newer(body["metadata"].get("resourceVersion", ""), old.version):
                 return None
+            key, entry = self._entry(kind, body)
             if not entry.part_of:
                 return None
             known[key] = entry

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import zlib
 from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import Any, NamedTuple
@@ -11,7 +10,7 @@ from gitops_bot.agent import guards, options, policy, project
 from gitops_bot.agent.beside import NOT_HANDED_OVER
 from gitops_bot.agent.bounds import is_truncated
 from gitops_bot.agent.comparison import Compared, Comparer, Rules, Settled
-from gitops_bot.agent.desired import Wanted, read_wanted
+from gitops_bot.agent.desired import Wanted, pack, read_wanted
 from gitops_bot.agent.guards import Candidates, Verdict
 from gitops_bot.agent.identity import App, group_kinds
 from gitops_bot.agent.inventory import Inventory
@@ -142,11 +141,8 @@ class Looker:
             found = kinds.preferred(group, kind)
             return found.namespaced if found is not None else None
 
-        manifests, namespace = zlib.decompress(known.packed), app.application.spec.destination.namespace
-        try:
-            return read_wanted(manifests, namespace=namespace, namespaced=namespaced), known
-        except ValueError as error:
-            raise BotError(f"the manifests cannot be read: {error}") from error
+        namespace = app.application.spec.destination.namespace
+        return read_wanted(known.packed, namespace=namespace, namespaced=namespaced), known
 
     def _rendered(self, app: AppObject, commits: tuple[str, ...], key: str) -> Rendered:
         answer = self._renderers.render(
@@ -161,7 +157,10 @@ class Looker:
         )
         if answer.error:
             raise BotError(answer.error)
-        return Rendered(key, answer.plan, answer.types, zlib.compress(answer.manifests.encode(), 1))
+        try:
+            return Rendered(key, answer.plan, answer.types, pack(answer.manifests.encode()))
+        except ValueError as error:
+            raise BotError(f"the manifests cannot be read: {error}") from error
 
     def _unrendered(self, app: AppObject, error: str, chosen: options.ApplicationOptions) -> View:
         """What is told where nobody knows what Git wants: nothing of it is applied, and nothing pruned."""

@@ -107,7 +107,7 @@ class Rendered(NamedTuple):
     plan: str
     types: tuple[str, ...]
     packed: bytes
-    """The manifests, compressed: an object that was touched is compared without rendering again."""
+    """The objects (``desired.pack``): one that was touched is compared without rendering again."""
 
 
 class Record:

@@ -30,6 +30,10 @@ _LOOK_EVERY = 1.0
 """Seconds after which is looked again although no watch said anything."""
 
 
+_TELL_AFTER = 5.0
+"""Seconds after which it is told how far an operation is: a status with all its results is a large write."""
+
+
 class Deadlines(NamedTuple):
     """Seconds that an operation waits at most, for each of them."""
 
@@ -92,12 +96,14 @@ class Syncer:
         self._told = told
         self._deadlines = deadlines
         self._results: dict[ResourceKey, ResourceResult] = {}
+        self._begun = 0.0
+        """Since when nothing was told, in monotonic seconds."""
         self._definitions: frozenset[tuple[str, str]] = frozenset()
         """Group and kind of what the operation itself defines."""
 
     def run(self, plan: Plan) -> Ended:
         """Carry it out. Nothing is raised that the cluster, or a new commit, can cause."""
-        self._results = {}
+        self._results, self._begun = {}, time.monotonic()
         self._definitions = frozenset(each.defines for each in map(_task_of, plan.applies) if each.defines is not None)
         compared = {each.key: each for each in plan.applies}
         lives = {each.key: each for each in plan.prunes}
@@ -182,7 +188,9 @@ class Syncer:
             failed = self._applied([compared[task.key] for task in step], options)
             if failed:
                 return f"wave {wave.number}: {_counted(failed)} could not be applied"
-            self._told(f"wave {wave.number}: {len(self._results):,} objects done", tuple(self._results.values()))
+            if time.monotonic() - self._begun > _TELL_AFTER:
+                self._begun = time.monotonic()
+                self._told(f"wave {wave.number}: {len(self._results):,} objects done", tuple(self._results.values()))
             self._established([compared[task.key] for task in step])
         self._gone([lives[task.key] for step in wave.prunes for task in step])
         if last:
