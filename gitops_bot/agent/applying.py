@@ -6,7 +6,8 @@ from collections.abc import Callable, Sequence
 from datetime import datetime
 from typing import NamedTuple
 
-from gitops_bot.agent.comparison import Compared
+from gitops_bot.agent.adoption import take_over
+from gitops_bot.agent.comparison import Compared, at_version
 from gitops_bot.agent.fingerprint import baseline
 from gitops_bot.agent.inventory import Inventory
 from gitops_bot.agent.managed import PEOPLE
@@ -15,8 +16,11 @@ from gitops_bot.agent.options import Effective
 from gitops_bot.agent.strangers import survivors
 from gitops_bot.agent.values import MANAGER, live_of
 from gitops_bot.doors.cluster.errors import Conflict, Invalid, NotTyped
-from gitops_bot.doors.cluster.objects import Body, Objects, Propagation
+from gitops_bot.doors.cluster.objects import Applied, Body, Objects, Propagation
 from gitops_bot.model.resource import ResourceKey
+
+_TRIES = 5
+"""How often ownership is taken over from an object that changes meanwhile."""
 
 
 class Done(NamedTuple):
@@ -62,26 +66,24 @@ class Applier:
 
     def apply(self, compared: Compared, options: Effective) -> Done:
         """Bring an object to what Git says. Raises ClusterError."""
-        if options.replace:
-            return self._replaced(compared, compared.live is not None)
         try:
+            if options.replace:
+                return self._written(compared, compared.sent)
+            if compared.put is not None:
+                return self._written(compared, compared.put)
             return self._applied(compared)
         except NotTyped as error:
-            done = self._replaced(compared, compared.live is not None)
-            return Done(done.verb, (*done.notes, f"not by server-side apply: {error.message}"))
+            if compared.live is not None:
+                raise
+            return Done(self._written(compared, compared.sent).verb, (f"not by server-side apply: {error.message}",))
         except Invalid:
             if not options.force or compared.live is None:
                 raise
             return self._recreated(compared)
 
     def _applied(self, compared: Compared) -> Done:
-        sent, key = compared.sent, compared.key
-        if compared.take is not None and compared.live is not None:
-            # The apply that follows removes what was taken over, so it may meet only the object that was looked at.
-            taken = self._objects.patch(key, [*compared.take.patch], compared.desired.api_version)
-            version = taken["metadata"]["resourceVersion"]
-            sent = {**sent, "metadata": {**sent["metadata"], "resourceVersion": version}}
-        answer = self._objects.apply(sent, key, MANAGER)
+        key = compared.key
+        answer = self._taken_and_applied(compared) if compared.take is not None else self._sent(compared.sent, key)
         after = live_of(answer.body, key)
         self._remember(compared, answer.body)
         left = survivors(compared.live, after) if compared.live is not None else ()
@@ -91,14 +93,39 @@ class Applier:
         same = after.resource_version == compared.live.resource_version
         return Done("unchanged" if same else "configured", tuple(notes))
 
-    def _replaced(self, compared: Compared, there: bool) -> Done:
-        key = compared.key
-        kind = self._objects.kinds.of(key, compared.desired.api_version)
+    def _sent(self, body: Body, key: ResourceKey) -> Applied:
+        return self._objects.apply(body, key, MANAGER)
+
+    def _taken_and_applied(self, compared: Compared) -> Applied:
+        """Applied, once what others own is ours.
+
+        The apply removes what was taken over, so it may meet only the object that was looked at; one whose controller
+        writes its status meanwhile is looked at again.
+        """
+        key, sent, take = compared.key, compared.sent, compared.take
+        for left in range(_TRIES, 0, -1):
+            try:
+                if take is None:
+                    break
+                taken = self._objects.patch(key, [*take.patch], compared.desired.api_version)
+                version = taken["metadata"]["resourceVersion"]
+                return self._sent(at_version(sent, version), key)
+            except Conflict:
+                if left == 1:
+                    raise
+                live = live_of(self._objects.get(key, compared.desired.api_version), key)
+                take = take_over(live, sent, people=self._people)
+        return self._sent(sent, key)
+
+    def _written(self, compared: Compared, body: Body) -> Done:
+        """Written as a whole, where the API server's apply is not wanted or cannot do it."""
+        key, there = compared.key, compared.live is not None
         if there:
-            body = self._objects.replace(key, compared.sent)
+            answer = self._objects.replace(key, body, MANAGER)
         else:
-            body = self._objects.create(kind, key.namespace, compared.sent)
-        self._remember(compared, body)
+            kind = self._objects.kinds.of(key, compared.desired.api_version)
+            answer = self._objects.create(kind, key.namespace, body, MANAGER)
+        self._remember(compared, answer)
         return Done("replaced" if there else "created")
 
     def _recreated(self, compared: Compared) -> Done:
@@ -116,6 +143,8 @@ class Applier:
     def _remember(self, compared: Compared, body: Body) -> None:
         # The watch will say the same a moment later; nobody has to wait for it.
         self._inventory.put((compared.key.group, compared.key.kind), body)
+        if compared.live is not None and not compared.live.managed:
+            return  # the API server has just told whose everything was: it is looked at again
         known = baseline(live_of(body, compared.key), people=self._people, written=self._now())
         self._memory.put(compared.key, Known(compared.digest, known))
 

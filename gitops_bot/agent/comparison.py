@@ -23,9 +23,10 @@ from gitops_bot.agent.identity import App, claimant, stamp
 from gitops_bot.agent.inventory import Inventory
 from gitops_bot.agent.managed import PEOPLE, covers, ours
 from gitops_bot.agent.memory import Known, Memory, digest
+from gitops_bot.agent.options import ApplicationOptions, effective
 from gitops_bot.agent.strangers import strangers, without
 from gitops_bot.agent.values import MANAGER, Live, live_of
-from gitops_bot.doors.cluster.errors import NotFound, NotTyped
+from gitops_bot.doors.cluster.errors import Conflict, NotFound, NotTyped
 from gitops_bot.doors.cluster.objects import Body, Objects
 from gitops_bot.errors import ClusterError
 from gitops_bot.manifests.ignore import DeleteJq, applicable
@@ -33,6 +34,8 @@ from gitops_bot.model.application import IgnoreDifference
 from gitops_bot.model.change import FieldChange
 from gitops_bot.model.resource import ResourceKey
 
+_TRIES = 5
+"""How often an object is looked at that changes meanwhile."""
 _FEW = 5
 """Unknown objects of one kind and namespace that are asked for one by one; more are listed."""
 
@@ -54,6 +57,8 @@ class Compared(msgspec.Struct, frozen=True, kw_only=True):
     """The fields that an apply would change, secrets masked."""
     take: TakeOver | None = None
     """What has to be done before it is applied."""
+    put: Body | None = None
+    """What takes the place of the live object, where the API server's apply cannot take it."""
     silent: bool = False
     """True when only ownership was lost and nothing differs: it is taken back without a word."""
     error: str = ""
@@ -76,6 +81,8 @@ class Rules(NamedTuple):
     ignore: Sequence[IgnoreDifference] = ()
     delete_jq: DeleteJq | None = None
     people: Sequence[str] = PEOPLE
+
+    options: ApplicationOptions = ApplicationOptions()
 
     def of(self, key: ResourceKey) -> tuple[IgnoreDifference, ...]:
         """What of one object is ignored."""
@@ -187,32 +194,48 @@ class Comparer:
     def _look(self, asked: Compared, body: Body | None, rules: Rules) -> Compared:
         """Ask the API server what an apply would change. Raises ClusterError."""
         self.looked += 1
+        for left in range(_TRIES, 0, -1):
+            try:
+                body = body if body is not None else self._objects.find(asked.key, asked.desired.api_version)
+                return self._predicted(asked, body, rules) if body is not None else replace(asked, live=None)
+            except Conflict:
+                if left == 1:
+                    raise
+                body = None  # somebody has written meanwhile
+        raise AssertionError("unreachable")
+
+    def _predicted(self, asked: Compared, body: Body, rules: Rules) -> Compared:
+        """What an apply would change of an object as it was read. Raises ClusterError: Conflict when it has changed."""
         key, stamped = asked.key, asked.stamped
-        body = body if body is not None else self._objects.find(key, asked.desired.api_version)
-        if body is None:
-            return replace(asked, live=None)
         live = live_of(body, key)
         ignore = rules.of(key)
         sent = keep_ignored(stamped, body, live=live, rules=ignore, delete_jq=rules.delete_jq)
         strange = strangers(live, sent, people=rules.people)
+        take, put, silent = take_over(live, sent, people=rules.people), None, False
         try:
-            predicted = self._objects.apply(sent, key, MANAGER, dry_run=True).body
+            if effective(rules.options, asked.desired.annotations, live.annotations).replace:
+                put = _overlaid(without(body, strange), sent)
+                predicted = self._objects.replace(key, put, MANAGER, dry_run=True)
+            else:
+                predicted = self._objects.apply(
+                    at_version(sent, live.resource_version), key, MANAGER, dry_run=True
+                ).body
         except NotTyped:
-            predicted = _overlaid(body, sent)
+            put = _overlaid(without(body, strange), sent)
+            predicted = self._objects.replace(key, put, MANAGER, dry_run=True)
         except NotFound:
             return replace(asked, live=None)
-        changes = drift(
-            body, without(predicted, strange), metadata=live, rules=ignore, delete_jq=rules.delete_jq
-        )  # fmt: skip
-        take = take_over(live, sent, people=rules.people)
-        entry = ours(live.managed)
-        silent = not changes and (take is not None or entry is None or not covers(entry.fields, sent))
+        predicted = without(predicted, strange) if put is None else predicted
+        changes = drift(body, predicted, metadata=live, rules=ignore, delete_jq=rules.delete_jq)
+        if put is None:
+            entry = ours(live.managed)
+            silent = not changes and (take is not None or entry is None or not covers(entry.fields, sent))
         if not changes and not silent:
             looked = self._now() if self._is_generation_only(live, rules) else None
             self._memory.put(key, Known(asked.digest, baseline(live, people=rules.people, looked=looked)))
         return replace(
-            asked, sent=sent, live=live, status="OutOfSync" if changes else "Synced", drift=changes, take=take,
-            silent=silent,
+            asked, sent=sent, live=live, status="OutOfSync" if changes else "Synced", drift=changes,
+            take=take if put is None else None, put=put, silent=silent,
         )  # fmt: skip
 
     def _is_generation_only(self, live: Live, rules: Rules) -> bool:
@@ -221,10 +244,15 @@ class Comparer:
 
 
 def _overlaid(live: Any, sent: Any) -> Any:
-    """What an object would be where the API server's apply cannot tell: every field that Git has as Git has it."""
+    """An object with every field that Git has as Git has it, for where the API server's apply cannot do it."""
     if isinstance(live, dict) and isinstance(sent, dict):
         return {**live, **{key: _overlaid(live.get(key), value) for key, value in sent.items()}}
     return sent
+
+
+def at_version(body: Body, version: str) -> Body:
+    """A body that the API server takes only while the object has this resourceVersion."""
+    return {**body, "metadata": {**body["metadata"], "resourceVersion": version}}
 
 
 def keys_of(compared: Iterable[Compared]) -> frozenset[ResourceKey]:

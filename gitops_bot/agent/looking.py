@@ -184,7 +184,8 @@ class Looker:
         allowed = [each for each in wanted.objects if each.key not in forbidden]
         kinds = {(key.group, key.kind) for key in keys}
         self._around.watch(frozenset(kinds | group_kinds(app.annotations)))
-        rules = Rules(spec.ignore_differences, self._around.delete_jq, self._around.settings().agent.people_managers)
+        people = self._around.settings().agent.people_managers
+        rules = Rules(spec.ignore_differences, self._around.delete_jq, people, chosen)
         status = app.status
         compared = self._comparer(record).compare(
             allowed, app.key, spec.destination.namespace, rules, _settled(app, status, commits, rendered.plan)

@@ -16,15 +16,13 @@ from gitops_bot.agent.values import MANAGER, ManagedFields
 from gitops_bot.manifests.fields import same, step
 from gitops_bot.manifests.lists import ABSENT
 from gitops_bot.manifests.normalise import is_built_in
+from gitops_bot.model.settings import Agent
 
 Path = tuple[str, ...]
 """A field as FieldsV1 names it, element by element: ``("f:spec", "f:replicas")``."""
 
-PEOPLE = ("kubectl*", "before-first-apply", "k9s*", "[Ll]ens*", "node-fetch", "headlamp*", "dashboard", "Mozilla")
-"""Managers that are people (globs, a setting): what they add to an object that Git describes is drift.
-
-``node-fetch`` is how Lens signs, ``Mozilla`` any page in a browser.
-"""
+PEOPLE = Agent().people_managers
+"""Managers that are people (globs, a setting): what they add to an object that Git describes is drift."""
 SNAPSHOT = "before-first-apply"
 """What the API server calls the owner of all that was there when an object without managedFields is first applied.
 

@@ -188,13 +188,17 @@ class PruneGuard(_Section, frozen=True, kw_only=True):
     objects: Annotated[int, Meta(ge=0)] = 10
 
 
+PEOPLE = ("kubectl*", "before-first-apply", "k9s*", "[Ll]ens*", "node-fetch", "headlamp*", "dashboard", "Mozilla")
+"""``node-fetch`` is how Lens signs, ``Mozilla`` any page in a browser; ``before-first-apply`` may be anybody."""
+
+
 class Agent(_Section, frozen=True, kw_only=True):
     """The agent in the cluster."""
 
     poll: Duration = "180s"
     """How often Git is asked for a new commit; some jitter is added."""
     prune_guard: PruneGuard = PruneGuard()
-    people_managers: tuple[Text, ...] = ("kubectl*", "k9s", "lens*")
+    people_managers: tuple[Text, ...] = PEOPLE
     """Globs of field managers that stand for people: what they add by hand is drift."""
 
 

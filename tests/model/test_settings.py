@@ -54,7 +54,7 @@ render:
 agent:
   poll: 180s
   prune_guard: {percent: 50, objects: 10}
-  people_managers: ["kubectl*", "k9s", "lens*"]
+  people_managers: ["kubectl*", "before-first-apply", "k9s*", "[Ll]ens*", "node-fetch", "headlamp*", "dashboard", "Mozilla"]
 """
 SCHEMA = json.loads((FOLDER / "settings.schema.json").read_text())
 

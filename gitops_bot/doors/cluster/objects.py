@@ -97,15 +97,17 @@ class Objects:
         except NotFound:
             return
 
-    def create(self, kind: Kind, namespace: str, body: Body) -> Body:
+    def create(self, kind: Kind, namespace: str, body: Body, manager: str = "") -> Body:
         """A new object. Raises ClusterError: Conflict when it is there already."""
-        made: Body = self.requests.once("POST", kind.path(namespace), body).body
+        query = {"fieldManager": manager} if manager else None
+        made: Body = self.requests.once("POST", kind.path(namespace), body, query=query).body
         return made
 
-    def replace(self, key: ResourceKey, body: Body) -> Body:
+    def replace(self, key: ResourceKey, body: Body, manager: str = "", *, dry_run: bool = False) -> Body:
         """The object as a whole; its resourceVersion, where given, must be the present one. Raises ClusterError."""
-        kind = self.kinds.of(key, body["apiVersion"])
-        made: Body = self.requests.once("PUT", kind.path(key.namespace, key.name), body).body
+        path = self.kinds.of(key, body["apiVersion"]).path(key.namespace, key.name)
+        query = {"fieldManager": manager} if manager else {}
+        made: Body = self.requests.once("PUT", path, body, query=query | ({"dryRun": "All"} if dry_run else {})).body
         return made
 
     def patch(self, key: ResourceKey, operations: list[Mapping[str, Any]], api_version: str = "") -> Body:

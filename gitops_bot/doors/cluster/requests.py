@@ -124,9 +124,11 @@ class Requests:
         """Delete what the options' precondition names. Raises ClusterError."""
         return self._repeated("DELETE", path, None, options, "application/json", "application/json")
 
-    def once(self, verb: str, path: str, body: Any, *, content_type: str = "application/json") -> Answer:
+    def once(
+        self, verb: str, path: str, body: Any, *, query: Query | None = None, content_type: str = "application/json"
+    ) -> Answer:
         """Anything that must not be done twice: create, replace, patch. Raises ClusterError."""
-        return self._answered(self._send(verb, path, None, body, content_type, "application/json"), path)
+        return self._answered(self._send(verb, path, query, body, content_type, "application/json"), path)
 
     def stream(self, path: str, query: Query, *, accept: str, idle: float) -> BaseHTTPResponse:
         """An answer that goes on, to be read line by line and closed; ``idle`` seconds without a byte end it.
