@@ -73,8 +73,8 @@ class Definer:
         except FetchError as error:
             self._tell(error.told)
             return
-        if commit == self._done:
-            return
+        if commit == self._done and self.defined <= {*self._applications.names, *self._applications.unreadable}:
+            return  # where one is gone, it is made anew
         answer = self._renderers.define(Define(url=origin.url, commit=commit, path=origin.path, logins=self._logins()))
         if answer.error:
             self._tell(answer.error)

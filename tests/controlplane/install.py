@@ -21,7 +21,6 @@ _PATHS = {
     "ClusterRole": "/apis/rbac.authorization.k8s.io/v1/clusterroles",
     "ClusterRoleBinding": "/apis/rbac.authorization.k8s.io/v1/clusterrolebindings",
     "CustomResourceDefinition": "/apis/apiextensions.k8s.io/v1/customresourcedefinitions",
-    "AppProject": f"/apis/argoproj.io/v1alpha1/namespaces/{NAMESPACE}/appprojects",
 }
 
 
@@ -43,7 +42,7 @@ def shipped() -> list[dict[str, Any]]:
     listed = yaml.safe_load((_DEPLOY / "kustomization.yaml").read_text())["resources"]
     found = [body for name in listed for body in yaml.safe_load_all((_DEPLOY / name).read_text())]
     for body in found:
-        if body["kind"] in ("ServiceAccount", "Deployment", "AppProject"):
+        if body["kind"] in ("ServiceAccount", "Deployment"):
             body["metadata"]["namespace"] = NAMESPACE
     return found
 

@@ -17,7 +17,7 @@ from tests.controlplane.install import install
 from tests.controlplane.plane import ControlPlane
 from tests.controlplane.programs import find_programs
 
-_PROGRAMS = find_programs()
+PROGRAMS = find_programs()
 """Looked up before the home is hidden."""
 _ROOT = Path(__file__).parents[2]
 _WITHIN = 120.0
@@ -34,7 +34,7 @@ class Installed(NamedTuple):
 @pytest.fixture(scope="session")
 def plane(tmp_path_factory: pytest.TempPathFactory) -> ControlPlane:
     """A real Kubernetes API server with its controllers and kwok. Every test makes namespaces of its own in it."""
-    if _PROGRAMS is None:
+    if PROGRAMS is None:
         pytest.skip("no control plane is built; tests/controlplane/build.sh (needs Go, eight minutes, once)")
     base = tmp_path_factory.getbasetemp()
     shared = base.parent if os.environ.get("PYTEST_XDIST_WORKER") else base
@@ -44,7 +44,7 @@ def plane(tmp_path_factory: pytest.TempPathFactory) -> ControlPlane:
         fcntl.flock(lock, fcntl.LOCK_EX)
         if not directory.exists():
             directory.mkdir()
-            command = [sys.executable, "-m", "tests.controlplane.serve", str(_PROGRAMS), str(directory), str(owner)]
+            command = [sys.executable, "-m", "tests.controlplane.serve", str(PROGRAMS), str(directory), str(owner)]
             os.posix_spawn(sys.executable, command, {**os.environ, "PYTHONPATH": str(_ROOT)}, setsid=True)
         return _wait(directory)
 

@@ -64,6 +64,17 @@ def test_once_tells_by_its_exit_code_that_something_is_not_synced(run, own_agent
     assert hint == "next: `gitops-bot agent status APP` says more"
 
 
+def test_an_application_that_is_gone_and_in_git_comes_back(run, own_agent, repository, place):
+    run.run("--poll", "1s", repository=repository)
+    own_agent.wait("shop", lambda body: sync_of(body) == "Synced")
+    before = own_agent.get("ConfigMap", place, "settings")["metadata"]
+    own_agent.delete("Application", own_agent.namespace, "shop")
+    own_agent.until(lambda: own_agent.find("Application", own_agent.namespace, "shop"), "made anew")
+    own_agent.until(lambda: sync_of(own_agent.app("shop")) == "Synced", "synced")
+    after = own_agent.get("ConfigMap", place, "settings")["metadata"]
+    assert (after["uid"], after["resourceVersion"]) == (before["uid"], before["resourceVersion"])
+
+
 # -- where it cannot work ---------------------------------------------------------------------------------------------
 
 
