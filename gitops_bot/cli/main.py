@@ -7,20 +7,17 @@ none of them: their one-line help stands in the table below.
 from __future__ import annotations
 
 import _thread
-import importlib
 import os
 import signal
 import sys
 from collections.abc import Sequence
 from types import FrameType
-from typing import TYPE_CHECKING, NoReturn, TextIO
+from typing import NoReturn, TextIO
 
 import click
 
+from gitops_bot.cli.lazy import LazyGroup, import_command
 from gitops_bot.errors import UNEXPECTED, BotError
-
-if TYPE_CHECKING:
-    from click.formatting import HelpFormatter
 
 COMMANDS: dict[str, tuple[str, str]] = {
     "diff": ("gitops_bot.cli.diff", "Show what a change will really do to the cluster."),
@@ -46,51 +43,17 @@ _INTERRUPTED = 128 + signal.SIGINT
 _BROKEN_PIPE = 128 + signal.SIGPIPE
 
 
-class LazyGroup(click.Group):
-    """A group whose commands are imported when they are run."""
-
-    def list_commands(self, ctx: click.Context) -> list[str]:
-        """Every command's name, in the table's order."""
-        return list(COMMANDS)
-
-    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        """The command of this name, imported now; None when there is none."""
-        if cmd_name not in COMMANDS:
-            return None
-        command = importlib.import_module(COMMANDS[cmd_name][0]).command
-        assert isinstance(command, click.Command)
-        return command
-
-    def resolve_command(
-        self, ctx: click.Context, args: list[str]
-    ) -> tuple[str | None, click.Command | None, list[str]]:
-        """As click does, with a suggestion for a name that is nearly right. Raises click.UsageError."""
-        if args[0] not in COMMANDS and not args[0].startswith("-"):
-            from difflib import get_close_matches  # only where a name was mistyped
-
-            near = get_close_matches(args[0], COMMANDS, n=1)
-            ctx.fail(f"there is no command {args[0]!r}" + (f"; did you mean {near[0]!r}?" if near else ""))
-        return super().resolve_command(ctx, args)
-
-    def format_commands(self, ctx: click.Context, formatter: HelpFormatter) -> None:
-        """The list of commands, from the table alone."""
-        with formatter.section("Commands"):
-            formatter.write_dl([(name, line) for name, (_, line) in COMMANDS.items()])
+class _Commands(LazyGroup):
+    table = COMMANDS
 
 
 def _show_version(ctx: click.Context, _: click.Parameter, value: bool) -> None:
     if value:
-        ctx.invoke(_command("version"))
+        ctx.invoke(import_command(COMMANDS, "version"))
         ctx.exit()
 
 
-def _command(name: str) -> click.Command:
-    command = importlib.import_module(COMMANDS[name][0]).command
-    assert isinstance(command, click.Command)
-    return command
-
-
-@click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 120})
+@click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 120})
 @click.option("--version", is_flag=True, is_eager=True, expose_value=False, callback=_show_version,
               help="Print the version.")  # fmt: skip
 @click.option("--debug", is_flag=True, envvar=_DEBUG, help="Say what is done, and show a traceback when it fails.")

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import importlib
-
 import click
+
+from gitops_bot.cli.lazy import LazyGroup
 
 COMMANDS: dict[str, tuple[str, str]] = {
     "run": ("gitops_bot.cli.agent.run", "Keep this cluster equal to Git."),
@@ -18,28 +18,11 @@ COMMANDS: dict[str, tuple[str, str]] = {
 """Name → (module that exports ``command``, one line of help)."""
 
 
-class _Group(click.Group):
-    """A group whose commands are imported when they are run."""
-
-    def list_commands(self, ctx: click.Context) -> list[str]:
-        """Every command's name."""
-        return list(COMMANDS)
-
-    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        """The command of this name, imported now; None when there is none."""
-        if cmd_name not in COMMANDS:
-            return None
-        command = importlib.import_module(COMMANDS[cmd_name][0]).command
-        assert isinstance(command, click.Command)
-        return command
-
-    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        """The list of commands, from the table alone."""
-        with formatter.section("Commands"):
-            formatter.write_dl([(name, line) for name, (_, line) in COMMANDS.items()])
+class _Commands(LazyGroup):
+    table = COMMANDS
 
 
-@click.group("agent", cls=_Group)
+@click.group("agent", cls=_Commands)
 def command() -> None:
     """Keep a cluster equal to Git, from inside it: apply, wait, heal, prune, tell.
 
