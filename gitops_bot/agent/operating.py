@@ -86,7 +86,6 @@ class Operating:
         view = self._looker.look(app, record, since=since, hard=hard)
         if self._interrupted():
             return Next()  # the renderers may have been ended while it looked
-        app = self._reporter.write(app, view)
         self._reporter.tell_drift(app, record, view)
         asked, problem = _asked(app)
         if problem:
@@ -123,9 +122,11 @@ class Operating:
             )
         )
         if isinstance(decision, Nothing):
+            self._reporter.write(app, view)
             self._take_back(view, record, wish)
             return Next(view.until)
         if decision.at > self._now():
+            self._reporter.write(app, view)
             return Next(decision.at)
         prune = decision.prune
         if isinstance(decision, Full):
@@ -163,6 +164,7 @@ class Operating:
             retry = self._retry(app, state.operation)
             at = next_retry_at(retry.backoff, state.finished_at, max(0, state.retry_count - 1))
             if at > self._now():
+                self._reporter.write(app, view)
                 return Next(at)
         return self._operate(app, record, view, state.operation, None, cancelled, former=state)
 
@@ -189,6 +191,7 @@ class Operating:
             moved = self._looker.has_moved(app, view.commits)
             return cancelled() or ("Git has a newer commit" if moved else "")
 
+        # One write says what was found and what is done about it: OutOfSync stands there before anything is applied.
         app = self._reporter.write(app, view, state=state)
         self._applications.consume(app, "operation")
         if view.blocked:

@@ -105,3 +105,14 @@ def test_a_status_that_moves_costs_one_read(own_agent: LiveAgent, place: str) ->
     assert of_objects(own_agent.about(place, since)) == [("get", "ingresses")]
     written = [call for call in own_agent.about(own_agent.namespace, since) if call.is_write]
     assert [call.resource for call in written if call.resource not in _ASIDE] == ["applications"]
+
+
+def test_a_sync_is_two_writes_of_its_status(agent: LiveAgent, place: str) -> None:
+    name = f"writes-{place}"
+    repository = agent.repository({"app/all.yaml": manifests(*(config(f"c-{number}") for number in range(9)))})
+    since = agent.now()
+    agent.follow(repository, place, name, source={"path": "app"})
+    agent.synced(name, repository.git("rev-parse", "HEAD").strip())
+
+    calls = [call for call in agent.calls(since) if call.is_write and call.resource not in _ASIDE]
+    assert [call.resource for call in calls] == ["applications", *["configmaps"] * 9, "applications"]
