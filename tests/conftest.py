@@ -19,7 +19,7 @@ import pytest
 from gitops_bot.doors import tools
 from gitops_bot.errors import ToolError
 
-pytest_plugins = ["tests.servers", "tests.github.plugin", "tests.mlflow", "tests.controlplane.plugin"]
+pytest_plugins = ["tests.servers", "tests.github.plugin", "tests.mlflow", "tests.controlplane.plugin", "tests.sshd"]
 
 _OURS = tools.installed_directory()
 """Where `gitops-bot tools install` put its programs, looked up before the home is hidden."""

@@ -7,7 +7,7 @@ import fcntl
 import hashlib
 import os
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import msgspec
@@ -36,6 +36,8 @@ class Blobs:
         except OSError:
             return None
         if hashlib.sha256(content).hexdigest() == digest:
+            with contextlib.suppress(OSError):
+                os.utime(path)
             return content
         with contextlib.suppress(OSError):
             path.unlink()
@@ -62,6 +64,10 @@ class Blobs:
         content = msgspec.json.encode(_Note(key, value, _hash(key, value)))
         write_atomically(self._note(key), content)
 
+    def trim(self, limit: int) -> None:
+        """Remove what was unused for longest until at most ``limit`` bytes of content are kept."""
+        remove_unused(self.directory.glob("blobs/*/*"), limit)
+
     def _blob(self, digest: str) -> Path:
         return self.directory / "blobs" / digest[:2] / digest
 
@@ -71,6 +77,18 @@ class Blobs:
 
 def _hash(key: str, value: dict[str, str]) -> str:
     return hashlib.sha256(msgspec.json.encode((key, sorted(value.items())))).hexdigest()
+
+
+def remove_unused(paths: Iterable[Path], limit: int) -> None:
+    """Of some files, remove those that were unused for longest until the rest has at most ``limit`` bytes."""
+    with contextlib.suppress(OSError):
+        stats = [(path, path.stat()) for path in paths]
+        excess = sum(stat.st_size for _, stat in stats) - limit
+        for path, stat in sorted(stats, key=lambda item: (item[1].st_mtime, item[0])):
+            if excess <= 0:
+                return
+            path.unlink(missing_ok=True)
+            excess -= stat.st_size
 
 
 def write_atomically(path: Path, content: bytes) -> None:

@@ -7,7 +7,7 @@ import os
 import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 import msgspec
 
@@ -53,6 +53,28 @@ class Credential(NamedTuple):
         return f"Credential({self.place})"
 
 
+class Access(NamedTuple):
+    """How one Git repository is reached. Never printed: ``repr`` is empty."""
+
+    header: str = ""
+    """The value of the ``Authorization`` header, ``""`` for none."""
+    key: str = ""
+    """Private SSH key (PEM or OpenSSH, without passphrase), ``""``: whatever an ssh agent has."""
+    known_hosts: str = ""
+    """The host's keys as ``ssh-keyscan`` prints them; a key without them is not used."""
+
+    def __repr__(self) -> str:
+        return "Access()"
+
+
+class Keyring(Protocol):
+    """What is sent to which repository."""
+
+    def access(self, url: Url) -> Access:
+        """How a repository is reached. Raises FetchError where what is bound to it cannot be used."""
+        ...
+
+
 class Credentials(NamedTuple):
     """All credentials of a run."""
 
@@ -65,9 +87,9 @@ class Credentials(NamedTuple):
         """The ``Authorization`` header for a URL, ``""`` when none is bound to its place."""
         return next((entry.header for entry in self._for(url)), "")
 
-    def place(self, url: str) -> str:
-        """The place whose credential applies to a URL, ``""`` for none."""
-        return next((str(entry.place) for entry in self._for(url)), "")
+    def access(self, url: Url) -> Access:
+        """How a Git repository is reached."""
+        return Access(self.header(str(url._replace(user=""))))
 
     def _for(self, url: str) -> list[Credential]:
         try:

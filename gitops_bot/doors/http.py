@@ -11,7 +11,7 @@ import socket
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
-from typing import TYPE_CHECKING, Literal, NamedTuple
+from typing import TYPE_CHECKING, Literal, NamedTuple, Protocol
 from urllib.parse import urljoin, urlsplit
 
 from gitops_bot.doors.credentials import Credentials
@@ -89,12 +89,20 @@ def resolve_host(host: str) -> list[str]:
     return sorted({str(found[4][0]) for found in socket.getaddrinfo(host, None, type=socket.SOCK_STREAM)})
 
 
+class Headers(Protocol):
+    """What is sent where."""
+
+    def header(self, url: str) -> str:
+        """The ``Authorization`` header for a URL, ``""`` when none is bound to its place."""
+        ...
+
+
 class Client:
     """GET requests under limits. One client serves all threads of a run."""
 
     def __init__(
         self,
-        credentials: Credentials | None = None,
+        credentials: Headers | None = None,
         *,
         limits: Limits = DEFAULT_LIMITS,
         environment: Mapping[str, str] | None = None,
@@ -106,7 +114,7 @@ class Client:
         ``environment`` None is the process's own; proxies are always the process's own. ``resolve`` and ``wait`` are
         the outside: names and time.
         """
-        self.credentials = credentials or Credentials()
+        self.credentials: Headers = credentials if credentials is not None else Credentials()
         self.limits = limits
         self._environment = os.environ if environment is None else environment
         self._resolve = resolve

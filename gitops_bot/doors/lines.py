@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import selectors
 import socket
 import threading
 from collections.abc import Callable, Mapping, Sequence
@@ -17,14 +18,18 @@ LONGEST = 256 * 1024 * 1024
 
 
 class LineBroken(Exception):
-    """The other side has ended, said too much, or nothing in time."""
+    """The other side has ended, or said too much."""
+
+
+class LineSilent(LineBroken):
+    """The other side has said nothing in time."""
 
 
 class Line(Protocol):
     """Asks one question at a time."""
 
     def ask(self, line: bytes, seconds: float) -> bytes:
-        """The answer to a line (with its newline), without its newline. Raises LineBroken."""
+        """The answer to a line (with its newline), without its newline. Raises LineBroken, LineSilent."""
         ...
 
     def abort(self) -> None:
@@ -39,26 +44,41 @@ class Line(Protocol):
 class ChildLine:
     """A child process that answers lines on its pipes."""
 
-    def __init__(self, argv: Sequence[str], *, cwd: str, env: Mapping[str, str]) -> None:
-        """Start it. Raises LineBroken when it cannot be found."""
+    def __init__(self, argv: Sequence[str], *, cwd: str, env: Mapping[str, str], memory: int = 0) -> None:
+        """Start it, with so many bytes of memory at most (0: any). Raises LineBroken when it cannot be found."""
         try:
-            self._child = Conversation(argv, cwd=cwd, env=env)
+            self._child = Conversation(argv, cwd=cwd, env=env, memory=memory)
         except FileNotFoundError as error:
             raise LineBroken(f"{argv[0]} was not found") from error
 
     def ask(self, line: bytes, seconds: float) -> bytes:
         """As ``Line.ask``."""
+        self.tell(line)
+        if not self._child.poll_readable(seconds):
+            raise LineSilent(f"no answer within {seconds:.0f} s")
+        return self.read()
+
+    def tell(self, line: bytes) -> None:
+        """Send a line (with its newline). Raises LineBroken."""
         try:
             self._child.write(line)
-            if not self._child.poll_readable(seconds):
-                raise LineBroken(f"no answer within {seconds:.0f} s")
+        except OSError as error:
+            raise LineBroken("the other process has ended") from error
+
+    def read(self) -> bytes:
+        """Its next line, without its newline, however long that takes. Raises LineBroken."""
+        try:
             return self._child.read_line()
-        except (EOFError, OSError) as error:
+        except (EOFError, OSError, ValueError) as error:
             raise LineBroken("the other process has ended") from error
 
     def abort(self) -> None:
         """As ``Line.abort``."""
         self._child.kill()
+
+    def fileno(self) -> int:
+        """Of the pipe that its answers come from."""
+        return self._child.fileno()
 
     def close(self) -> None:
         """Kill it with all that it runs."""
@@ -85,7 +105,7 @@ class SocketLine:
             self._socket.sendall(line)
             answer = self._file.readline(LONGEST)
         except TimeoutError as error:
-            raise LineBroken(f"no answer within {seconds:.0f} s") from error
+            raise LineSilent(f"no answer within {seconds:.0f} s") from error
         except OSError as error:
             raise LineBroken("the other process has ended") from error
         if not answer.endswith(b"\n"):
@@ -104,13 +124,15 @@ class SocketLine:
         self._socket.close()
 
 
-def serve(path: Path, answer: Callable[[bytes], bytes], stopped: threading.Event) -> None:
-    """Answer lines at a socket, each connection in a thread, until ``stopped``; only this user's processes may ask.
+def serve(path: Path, open_line: Callable[[], ChildLine], stopped: threading.Event, *, most: int) -> None:
+    """Answer lines at a socket, until ``stopped``; only this user's processes may ask.
 
-    ``answer`` takes a line without and gives one with its newline; it may not raise.
+    Each of ``most`` connections has a child of its own, which is killed when the other side hangs up: whatever it does
+    by then, nobody waits for it.
     """
     with contextlib.suppress(FileNotFoundError):
         path.unlink()
+    free = threading.Semaphore(most)
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as listener:
         mask = os.umask(0o177)
         try:
@@ -120,16 +142,39 @@ def serve(path: Path, answer: Callable[[bytes], bytes], stopped: threading.Event
         listener.listen(16)
         listener.settimeout(0.5)
         while not stopped.is_set():
+            if not free.acquire(timeout=0.5):
+                continue
             try:
                 connection, _ = listener.accept()
             except TimeoutError:
+                free.release()
                 continue
-            threading.Thread(target=_answer, args=(connection, answer), daemon=True).start()
+            threading.Thread(target=_serve, args=(connection, open_line, free), daemon=True).start()
     path.unlink(missing_ok=True)
 
 
-def _answer(connection: socket.socket, answer: Callable[[bytes], bytes]) -> None:
-    with connection, connection.makefile("rb") as file, contextlib.suppress(OSError):
-        connection.settimeout(None)
-        while (line := file.readline(LONGEST)).endswith(b"\n"):
-            connection.sendall(answer(line[:-1]))
+def _serve(connection: socket.socket, open_line: Callable[[], ChildLine], free: threading.Semaphore) -> None:
+    try:
+        with connection, contextlib.suppress(OSError, LineBroken):
+            connection.settimeout(None)
+            _relay(connection, open_line)
+    finally:
+        free.release()
+
+
+def _relay(connection: socket.socket, open_line: Callable[[], ChildLine]) -> None:
+    """Hand lines to a child and its answers back, until one side ends."""
+    with connection.makefile("rb") as file:
+        line = open_line()
+        try:
+            while (asked := file.readline(LONGEST)).endswith(b"\n"):
+                line.tell(asked)
+                with selectors.DefaultSelector() as selector:
+                    selector.register(connection, selectors.EVENT_READ)
+                    selector.register(line, selectors.EVENT_READ)
+                    # Nothing is asked before the answer is there, so what can be read before is a hang-up.
+                    if any(key.fileobj is connection for key, _ in selector.select()):
+                        return
+                connection.sendall(line.read() + b"\n")
+        finally:
+            line.close()

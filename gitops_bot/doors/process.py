@@ -248,8 +248,11 @@ class Conversation:
     A context manager: leaving it ends the program.
     """
 
-    def __init__(self, argv: Sequence[str], *, cwd: str, env: Mapping[str, str]) -> None:
-        """Start the program; raises FileNotFoundError when it cannot be found."""
+    def __init__(self, argv: Sequence[str], *, cwd: str, env: Mapping[str, str], memory: int = 0) -> None:
+        """Start the program, with ``memory`` bytes of address space at most (0: any); what it starts may be given more.
+
+        Raises FileNotFoundError when it cannot be found.
+        """
         self._process = subprocess.Popen(
             list(argv),
             cwd=cwd,
@@ -259,6 +262,10 @@ class Conversation:
             stderr=subprocess.DEVNULL,
             start_new_session=True,
         )
+        if memory and hasattr(resource, "prlimit"):
+            with contextlib.suppress(OSError, ValueError):
+                _, most = resource.prlimit(self._process.pid, resource.RLIMIT_AS)
+                resource.prlimit(self._process.pid, resource.RLIMIT_AS, (memory, most))
 
     def __enter__(self) -> Self:
         return self
@@ -295,11 +302,40 @@ class Conversation:
             selector.register(self._process.stdout, selectors.EVENT_READ)
             return bool(selector.select(seconds))
 
+    def fileno(self) -> int:
+        """Of the pipe that answers come from, for selectors."""
+        assert self._process.stdout is not None
+        return self._process.stdout.fileno()
+
     def kill(self) -> None:
-        """End the program while another thread may wait for its answer, which then never comes (EOFError)."""
+        """End the program and what it runs, while another thread may wait for its answer: that gets an EOFError."""
+        if self._process.poll() is None:
+            _kill_descendants(self._process.pid)
         with contextlib.suppress(ProcessLookupError, PermissionError):
             os.killpg(self._process.pid, signal.SIGKILL)
 
     def close(self) -> None:
-        """End the program."""
+        """End the program and what it runs."""
+        if self._process.poll() is None:
+            _kill_descendants(self._process.pid)
         _kill_group(self._process)
+
+
+def _kill_descendants(pid: int) -> None:
+    """Kill what a program has started, in whatever group: it is halted first, so that it starts no more."""
+    with contextlib.suppress(ProcessLookupError, PermissionError):
+        os.kill(pid, signal.SIGSTOP)
+    for child in _children(pid):
+        _kill_descendants(child)
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            os.kill(child, signal.SIGKILL)
+
+
+def _children(pid: int) -> list[int]:
+    """What Linux knows of a program's children; none where the platform does not tell."""
+    found: list[int] = []
+    with contextlib.suppress(OSError):
+        for thread in os.listdir(f"/proc/{pid}/task"):
+            with contextlib.suppress(OSError), open(f"/proc/{pid}/task/{thread}/children", encoding="ascii") as file:
+                found += map(int, file.read().split())
+    return found

@@ -1,37 +1,46 @@
 """The door to other Git repositories: their references, and single commits kept in a bare repository in the cache.
 
-Git runs sealed: no configuration of the user or the machine, no credential helper, no prompt, no redirect, and only
-the protocol of the URL that was allowed. A credential reaches it in the environment, bound to its URL.
+How git is run against other hosts is in ``sealed_git``, how a commit's files are read in ``cached_tree``. A repository
+of the cache may be used by several processes; one at a time writes to it.
 """
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import os
 import re
 import shutil
 import tempfile
-from collections.abc import Iterable, Mapping, Sequence
+import threading
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from gitops_bot.doors import process
 from gitops_bot.doors.blobs import locked
-from gitops_bot.doors.credentials import Credentials
-from gitops_bot.doors.git import Repository
-from gitops_bot.errors import BotError, FetchError
+from gitops_bot.doors.cached_tree import CachedRepository, Damaged
+from gitops_bot.doors.credentials import Credentials, Keyring
+from gitops_bot.doors.open_trees import Open, OpenTrees
+from gitops_bot.doors.sealed_git import SealedGit, last_line
+from gitops_bot.errors import FetchError
 from gitops_bot.model import url as urls
 from gitops_bot.model.tree import Tree
 from gitops_bot.model.url import Url
 
-_PASSED = ("PATH", "SSH_AUTH_SOCK", "HTTPS_PROXY", "https_proxy", "HTTP_PROXY", "http_proxy", "NO_PROXY", "no_proxy",
-           "ALL_PROXY", "all_proxy")  # fmt: skip
-_BUNDLES = ("GIT_SSL_CAINFO", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "SSL_CERT_FILE")
-_SAFE = ("-c", "core.hooksPath=/dev/null", "-c", "gc.auto=0", "-c", "maintenance.auto=false",
-         "-c", "credential.helper=", "-c", "http.followRedirects=false", "-c", "core.askPass=",
-         "-c", "fetch.recurseSubmodules=false", "-c", "protocol.version=2")  # fmt: skip
 _COMMIT = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
-_REDIRECTED = re.compile(r"returned error: 30[1278]")
+_DAMAGE = re.compile(
+    r"corrupt|not a git repository|bad object|inflate|invalid (?:object|gitfile|sha1|ref)|shallow file"
+)
+"""What git says of its own repository; said of the other side's, one more attempt is in vain."""
+_NOT_GIVEN = ("not our ref", "unadvertised")
+_PARTIAL = ("-c", "remote.origin.url=URL", "-c", "remote.origin.promisor=true", "-c",
+            "remote.origin.partialclonefilter=blob:none")  # fmt: skip
+"""Only for the command that fetches: what lies in the cache knows no place to fetch from."""
+_USED = "used"
+"""A file whose time says when a repository was last opened."""
+_MOST_PACKS = 300
+"""Every fetch is one, and git looks through all of them."""
+_FETCH = ("fetch", "--quiet", "--no-tags", "--no-write-fetch-head")
 
 
 class References(NamedTuple):
@@ -45,26 +54,55 @@ class References(NamedTuple):
     """Short name → commit id, annotated tags followed to their commit."""
 
 
+class Bounds(NamedTuple):
+    """What the cache may hold, in bytes as they are packed; 0 for any."""
+
+    repository: int = 0
+    """Of one repository: beyond it, it begins anew with the next commit."""
+    total: int = 0
+    """Of all: beyond it, those that were unused for longest go."""
+
+
 class RemoteGit:
-    """Read access to other repositories. One instance serves all threads of a run."""
+    """Read access to other repositories. One instance serves all threads of a run; ``close`` ends what it reads."""
 
     def __init__(
         self,
         directory: Path,
-        credentials: Credentials | None = None,
+        keyring: Keyring | None = None,
         *,
         seconds: float = 120.0,
         environment: Mapping[str, str] | None = None,
+        partial: bool = False,
+        bounds: Bounds = Bounds(),  # noqa: B008 - a frozen value
+        trees: OpenTrees | None = None,
     ) -> None:
-        """Take the cache directory, what may be sent where, and the time limit of one git command in seconds."""
+        """Take the cache directory, what may be sent where, and the time limit of one git command in seconds.
+
+        With ``partial`` a commit comes without its files, which are brought when they are read. ``trees`` are shared
+        with others, None for none.
+        """
         self._directory = directory
-        self._credentials = credentials or Credentials()
-        self._limits = process.Limits(seconds=seconds, output=64 * 1024 * 1024, memory=0)
         self._environment = os.environ if environment is None else environment
+        self._git = SealedGit(
+            keyring or Credentials(), seconds=seconds, environment=self._environment, largest=bounds.repository
+        )
+        self._partial = partial
+        self._bounds = bounds
+        self._trees = trees if trees is not None else OpenTrees()
+        self._lock = threading.Lock()
+        self._begun = False
+
+    def close(self) -> None:
+        """Let go of what was read; its trees cannot be read afterwards."""
+        with self._lock:
+            begun, self._begun = self._begun, False
+        if begun:
+            self._trees.end()
 
     def references(self, url: Url) -> References:
         """Branches and tags of a repository. Raises FetchError."""
-        listing = self._run(url, ("ls-remote", "--symref", "--", "URL", "HEAD", "refs/heads/*", "refs/tags/*"))
+        listing = self._git.ask(url, ("ls-remote", "--symref", "--", "URL", "HEAD", "refs/heads/*", "refs/tags/*"))
         found: dict[str, str] = {}
         for line in listing.decode("utf-8", "replace").splitlines():
             oid, _, name = line.partition("\t")
@@ -84,10 +122,9 @@ class RemoteGit:
     def has(self, url: Url, commit: str) -> bool:
         """Whether the cache holds a commit completely enough to read its tree."""
         directory = self._bare(url)
-        if not (directory / "HEAD").exists():
-            return False
-        ended = self._git(("cat-file", "-e", f"{commit}^{{tree}}"), str(directory), url)
-        return ended.code == 0 and (directory / "commits" / commit).exists()
+        if self._trees.find(directory, commit) is not None:
+            return True
+        return (directory / "HEAD").exists() and self._knows(directory, f"{_kept(commit)}^{{tree}}")
 
     def fetch(self, url: Url, commit: str, reference: str = "") -> None:
         """Bring one commit into the cache, without history where the server allows that.
@@ -98,157 +135,182 @@ class RemoteGit:
         if self.has(url, commit):
             return
         directory = self._bare(url)
-        with locked(directory.with_name(f"{directory.name}.lock")):
+        with locked(_lock(directory)):
             if self.has(url, commit):
                 return
-            self._make(directory, url)
-            tried: list[tuple[str, ...]] = [("--depth=1", "--", "URL", commit)]
-            if reference:
-                tried.append(("--depth=1", "--", "URL", reference))
-            unshallow = ("--unshallow",) if (directory / "shallow").exists() else ()
-            tried.append((*unshallow, "--", "URL", "+refs/heads/*:refs/seen/heads/*", "+refs/tags/*:refs/seen/tags/*"))
-            failure: FetchError | None = None
-            for arguments in tried:
-                try:
-                    self._run(url, ("fetch", "--quiet", "--no-tags", "--no-write-fetch-head", *arguments), directory)
-                except FetchError as error:
-                    failure = failure or error
-                    if "not our ref" not in str(error) and "unadvertised" not in str(error):
-                        raise
-                    continue
-                if self._git(("cat-file", "-e", f"{commit}^{{tree}}"), str(directory), url).code == 0:
-                    (directory / "commits").mkdir(exist_ok=True)
-                    (directory / "commits" / commit).touch()
-                    return
-            raise failure or FetchError(
-                f"{urls.shown(str(url))} does not give commit {commit}",
-                hint="is it in a branch or tag of the repository?",
-            )
+            self._keep_within(directory)
+            self._make(directory)
+            self._bring(url, directory, commit, reference)
 
-    def open(self, url: Url) -> Repository:
-        """The cached repository, for ``tree``; the caller closes it after the last read. Raises FetchError."""
+    def tree(self, url: Url, commit: str, first: Callable[[str], bool] = lambda _: False) -> Tree:
+        """The tree of a commit that was fetched, proved when it is read. Raises FetchError.
+
+        ``first`` tells paths of files that decide what else is read: where files are brought when they are read, those
+        come together.
+        """
+        directory = self._bare(url)
+        with self._lock:
+            if not self._begun:
+                self._begun = True
+                self._trees.begin()
+        found = self._trees.find(directory, commit) or self._open(directory, commit, urls.shown(str(url)))
+        if not self._partial:
+            return found.tree
+
+        def bring(oids: Sequence[str]) -> None:
+            with locked(_lock(directory)):
+                listed = "".join(f"{oid}\n" for oid in oids).encode()
+                options = (*_PARTIAL, "-c", "fetch.negotiationAlgorithm=noop")
+                argv = (*options, *_FETCH, "--filter=blob:none", "--stdin", "origin")
+                self._fetched(url, argv, directory, listed)
+
+        return found.repository.bringing(found.tree, bring, first)
+
+    def forget(self, url: Url) -> None:
+        """Remove a repository of the cache, whoever reads it: it is damaged."""
+        directory = self._bare(url)
+        self._trees.drop(directory)
+        with locked(_lock(directory)):
+            _remove(directory)
+
+    # -- fetching -----------------------------------------------------------------------------------------------------
+
+    def _bring(self, url: Url, directory: Path, commit: str, reference: str) -> None:
+        """Fetch a commit in the way that this server allows, and note that it is complete."""
+        options, place = ((*_PARTIAL, *_FETCH, "--filter=blob:none"), "origin") if self._partial else (_FETCH, "URL")
+        # What is kept is named to the server, so that only what is new crosses the wire.
+        tried = [("--depth=1", place, f"+{commit}:{_kept(commit)}")]
+        if reference:
+            tried.append(("--depth=1", place, f"+{reference}:refs/seen/it"))
+        unshallow = ("--unshallow",) if (directory / "shallow").exists() else ()
+        tried.append((*unshallow, place, "+refs/heads/*:refs/seen/heads/*", "+refs/tags/*:refs/seen/tags/*"))
+        failure: FetchError | None = None
+        for arguments in tried:
+            try:
+                self._fetched(url, (*options, *arguments), directory)
+            except FetchError as error:
+                failure = failure or error
+                if not any(sign in str(error) for sign in _NOT_GIVEN):
+                    raise
+                continue
+            if self._knows(directory, f"{commit}^{{tree}}"):
+                self._git.run(("update-ref", _kept(commit), commit), str(directory))
+                return
+        raise failure or FetchError(
+            f"{urls.shown(str(url))} does not give commit {commit}", hint="is it in a branch or tag of the repository?"
+        )
+
+    def _fetched(self, url: Url, argv: Sequence[str], directory: Path, stdin: bytes = b"") -> None:
+        """Fetch; of what was begun and not ended nothing stays. Raises FetchError."""
         try:
-            return Repository(str(self._bare(url)))
-        except BotError as error:
-            raise FetchError(f"{urls.shown(str(url))}: {error.message}", hint=error.hint) from error
+            self._git.ask(url, argv, directory, stdin=stdin)
+        except FetchError as error:
+            left = list((directory / "objects" / "pack").glob("tmp_*"))
+            largest = max((path.stat().st_size for path in left), default=0)
+            for path in left:
+                path.unlink(missing_ok=True)
+            if 0 < self._bounds.repository <= largest:
+                raise FetchError(
+                    f"{urls.shown(str(url))} gives more than {self._bounds.repository / 1e6:,.1f} MB at once",
+                    hint="keep manifests apart from large files",
+                ) from None
+            if _DAMAGE.search(error.message):
+                raise Damaged(urls.shown(str(url)), "the cached repository is damaged") from error
+            raise
 
-    def _bare(self, url: Url) -> Path:
-        name = hashlib.sha256(urls.normalise_git(str(url)).encode()).hexdigest()
-        return self._directory / "git" / name
+    def _knows(self, directory: Path, name: str) -> bool:
+        return self._git.run(("cat-file", "-e", name), str(directory)).code == 0
 
-    def _make(self, directory: Path, url: Url) -> None:
+    def _make(self, directory: Path) -> None:
         """An empty bare repository, in its place at once and whole."""
         if (directory / "HEAD").exists():
             return
         directory.parent.mkdir(parents=True, exist_ok=True)
         shutil.rmtree(directory, ignore_errors=True)
         with tempfile.TemporaryDirectory(prefix=".part-", dir=directory.parent) as scratch:
-            ended = self._git(("init", "--quiet", "--bare", "--template=", "new"), scratch, url)
+            ended = self._git.run(("init", "--quiet", "--bare", "--template=", "new"), scratch)
             if ended.code != 0:
-                raise FetchError(
-                    f"git init failed: {_last_line(ended.stderr)}", hint="is the cache directory writable?"
-                )
+                raise FetchError(f"git init failed: {last_line(ended.stderr)}", hint="is the cache directory writable?")
             os.rename(os.path.join(scratch, "new"), directory)
 
-    def _run(self, url: Url, argv: Sequence[str], directory: Path | None = None) -> bytes:
-        """Run git against the URL (the word ``URL`` in ``argv``); its standard output.
+    # -- the cache ----------------------------------------------------------------------------------------------------
 
-        Some hosts answer with a redirect unless the path ends in ``.git``; redirects are not followed, so the other
-        spelling is tried instead.
-        """
-        spelled = str(url)
-        spellings = [spelled] if spelled.endswith(".git") or url.scheme == "ssh" else [spelled, f"{spelled}.git"]
-        for spelling in spellings:
-            command = [spelling if word == "URL" else word for word in argv]
-            with tempfile.TemporaryDirectory(prefix="gitops-bot-git-") as scratch:
-                ended = self._git(command, str(directory or scratch), url, home=scratch)
-            if ended.code == 0 and not ended.stopped:
-                return ended.stdout
-            if not _REDIRECTED.search(ended.stderr):
-                break
-        raise self._failed(url, ended)
+    def _bare(self, url: Url) -> Path:
+        name = hashlib.sha256(urls.normalise_git(str(url)).encode()).hexdigest()
+        return self._directory / "git" / name
 
-    def _failed(self, url: Url, ended: process.Finished) -> FetchError:
-        name, said = urls.shown(str(url)), ended.stderr
-        if ended.stopped:
-            return FetchError(f"{name}: git was stopped after {ended.stopped}", hint="try again later")
-        if _REDIRECTED.search(said):
-            return FetchError(f"{name} redirects to another place", hint="write the new URL of the repository")
-        signs = ("could not read Username", "Authentication failed", "error: 401", "error: 403", "Permission denied",
-                 "terminal prompts disabled", "not found")  # fmt: skip
-        if any(sign in said for sign in signs):
-            return FetchError(
-                f"{name}: no such repository, or no access to it",
-                hint="check the URL, or bind a credential to it in the fetch credentials",
-            )
-        return FetchError(f"{name}: git: {_last_line(said)}", hint="check the URL and the network")
-
-    def _git(self, argv: Sequence[str], cwd: str, url: Url, home: str = "/nonexistent") -> process.Finished:
-        environment = {name: self._environment[name] for name in _PASSED if self._environment.get(name)}
-        bundle = next((self._environment[name] for name in _BUNDLES if self._environment.get(name)), "")
-        environment |= {
-            "HOME": home,
-            "LC_ALL": "C",
-            "GIT_CONFIG_NOSYSTEM": "1",
-            "GIT_CONFIG_GLOBAL": os.devnull,
-            "GIT_TERMINAL_PROMPT": "0",
-            "GIT_ALLOW_PROTOCOL": url.scheme,
-            "GIT_SSH_COMMAND": "ssh -oBatchMode=yes -oConnectTimeout=10",
-            "GIT_HTTP_LOW_SPEED_LIMIT": "1",
-            "GIT_HTTP_LOW_SPEED_TIME": "30",
-            **({"GIT_SSL_CAINFO": bundle} if bundle else {}),
-            **self._credential(url),
-        }
+    def _open(self, directory: Path, commit: str, name: str) -> Open:
+        if not (directory / "HEAD").exists():
+            raise FetchError(f"{name} is not in the cache", hint="fetch it first")
+        with contextlib.suppress(OSError):
+            (directory / _USED).touch()
+        environment = {"PATH": self._environment.get("PATH", os.defpath), "LC_ALL": "C", "HOME": "/nonexistent",
+                       "GIT_CONFIG_NOSYSTEM": "1", "GIT_CONFIG_GLOBAL": os.devnull}  # fmt: skip
+        repository = CachedRepository(directory, name, environment)
         try:
-            return process.run(["git", *_SAFE, *argv], cwd=cwd, env=environment, limits=self._limits, network=True)
-        except FileNotFoundError as error:
-            raise FetchError("git was not found on PATH", hint="install git 2.38 or newer") from error
+            tree = repository.tree(commit)
+        except BaseException:
+            repository.close()
+            raise
+        return self._trees.keep(directory, commit, Open(repository, tree))
 
-    def _credential(self, url: Url) -> dict[str, str]:
-        """The credential as configuration in the environment, scoped by git itself to the place it is bound to."""
-        header = self._credentials.header(str(url._replace(user="")))
-        if not header:
-            return {}
-        place = self._credentials.place(str(url._replace(user="")))
-        return {
-            "GIT_CONFIG_COUNT": "1",
-            "GIT_CONFIG_KEY_0": f"http.{place}.extraHeader",
-            "GIT_CONFIG_VALUE_0": f"Authorization: {header}",
-        }
+    def _keep_within(self, directory: Path) -> None:
+        """Make room: this repository begins anew when it is too large, and those unused for longest go.
 
-
-def verified(tree: Tree, name: str) -> Tree:
-    """The same tree, proved: every directory and file hashes to its id when read, and every path is plain.
-
-    Git does not check objects it reads from a pack, and the cache is not trusted. Raises FetchError.
-    """
-    directories = {tree.oid, *(entry.oid for entry in tree.entries.values() if entry.is_directory)}
-    _check(tree.blobs(sorted(directories)), b"tree", name)
-    for path in tree.entries:
-        if any(part in ("", ".", "..") or part.lower() == ".git" for part in path.split("/")):
-            raise FetchError(f"{name} holds the path {path[:80]!r}, which leads out of it")
-
-    def read(oids: Iterable[str]) -> Mapping[str, bytes]:
-        found = tree.blobs(oids)
-        _check(found, b"blob", name)
-        return found
-
-    return Tree(tree.oid, tree.entries, read)
+        Whoever reads one that goes finds it damaged, and asks once more.
+        """
+        grown = _size(directory) > self._bounds.repository // 2 or len(_packs(directory)) > _MOST_PACKS
+        if self._bounds.repository and grown:
+            self._trees.drop(directory)
+            _remove(directory)
+        if not self._bounds.total:
+            return
+        others = [path for path in self._directory.glob("git/*") if path.is_dir() and path != directory]
+        sizes = {path: _size(path) for path in others}
+        excess = sum(sizes.values()) - self._bounds.total
+        for path in sorted(others, key=lambda each: (_used_at(each), each)):
+            if excess <= 0:
+                return
+            self._trees.drop(path)
+            _remove(path)
+            excess -= sizes[path]
 
 
-def _check(objects: Mapping[str, bytes], kind: bytes, name: str) -> None:
-    for oid, content in objects.items():
-        if object_id(oid, kind, content) != oid:
-            raise FetchError(f"{name}: the cached object {oid} is damaged", hint="delete the fetch cache and run again")
+def _kept(commit: str) -> str:
+    return f"refs/kept/{commit}"
 
 
-def object_id(like: str, kind: bytes, content: bytes) -> str:
-    """Git's id of an object (``blob``, ``tree``, ``commit``), by the algorithm of an id of that length."""
-    algorithm = hashlib.sha1 if len(like) == 40 else hashlib.sha256
-    return algorithm(kind + b" %d\0" % len(content) + content).hexdigest()
+def _lock(directory: Path) -> Path:
+    """The file that is locked by who writes to a repository."""
+    return directory.with_name(f"{directory.name}.lock")
 
 
-def _last_line(text: str) -> str:
-    """The last line of git's message, without what looks like a credential."""
-    lines = [line.strip() for line in text.splitlines() if line.strip()]
-    return re.sub(r"(?<=://)[^/\s]*@", "", lines[-1])[:300] if lines else "no message"
+def _used_at(directory: Path) -> float:
+    with contextlib.suppress(OSError):
+        return (directory / _USED).stat().st_mtime
+    return 0.0
+
+
+def _size(directory: Path) -> int:
+    """Bytes of the packs and loose objects of a repository."""
+    return sum(_sizes(directory / "objects"))
+
+
+def _packs(directory: Path) -> list[Path]:
+    return list(directory.glob("objects/pack/*.pack"))
+
+
+def _sizes(directory: Path) -> Iterator[int]:
+    for folder, _, files in os.walk(directory):
+        for file in files:
+            with contextlib.suppress(OSError):
+                yield os.stat(os.path.join(folder, file)).st_size
+
+
+def _remove(directory: Path) -> None:
+    """Take a repository out of its place at once, then remove it."""
+    with (
+        contextlib.suppress(FileNotFoundError),
+        tempfile.TemporaryDirectory(prefix=".gone-", dir=directory.parent, ignore_cleanup_errors=True) as gone,
+    ):
+        os.rename(directory, os.path.join(gone, "it"))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from copy import copy
 from typing import NamedTuple
 
 LINK_DEPTH = 10
@@ -18,7 +19,7 @@ class Entry(NamedTuple):
     oid: str
     """Object id (hexadecimal) of the blob or tree; equal ids mean equal content."""
     size: int
-    """Bytes of a file or link target; 0 for directories and submodules."""
+    """Bytes of a file or link target; 0 for directories and submodules, -1 where it is not known before it is read."""
 
     @property
     def is_directory(self) -> bool:
@@ -62,6 +63,12 @@ class Tree:
         self._read = read
         self._paths = sorted(entries)
         self._children: dict[str, list[str]] = {}
+
+    def read_by(self, read: Callable[[Iterable[str]], Mapping[str, bytes]]) -> Tree:
+        """The same tree, its blobs given by another reader."""
+        made = copy(self)
+        made.__dict__["_read"] = read
+        return made
 
     def __contains__(self, path: str) -> bool:
         return self.entry(path) is not None

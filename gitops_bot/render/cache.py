@@ -14,6 +14,7 @@ import tempfile
 import zlib
 from pathlib import Path
 
+from gitops_bot.doors.blobs import remove_unused
 from gitops_bot.manifests.order import hides
 
 _MAGIC = b"gitops-bot render 1 "
@@ -64,14 +65,7 @@ class Cache:
         """Remove what was unused for longest until at most ``limit`` bytes are kept."""
         if self._directory is None:
             return
-        with contextlib.suppress(OSError):
-            stats = [(path, path.stat()) for path in self._directory.glob("*/*")]
-            excess = sum(stat.st_size for _, stat in stats) - limit
-            for path, stat in sorted(stats, key=lambda item: (item[1].st_mtime, item[0])):
-                if excess <= 0:
-                    return
-                path.unlink(missing_ok=True)
-                excess -= stat.st_size
+        remove_unused(self._directory.glob("*/*"), limit)
 
     @staticmethod
     def _path(directory: Path, key: str) -> Path:

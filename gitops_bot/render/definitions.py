@@ -7,7 +7,7 @@ and those in whose notation bytes cannot tell.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from collections.abc import Set as AbstractSet
 from itertools import pairwise
 from typing import Any, Literal, NamedTuple, TypeVar, cast
@@ -48,6 +48,8 @@ _MARK = re.compile(rb"\A((?:---[^\n]*\n)?)\xef\xbb\xbf")
 """A byte order mark that begins a document: every document may have one."""
 _BATCH = 16 * 1024 * 1024
 """Bytes of blobs held at once."""
+_TYPICAL = 4 * 1024
+"""Bytes that a file is taken for whose size is not known before it is read."""
 _REMEMBERED = 200_000
 """Blobs whose verdict is kept in a process."""
 
@@ -104,6 +106,7 @@ class _Object(NamedTuple):
     """Whether the problem is an error."""
 
 
+_TOO_LARGE = _Object(0, problem=f"not searched for Applications: larger than {MAX_FILE >> 20} MiB", failed=False)
 _Key = tuple[str, bool]
 """Blob id, and whether it is read as JSON."""
 
@@ -111,22 +114,19 @@ _known: dict[_Key, tuple[_Object, ...]] = {}
 """What blobs hold: the same content is read once in a process, whatever tree it lies in."""
 
 
-def find_definitions(tree: Tree) -> Definitions:
-    """Find the definitions of a tree.
+def find_definitions(tree: Tree, where: Callable[[str], bool] = lambda _: True) -> Definitions:
+    """Find the definitions of a tree; ``where`` tells paths that are looked at.
 
     Files end in .yaml, .yml or .json; symbolic links are not followed (what they lead to is found where it lies), and
     a chart's ``templates`` are not definitions but what helm makes definitions from. Raises GitError when a blob cannot
     be read.
     """
-    files = list(_candidates(tree))
+    files = [(path, entry) for path, entry in _candidates(tree) if where(path)]
     objects = _read(tree, [(path, entry) for path, entry in files if entry.size <= MAX_FILE])
-    too_large = f"not searched for Applications: larger than {MAX_FILE >> 20} MiB"
     return _sorted(
         (path, each)
         for path, entry in files
-        for each in (
-            (_Object(0, problem=too_large, failed=False),) if entry.size > MAX_FILE else objects[_key(path, entry)]
-        )
+        for each in ((_TOO_LARGE,) if entry.size > MAX_FILE else objects[_key(path, entry)])
     )
 
 
@@ -200,7 +200,7 @@ def _read(tree: Tree, files: list[tuple[str, Entry]]) -> dict[_Key, tuple[_Objec
             found[key] = known
             continue
         batch.add(key)
-        size += entry.size
+        size += entry.size if entry.size >= 0 else _TYPICAL
         if size > _BATCH:
             found |= _read_batch(tree, batch)
             batch, size = set(), 0
@@ -213,7 +213,10 @@ def _read(tree: Tree, files: list[tuple[str, Entry]]) -> dict[_Key, tuple[_Objec
 
 def _read_batch(tree: Tree, batch: AbstractSet[_Key]) -> dict[_Key, tuple[_Object, ...]]:
     blobs = tree.blobs([oid for oid, _ in sorted(batch)]) if batch else {}
-    return {(oid, is_json): tuple(_objects(blobs[oid], is_json=is_json)) for oid, is_json in batch}
+    return {
+        (oid, is_json): tuple(_objects(blobs[oid], is_json=is_json)) if len(blobs[oid]) <= MAX_FILE else (_TOO_LARGE,)
+        for oid, is_json in batch
+    }
 
 
 def _claims(data: bytes) -> bool:

@@ -36,10 +36,9 @@ def test_each_place_gets_its_own(tmp_path: Path) -> None:
     assert found.header("https://charts.example.org/index.yaml") == basic("ada", "one")
     assert found.header("https://charts.example.org/team/index.yaml") == "Bearer two"
     assert found.header("https://charts.example.org/teams/index.yaml") == basic("ada", "one")
-    assert found.place("https://github.com/acme/repo/info/refs") == "https://github.com/acme/repo"
     for other in ("https://charts.example.org.evil/team", "http://charts.example.org/team", "https://github.com/acme",
                   "https://charts.example.org:8443/", "https://github.com/acme/repo2", "not a url", ""):  # fmt: skip
-        assert (found.header(other), found.place(other)) == ("", "")
+        assert found.header(other) == ""
 
 
 def test_dockers_logins_are_for_their_own_registry(tmp_path: Path) -> None:

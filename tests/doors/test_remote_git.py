@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import threading
 import zlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
 
+from gitops_bot.doors.cached_tree import CachedRepository, Damaged
 from gitops_bot.doors.credentials import Credential, Credentials
-from gitops_bot.doors.git import Repository
-from gitops_bot.doors.remote_git import RemoteGit, verified
+from gitops_bot.doors.remote_git import Bounds, RemoteGit
 from gitops_bot.errors import FetchError
 from gitops_bot.model import url as urls
 from gitops_bot.model.url import Url
@@ -32,8 +34,10 @@ def origin(git_server: Server, tmp_path: Path, repository: Callable[..., Checkou
 
 
 @pytest.fixture
-def remote(tmp_path: Path) -> RemoteGit:
-    return RemoteGit(tmp_path / "cache", seconds=20)
+def remote(tmp_path: Path) -> Iterator[RemoteGit]:
+    made = RemoteGit(tmp_path / "cache", seconds=20)
+    yield made
+    made.close()
 
 
 def at(server: Server, name: str = "origin") -> Url:
@@ -41,9 +45,8 @@ def at(server: Server, name: str = "origin") -> Url:
 
 
 def content(remote: RemoteGit, url: Url, commit: str) -> Mapping[str, bytes]:
-    with remote.open(url) as repository:
-        tree = verified(repository.tree(commit), "it")
-        return {path: tree.read(path) for path, entry in tree.entries.items() if entry.is_file}
+    tree = remote.tree(url, commit)
+    return {path: tree.read(path) for path, entry in tree.entries.items() if entry.is_file}
 
 
 def test_references_are_listed_with_tags_followed_to_their_commit(
@@ -83,11 +86,12 @@ def test_a_second_commit_of_the_same_repository_joins_the_first(
     first = origin.git("rev-parse", "HEAD")
     url = at(git_server)
     remote.fetch(url, first)
-    with remote.open(url) as early:
-        assert early.tree(first).read("base/a.yaml") == b"a: 1\n"
-        second = origin.commit({"base/a.yaml": "a: 2\n"})
-        remote.fetch(url, second)
-        assert early.tree(second).read("base/a.yaml") == b"a: 2\n"
+    early = remote.tree(url, first)
+    assert early.read("base/a.yaml") == b"a: 1\n"
+    second = origin.commit({"base/a.yaml": "a: 2\n"})
+    remote.fetch(url, second)
+    assert remote.tree(url, second).read("base/a.yaml") == b"a: 2\n"
+    assert early.read("base/b.yaml") == b"b: 1\n"
 
 
 def test_a_commit_that_nothing_points_at_is_an_error(git_server: Server, origin: Checkout, remote: RemoteGit) -> None:
@@ -141,6 +145,7 @@ def test_a_credential_reaches_its_own_repository_only(
     assert content(remote, at(git_server), commit)["run.sh"] == b"#!/bin/sh\n"
     remote.fetch(at(other_server), commit)
     assert all("authorization" not in seen.headers for seen in other_server.seen)
+    remote.close()
     kept = b"".join(path.read_bytes() for path in (tmp_path / "cache").rglob("*") if path.is_file())
     assert b"YWRhOnMzY3JldA" not in kept and b"s3cret" not in kept
 
@@ -248,15 +253,19 @@ def test_a_damaged_object_of_the_cache_is_noticed(
     blob = origin.git("rev-parse", f"{commit}:base/a.yaml")
     _unpack_all(bare)
     _replace(bare, blob, b"blob", b"a: 6\n")
-    with remote.open(url) as repository:
-        tree = verified(repository.tree(commit), "it")
-        assert tree.read("base/b.yaml") == b"b: 1\n"
-        with pytest.raises(FetchError, match="damaged"):
-            tree.read("base/a.yaml")
+    tree = remote.tree(url, commit)
+    assert tree.read("base/b.yaml") == b"b: 1\n"
+    with pytest.raises(Damaged, match="damaged"):
+        tree.read("base/a.yaml")
+    remote.close()
     base = origin.git("rev-parse", f"{commit}:base")
     _replace(bare, base, b"tree", b"100644 evil.yaml\0" + bytes.fromhex(blob))
-    with remote.open(url) as repository, pytest.raises(FetchError, match="damaged"):
-        verified(repository.tree(commit), "it")
+    with pytest.raises(Damaged, match="damaged"):
+        remote.tree(url, commit)
+    remote.forget(url)
+    assert not remote.has(url, commit)
+    remote.fetch(url, commit)
+    assert remote.tree(url, commit).read("base/a.yaml") == b"a: 1\n"
 
 
 def _unpack_all(bare: Path) -> None:
@@ -275,15 +284,31 @@ def _replace(bare: Path, oid: str, kind: bytes, content: bytes) -> None:
     path.write_bytes(zlib.compress(kind + b" %d\0" % len(content) + content))
 
 
-def test_a_tree_with_a_path_that_leads_out_is_refused(tmp_path: Path, repository: Callable[..., Checkout]) -> None:
+@pytest.fixture
+def opened(repository: Callable[..., Checkout]) -> Iterator[Callable[[Checkout], CachedRepository]]:
+    with ExitStack() as stack:
+
+        def make(checkout: Checkout) -> CachedRepository:
+            made = CachedRepository(checkout.path, "it", {"PATH": os.environ["PATH"]})
+            stack.callback(made.close)
+            return made
+
+        yield make
+
+
+def test_a_tree_with_a_path_that_leads_out_is_refused(opened, repository: Callable[..., Checkout]) -> None:
     checkout = repository({"a": "1"})
     blob = checkout.git("rev-parse", "HEAD:a")
     for name in (b"..", b".git", b".GIT"):
         body = b"100644 x\0" + bytes.fromhex(blob)
         inner = _object(checkout.path, "tree", body)
         outer = _object(checkout.path, "tree", b"40000 " + name + b"\0" + bytes.fromhex(inner))
-        with Repository(str(checkout.path)) as opened, pytest.raises(FetchError, match="leads out"):
-            verified(opened.tree(outer), "it")
+        with pytest.raises(FetchError, match="leads out"):
+            opened(checkout).tree(_commit(checkout, outer))
+
+
+def _commit(checkout: Checkout, tree: str) -> str:
+    return checkout.git("commit-tree", "-m", "made", tree)
 
 
 def _object(where: Path, kind: str, body: bytes) -> str:
@@ -294,7 +319,7 @@ def _object(where: Path, kind: str, body: bytes) -> str:
     return made.stdout.decode().strip()
 
 
-def test_every_shape_of_tree_is_proved_right(tmp_path: Path, repository: Callable[..., Checkout]) -> None:
+def test_every_shape_of_tree_is_proved_right(opened, repository: Callable[..., Checkout]) -> None:
     """Links, executables, names of other letters, and the group-writable mode that old commits have."""
     checkout = repository({"a/x": "1", "a.b": "2", "a-b": "3", "ä/é": "5", "deep/er/and/deeper": "6", "empty": ""})
     (checkout.path / "link").symlink_to("a/x")
@@ -302,8 +327,155 @@ def test_every_shape_of_tree_is_proved_right(tmp_path: Path, repository: Callabl
     commit = checkout.commit({})
     blob = checkout.git("rev-parse", "HEAD:a.b")
     old = _object(checkout.path, "tree", b"100664 old\0" + bytes.fromhex(blob))
-    with Repository(str(checkout.path)) as opened:
-        tree = verified(opened.tree(commit), "it")
-        assert tree.oid == checkout.git("rev-parse", f"{commit}^{{tree}}")
-        assert tree.read("link") == b"1"
-        assert verified(opened.tree(old), "it").read("old") == b"2"
+    cached = opened(checkout)
+    tree = cached.tree(commit)
+    assert tree.oid == checkout.git("rev-parse", f"{commit}^{{tree}}")
+    assert tree.read("link") == b"1"
+    assert cached.tree(_commit(checkout, old)).read("old") == b"2"
+
+
+# -- commits without their files --------------------------------------------------------------------------------------
+
+
+def uploads(server: Server) -> int:
+    """How often objects were asked for."""
+    return sum(path.endswith("git-upload-pack") for path in server.paths())
+
+
+@pytest.fixture
+def partial(tmp_path: Path, git_server: Server, origin: Checkout) -> Iterator[RemoteGit]:
+    origin.git("config", "uploadpack.allowFilter", "true")
+    made = RemoteGit(tmp_path / "partial", seconds=20, partial=True)
+    yield made
+    made.close()
+
+
+def test_files_come_when_they_are_read_with_those_beside_them(
+    partial: RemoteGit, git_server: Server, origin: Checkout, tmp_path: Path
+) -> None:
+    big = os.urandom(300_000)
+    origin.commit({"big/file": big, "base/link/values.yaml": "v: 1\n"})
+    (origin.path / "link").symlink_to("base/a.yaml")
+    commit = origin.commit({})
+    url = at(git_server)
+    partial.fetch(url, commit)
+    tree = partial.tree(url, commit, lambda path: path.endswith("values.yaml"))
+    git_server.seen.clear()
+    assert tree.read("base/a.yaml") == b"a: 1\n"
+    asked = uploads(git_server)
+    assert asked > 0
+    # Beside it, what was named as coming first, and links: all with the same question.
+    assert (tree.read("base/b.yaml"), tree.read("base/link/values.yaml"), tree.read("link")) == (
+        b"b: 1\n", b"v: 1\n", b"a: 1\n"
+    )  # fmt: skip
+    assert uploads(git_server) == asked
+    kept = sum(path.stat().st_size for path in (tmp_path / "partial").rglob("*") if path.is_file())
+    assert kept < 100_000
+    assert tree.read("big/file") == big
+
+
+def test_a_new_commit_costs_what_is_new(
+    partial: RemoteGit, remote: RemoteGit, git_server: Server, origin: Checkout, tmp_path: Path
+) -> None:
+    origin.commit({"big/file": os.urandom(300_000), **{f"dir-{n}/{m}": f"{n}{m}" for n in range(30) for m in range(5)}})
+    url = at(git_server)
+    for each in (partial, remote):
+        each.fetch(url, origin.git("rev-parse", "HEAD"))
+    sent: list[int] = []
+    real = git_http(tmp_path / "served")
+
+    def counting(handler) -> None:
+        plain = handler.wfile.write
+        handler.wfile.write = lambda data: (sent.append(len(data)), plain(data))[1]
+        real(handler)
+
+    git_server.routes["/git/"] = counting
+    commit = origin.commit({"base/a.yaml": "a: 2\n"})
+    for each in (partial, remote):
+        sent.clear()
+        each.fetch(url, commit)
+        assert each.tree(url, commit).read("base/a.yaml") == b"a: 2\n"
+        assert sum(sent) < 10_000, each
+
+
+def test_a_server_that_cannot_leave_files_out_gives_them(git_server: Server, origin: Checkout, tmp_path: Path) -> None:
+    made = RemoteGit(tmp_path / "partial", seconds=20, partial=True)
+    url, commit = at(git_server), origin.git("rev-parse", "HEAD")
+    made.fetch(url, commit)
+    git_server.seen.clear()
+    assert content(made, url, commit).keys() == FILES.keys()
+    assert git_server.seen == []
+    made.close()
+
+
+def test_git_itself_brings_nothing_that_is_missing(
+    partial: RemoteGit, git_server: Server, origin: Checkout, tmp_path: Path
+) -> None:
+    """What lies in the cache names no place and holds no credential to fetch with."""
+    url, commit = at(git_server), origin.git("rev-parse", "HEAD")
+    partial.fetch(url, commit)
+    bare = next(path.parent for path in (tmp_path / "partial").rglob("HEAD"))
+    assert "remote" not in (bare / "config").read_text()
+    git_server.seen.clear()
+    ended = subprocess.run(
+        ["git", "cat-file", "-p", f"{commit}:base/a.yaml"], cwd=bare, capture_output=True, check=False
+    )
+    assert ended.returncode != 0
+    assert git_server.seen == []
+
+
+def test_files_that_cannot_be_had_any_more_are_told(
+    partial: RemoteGit, git_server: Server, origin: Checkout, tmp_path: Path
+) -> None:
+    url, commit = at(git_server), origin.git("rev-parse", "HEAD")
+    partial.fetch(url, commit)
+    tree = partial.tree(url, commit)
+    git_server.routes["/git/"] = gives(b"", 503)
+    with pytest.raises(FetchError, match="git/origin"):
+        tree.read("base/a.yaml")
+    git_server.routes["/git/"] = git_http(tmp_path / "served")
+    assert tree.read("base/a.yaml") == b"a: 1\n"
+
+
+# -- the cache is bounded ---------------------------------------------------------------------------------------------
+
+
+def kept_bytes(directory: Path) -> int:
+    return sum(path.stat().st_size for path in directory.rglob("*") if path.is_file())
+
+
+def test_a_repository_that_has_grown_begins_anew(git_server: Server, origin: Checkout, tmp_path: Path) -> None:
+    url, cache = at(git_server), tmp_path / "cache"
+    for _ in range(12):
+        commit = origin.commit({"file": os.urandom(50_000)})
+        made = RemoteGit(cache, seconds=20, bounds=Bounds(repository=400_000))
+        made.fetch(url, commit)
+        assert made.tree(url, commit).read("base/a.yaml") == b"a: 1\n"
+        made.close()
+        assert kept_bytes(cache) < 400_000
+
+
+def test_repositories_that_were_unused_for_longest_go(
+    git_server: Server, repository: Callable[..., Checkout], tmp_path: Path
+) -> None:
+    bounds, found = Bounds(total=150_000), {}
+    for number, name in enumerate(("one", "two", "three")):
+        made = RemoteGit(tmp_path / "cache", seconds=20, bounds=bounds)
+        found[name] = repository({"file": os.urandom(100_000)}, name=f"served/{name}").git("rev-parse", "HEAD")
+        made.fetch(at(git_server, name), found[name])
+        made.tree(at(git_server, name), found[name])
+        made.close()
+        for use in (tmp_path / "cache").rglob("used"):
+            if use.stat().st_mtime > 10_000:
+                os.utime(use, (1000 + number, 1000 + number))
+    after = RemoteGit(tmp_path / "cache")
+    assert [name for name, commit in found.items() if after.has(at(git_server, name), commit)] == ["two", "three"]
+
+
+def test_a_repository_that_is_too_large_is_refused(git_server: Server, origin: Checkout, tmp_path: Path) -> None:
+    commit = origin.commit({"file": os.urandom(200_000)})
+    made = RemoteGit(tmp_path / "cache", seconds=20, bounds=Bounds(repository=100_000))
+    with pytest.raises(FetchError, match=r"more than 0\.1 MB"):
+        made.fetch(at(git_server), commit)
+    assert not made.has(at(git_server), commit)
+    assert kept_bytes(tmp_path / "cache") < 50_000

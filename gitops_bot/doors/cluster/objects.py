@@ -79,18 +79,15 @@ class Objects:
         answer = self.requests.apply(kind.path(key.namespace, key.name), query, body)
         return Applied(answer.body, answer.warnings)
 
-    def delete(
-        self, key: ResourceKey, uid: str, propagation: Propagation, *, version: str = "", dry_run: bool = False
-    ) -> None:
-        """Delete exactly this object, with ``version`` only in that one; one that is gone is left alone.
+    def delete(self, key: ResourceKey, uid: str, propagation: Propagation, *, dry_run: bool = False) -> None:
+        """Delete exactly this object; one that is gone, or another one of its name, is left alone.
 
-        Raises ClusterError: Conflict when the name is another object's by now, or the object another version.
+        Raises ClusterError: Conflict when the name is another object's by now.
         """
-        preconditions = {"uid": uid, **({"resourceVersion": version} if version else {})}
         options: Body = {
             "apiVersion": "v1",
             "kind": "DeleteOptions",
-            "preconditions": preconditions,
+            "preconditions": {"uid": uid},
             "propagationPolicy": propagation,
         }
         if dry_run:
@@ -120,20 +117,23 @@ class Objects:
         made: Body = self.requests.once("PATCH", path, operations, content_type="application/json-patch+json").body
         return made
 
-    def list(self, kind: Kind, namespace: str = "", *, selector: str = "", metadata: bool = True) -> Listed:
+    def list(
+        self, kind: Kind, namespace: str = "", *, name: str = "", selector: str = "", metadata: bool = True
+    ) -> Listed:
         """All objects of a kind, in a namespace or everywhere; ``metadata`` leaves out everything else of them.
 
-        Raises ClusterError.
+        ``name`` and ``selector`` (of labels) leave out others, ``""`` none. Raises ClusterError.
         """
         items: list[Body] = []
         version = ""
-        for page in self._pages(kind, namespace, selector, METADATA_LIST if metadata else "application/json"):
+        accept = METADATA_LIST if metadata else "application/json"
+        for page in self._pages(kind, namespace, selected(selector, name), accept):
             items += page.get("items") or ()
             version = (page.get("metadata") or {}).get("resourceVersion", "")
         return Listed(tuple(items), version)
 
-    def _pages(self, kind: Kind, namespace: str, selector: str, accept: str) -> Iterator[Body]:
-        query = {"limit": str(_PAGE)} | ({"labelSelector": selector} if selector else {})
+    def _pages(self, kind: Kind, namespace: str, which: Mapping[str, str], accept: str) -> Iterator[Body]:
+        query = {"limit": str(_PAGE), **which}
         while True:
             page = self.requests.get(kind.path(namespace), query, accept=accept).body
             yield page
@@ -141,3 +141,9 @@ class Objects:
             if not more:  # a page of a selector may be empty although more follow
                 return
             query = {**query, "continue": more}
+
+
+def selected(selector: str, name: str) -> dict[str, str]:
+    """What a list or watch is asked with, so that it has only objects with these labels or of this name."""
+    found = {"labelSelector": selector, "fieldSelector": f"metadata.name={name}" if name else ""}
+    return {key: value for key, value in found.items() if value}

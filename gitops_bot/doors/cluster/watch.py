@@ -15,7 +15,7 @@ import msgspec
 
 from gitops_bot.doors.cluster.errors import Gone, NotFound
 from gitops_bot.doors.cluster.kinds import Kind
-from gitops_bot.doors.cluster.objects import METADATA, Body, Objects
+from gitops_bot.doors.cluster.objects import METADATA, Body, Objects, selected
 from gitops_bot.errors import ClusterError
 
 _IDLE = 330.0
@@ -48,16 +48,25 @@ class Watcher:
     """Watches any number of kinds, each in a thread of its own, until it is closed."""
 
     def __init__(
-        self, objects: Objects, selector: str, told: Told, *, namespace: str = "", metadata: bool = True
+        self,
+        objects: Objects,
+        selector: str,
+        told: Told,
+        *,
+        namespace: str = "",
+        name: str = "",
+        metadata: bool = True,
     ) -> None:
         """Take what is asked, the label selector, and who is told.
 
-        ``namespace`` ``""`` means everywhere; without ``metadata`` whole objects are told.
+        ``namespace`` ``""`` means everywhere, ``name`` ``""`` every object.
+        Without ``metadata`` whole objects are told.
         """
         self._objects = objects
         self._selector = selector
         self._told = told
         self._namespace = namespace
+        self._name = name
         self._metadata = metadata
         self._closed = threading.Event()
         self._streams: dict[Kind, threading.Thread] = {}
@@ -99,7 +108,9 @@ class Watcher:
         pause = 0.0
         while not self._closed.wait(pause):
             try:
-                listed = self._objects.list(kind, self._namespace, selector=self._selector, metadata=self._metadata)
+                listed = self._objects.list(
+                    kind, self._namespace, name=self._name, selector=self._selector, metadata=self._metadata
+                )
                 self._told(Snapshot(kind, listed.items))
                 pause = 0.0
                 self._follow(kind, listed.version)
@@ -136,7 +147,7 @@ class Watcher:
             "allowWatchBookmarks": "true",
             "resourceVersion": version,
             "timeoutSeconds": str(_LASTS),
-        } | ({"labelSelector": self._selector} if self._selector else {})
+        } | selected(self._selector, self._name)
         accept = METADATA if self._metadata else "application/json"
         response = self._objects.requests.stream(kind.path(self._namespace), query, accept=accept, idle=_IDLE)
         with self._lock:

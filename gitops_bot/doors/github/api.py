@@ -275,7 +275,7 @@ class GitHub:
             self._token, self._minted_at = token, self._clock()
 
     def _mint(self, app: App) -> str:
-        """A fresh token for this repository only."""
+        """A fresh token, for this repository only unless the App says otherwise."""
         self._jwt = self._sign(app)
         self._mask(self._jwt)
         self._made.append(self._jwt)
@@ -287,7 +287,11 @@ class GitHub:
                 installation = values.read(heard, values.Installation, doing).id
             doing = f"making a token of App {app.app_id} for {self.repository}"
             path = f"/app/installations/{installation:d}/access_tokens"
-            wish = {"repositories": [self.repository.partition("/")[2]]}
+            wish: dict[str, object] = {}
+            if not app.everywhere:
+                wish["repositories"] = [self.repository.partition("/")[2]]
+            if app.limits is not None:
+                wish["permissions"] = dict(app.limits)
             heard = self._caller.ask(Call("POST", path, doing, body=wish, as_app=True, harmless=True))
             return values.read(heard, values.MintedToken, doing).token
         except AccessDenied as error:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 
 import msgspec
 
@@ -31,6 +32,10 @@ class App(msgspec.Struct, frozen=True):
     """PEM; line ends may be written as ``\\n`` in two characters."""
     installation_id: int | None = None
     """None: looked up for the repository."""
+    limits: Mapping[str, str] | None = None
+    """Permissions of its tokens (``contents: read``); None: all that the App has."""
+    everywhere: bool = False
+    """Whether its tokens reach every repository of the installation, not this one alone."""
 
     def __repr__(self) -> str:
         return f"App({self.app_id!r})"
@@ -49,7 +54,7 @@ def checked(auth: Token | App) -> Token | App:
     app_id = auth.app_id.strip()
     if not _APP_ID.fullmatch(app_id):
         raise AccessDenied("the App's id is no id", hint="pass the number or client id of the App's settings page")
-    return App(app_id, auth.private_key, auth.installation_id)
+    return msgspec.structs.replace(auth, app_id=app_id)
 
 
 def pem(key: str) -> str:

@@ -70,7 +70,7 @@ class Inputs:
             return None
         if place is None:
             self.links(mount, links)
-        if entry.size in _LFS_SIZES and entry.oid not in _CLEAN:
+        if (entry.size in _LFS_SIZES or entry.size < 0) and entry.oid not in _CLEAN:
             self._suspects.setdefault(id(mount.tree), (mount.tree, {}))[1][entry.oid] = real
         where = place if place is not None else mount.at(real)
         self._files.setdefault(

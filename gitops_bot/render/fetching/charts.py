@@ -14,7 +14,7 @@ from gitops_bot.errors import FetchError
 from gitops_bot.model import url as urls
 from gitops_bot.model.url import Url
 from gitops_bot.render.fetching import chart_index, semver
-from gitops_bot.render.fetching.policy import Policy
+from gitops_bot.render.fetching.policy import Places
 
 CHART_LAYER = "application/vnd.cncf.helm.chart.content.v1.tar+gzip"
 _NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]*")
@@ -37,7 +37,7 @@ class Found(NamedTuple):
 class Charts:
     """Looks charts up and downloads them, within the policy. An index or list of tags is asked for once a run."""
 
-    def __init__(self, client: http.Client, policy: Policy) -> None:
+    def __init__(self, client: http.Client, policy: Places) -> None:
         self._client = client
         self._policy = policy
         self._registry = Registry(client, lambda url: policy.reach(url, pinned=True))

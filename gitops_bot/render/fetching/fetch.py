@@ -20,21 +20,26 @@ from typing import Any, Literal, NamedTuple, Self, TypeVar, cast
 from gitops_bot.doors import credentials as credential_door
 from gitops_bot.doors import http
 from gitops_bot.doors.blobs import Blobs
+from gitops_bot.doors.cached_tree import Damaged
 from gitops_bot.doors.credentials import Credentials
-from gitops_bot.doors.git import Repository
-from gitops_bot.doors.remote_git import References, RemoteGit, object_id, verified
-from gitops_bot.errors import BotError, FetchError
+from gitops_bot.doors.remote_git import References, RemoteGit
+from gitops_bot.errors import FetchError
 from gitops_bot.model import url as urls
 from gitops_bot.model.fetched import Fetched
 from gitops_bot.model.tree import Tree
 from gitops_bot.model.url import Url
 from gitops_bot.render.fetching import archive, semver
 from gitops_bot.render.fetching.charts import Charts
-from gitops_bot.render.fetching.policy import Kind, Policy
-from gitops_bot.render.fetching.trees import OpenTrees
+from gitops_bot.render.fetching.policy import Kind, Places
+from gitops_bot.render.plain import KUSTOMIZATIONS
 
 _COMMIT = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
 _SHORT_COMMIT = re.compile(r"[0-9a-f]{7,39}")
+_FIRST = re.compile(
+    r"(?:.*/)?(?:Chart\.(?:yaml|lock)|requirements\.(?:yaml|lock)|values[^/]*\.ya?ml|\.helmignore|\.argocd-source[^/]*\.yaml)"
+)
+"""Files of charts that decide which others are read."""
+_GIT_SECONDS = 300.0
 _Made = TypeVar("_Made")
 
 
@@ -56,20 +61,19 @@ class RemoteSources:
     def __init__(
         self,
         directory: Path,
-        policy: Policy,
+        policy: Places,
         *,
         offline: bool = False,
         credentials: Credentials | None = None,
         client: http.Client | None = None,
-        git_seconds: float = 300.0,
+        remote: RemoteGit | None = None,
         environment: Mapping[str, str] | None = None,
-        trees: OpenTrees | None = None,
     ) -> None:
         """Take the directory that keeps what was fetched, and the base revision's policy.
 
-        ``offline`` uses the cache only. ``credentials`` None reads those that the environment names; ``client`` None
-        makes one with the usual limits; ``git_seconds`` is how long one git command may take; ``environment`` None is
-        the process's own; ``trees`` are shared with other runs, None for none.
+        ``offline`` uses the cache only. ``credentials`` None reads those that the environment names; ``client`` and
+        ``remote`` None make one with the usual limits, and both are closed with this; ``environment`` None is the
+        process's own.
         Raises UsageError for a credentials file that cannot be read.
         """
         known = os.environ if environment is None else environment
@@ -79,11 +83,10 @@ class RemoteSources:
         self._blobs = Blobs(directory)
         self._client = client or http.Client(bound, environment=known)
         self._charts = Charts(self._client, policy)
-        self._remote = RemoteGit(directory, bound, seconds=git_seconds, environment=known)
+        self._remote = remote or RemoteGit(directory, bound, seconds=_GIT_SECONDS, environment=known)
         self._lock = threading.Lock()
         self._made: dict[tuple[object, ...], Future[Any]] = {}
-        self._trees = trees or OpenTrees()
-        self._trees.begin()
+        self._read: set[Url] = set()
         self._fetched: dict[Request, Fetched] = {}
 
     def __enter__(self) -> Self:
@@ -95,7 +98,15 @@ class RemoteSources:
     def close(self) -> None:
         """Close connections and repositories; trees of Git repositories cannot be read afterwards."""
         self._client.close()
-        self._trees.end()
+        self._remote.close()
+
+    def mend(self) -> bool:
+        """Forget the Git repositories of this run, one of which is damaged; whether there were any."""
+        with self._lock:
+            read, self._read = self._read, set()
+        for url in read:
+            self._remote.forget(url)
+        return bool(read)
 
     # -- the three ways in ----------------------------------------------------------------------------------------
 
@@ -197,16 +208,16 @@ class RemoteSources:
         version, commit, reference = "", request.revision, ""
         if not _COMMIT.fullmatch(commit):
             version, commit, reference = self._resolved(url, request.revision, key)
-        tree = self._trees.find(url, commit)
-        known = tree is not None or self._remote.has(url, commit)
+        with self._lock:
+            self._read.add(url)
+        known = self._remote.has(url, commit)
         if not known:
             self._refuse_offline(f"{shown} {request.revision or 'HEAD'}")
             self._remote.fetch(url, commit, reference)
-        if tree is None or commit != request.revision:  # what a commit id means needs no note
+        if not known or commit != request.revision:  # what a commit id means needs no note
             with contextlib.suppress(OSError):
                 self._blobs.write_note(key, {"commit": commit, "version": version})
-        if tree is None:
-            tree = self._once(("tree", url, commit), lambda: self._tree(url, commit, shown))
+        tree = self._once(("tree", url, commit), lambda: self._tree(url, commit))
         self._record(request, version, commit, "cache" if known else "network")
         return tree
 
@@ -221,14 +232,15 @@ class RemoteSources:
         references = self._once(("references", url), lambda: self._remote.references(url))
         return resolve(references, revision, urls.shown(str(url)))
 
-    def _tree(self, url: Url, commit: str, shown: str) -> Tree:
-        repository = self._remote.open(url)
+    def _tree(self, url: Url, commit: str) -> Tree:
         try:
-            tree = _read(repository, commit, shown)
-        except BaseException:
-            repository.close()
-            raise
-        return self._trees.keep(url, commit, repository, tree)
+            return self._remote.tree(url, commit, _is_first)
+        except Damaged:
+            # What nobody has read yet is mended at once: it is fetched again.
+            self._refuse_offline(f"{urls.shown(str(url))} {commit}")
+            self._remote.forget(url)
+            self._remote.fetch(url, commit)
+            return self._remote.tree(url, commit, _is_first)
 
     # -- files ----------------------------------------------------------------------------------------------------
 
@@ -278,22 +290,6 @@ class RemoteSources:
         return cast("_Made", future.result())
 
 
-def _read(repository: Repository, commit: str, shown: str) -> Tree:
-    """The tree of a commit, proved. Raises FetchError."""
-    try:
-        content = repository.blobs([commit])[commit]
-        named = content[5:].partition(b"\n")[0].decode("ascii", "replace")
-        if object_id(commit, b"commit", content) != commit or not content.startswith(b"tree "):
-            raise FetchError(
-                f"{shown}: the cached commit {commit} is damaged", hint="delete the fetch cache and run again"
-            )
-        return verified(repository.tree(named), shown)
-    except FetchError:
-        raise
-    except BotError as error:
-        raise FetchError(f"{shown}: {error.message}", hint="delete the fetch cache and run again") from error
-
-
 def resolve(references: References, revision: str, shown: str) -> tuple[str, str, str]:
     """The short name, commit id and full reference name that a revision means, by Argo CD's rules.
 
@@ -315,6 +311,11 @@ def resolve(references: References, revision: str, shown: str) -> tuple[str, str
             return short, known[short], f"{prefix}{short}"
     hint = "write the whole commit id" if _SHORT_COMMIT.fullmatch(revision) else "git ls-remote lists what it has"
     raise FetchError(f"{shown} has no branch or tag {revision[:80]!r}, and no tag in such a range", hint=hint)
+
+
+def _is_first(path: str) -> bool:
+    """Whether a file decides which others are read: one question brings them all."""
+    return path.rpartition("/")[2] in KUSTOMIZATIONS or _FIRST.fullmatch(path) is not None
 
 
 def _moves(kind: Kind, wanted: str) -> bool:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import ipaddress
 from collections.abc import Iterable
-from typing import Literal, NamedTuple
+from typing import Literal, NamedTuple, Protocol
 
 from gitops_bot.errors import FetchError
 from gitops_bot.model import url as urls
@@ -25,6 +25,18 @@ _SCHEMES: dict[Kind, frozenset[str]] = {
     "file": frozenset({"https", "http"}),
 }
 _HINT = "add it to fetch.allow in .gitops-bot.yaml on the base branch"
+
+
+class Places(Protocol):
+    """Decides what may be fetched."""
+
+    def require(self, kind: Kind, text: str) -> Url:
+        """As ``Policy.require``."""
+        ...
+
+    def reach(self, text: str, *, pinned: bool = False) -> Reach:
+        """As ``Policy.reach``."""
+        ...
 
 
 class Policy(NamedTuple):
