@@ -13,7 +13,7 @@ from gitops_bot.agent.definitions import Definer
 from gitops_bot.agent.ending import Ender
 from gitops_bot.agent.fingerprint import judge
 from gitops_bot.agent.health.assess import has_health
-from gitops_bot.agent.identity import group_kinds
+from gitops_bot.agent.identity import App, group_kinds
 from gitops_bot.agent.inventory import Inventory, Touched
 from gitops_bot.agent.operating import Next, Operating
 from gitops_bot.agent.polling import Poller
@@ -22,6 +22,7 @@ from gitops_bot.agent.pulse import Pulse
 from gitops_bot.agent.queue import Queue
 from gitops_bot.agent.record import REFRESH, SKIP, AppObject, Record
 from gitops_bot.agent.revisions import Revisions
+from gitops_bot.agent.sources import COMPARISON_ERROR
 from gitops_bot.doors.cluster.errors import Withheld
 from gitops_bot.doors.cluster.objects import Objects
 from gitops_bot.doors.cluster.watch import Event, Snapshot, Watcher
@@ -197,19 +198,15 @@ class Controller:
             self._ready = self._parts.applications.are_known and all(map(self._parts.inventory.knows, kinds))
         return self._ready
 
-    def watch(self, kinds: frozenset[tuple[str, str]]) -> frozenset[tuple[str, str]]:
-        """Watch kinds that are not watched yet, and wait until what there is of them is known.
-
-        Those of which it is not known in time; kinds that the cluster does not have are none.
-        """
+    def watch(self, kinds: frozenset[tuple[str, str]]) -> None:
+        """Watch kinds that are not watched yet, and wait until what there is of them is known."""
         begun = self._begin(kinds)
         end = self._parts.clock.monotonic() + _KNOWN_WITHIN
         inventory = self._parts.inventory
         while not all(map(inventory.knows, begun)) and self._parts.clock.monotonic() < end:
             if self._closed.is_set():
-                break
+                return
             inventory.pause(0.5)
-        return frozenset(kind for kind in begun if not inventory.knows(kind))
 
     def _begin(self, kinds: Iterable[tuple[str, str]]) -> list[tuple[str, str]]:
         """Watch kinds that are not watched yet; those of them that can be watched."""
@@ -277,6 +274,20 @@ class Controller:
             if verdict != "unchanged" or has_health(key.group, key.kind):
                 self._queue.put(name)
 
+    # -- Git ----------------------------------------------------------------------------------------------------------
+
+    def logins_changed(self) -> None:
+        """Work on what could not be fetched: it may be open now."""
+        failed = self._parts.revisions.forget_failures()
+        for app in self._parts.applications.all:
+            unrendered = any(each.type == COMPARISON_ERROR for each in app.status.conditions)
+            if unrendered or any(source.repo_url in failed for source in app.application.sources):
+                with self._lock:
+                    record = self._records.get(app.key.name)
+                if record is not None:
+                    record.unrendered = None
+                self._queue.put(app.key.name)
+
     # -- work ---------------------------------------------------------------------------------------------------------
 
     def _work(self) -> None:
@@ -321,7 +332,7 @@ class Controller:
             self._seen |= {name}
         if app.annotations.get(SKIP) == "true":
             return None
-        record = self._record(app)
+        record = self._record(app.key)
         if app.deleting:
             return parts.ender.work(app, record)
         refresh = app.annotations.get(REFRESH)
@@ -334,15 +345,10 @@ class Controller:
         )
         return None if next_.at is None else max(0.0, (next_.at - parts.clock.now()) / timedelta(seconds=1))
 
-    def _record(self, app: AppObject) -> Record:
-        """What is known of an Application; of one that was made anew under its name, nothing."""
-        name, uid = app.key.name, app.uid
+    def _record(self, app: App) -> Record:
         with self._lock:
-            self._names[app.key.id] = name
-            record = self._records.get(name)
-            if record is None or record.uid != uid:
-                record = self._records[name] = Record(uid)
-            return record
+            self._names[app.id] = app.name
+            return self._records.setdefault(app.name, Record())
 
     def _cancelled(self, app: AppObject) -> str:
         """Why an operation is not wanted any more, ``""`` when it is."""

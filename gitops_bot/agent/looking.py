@@ -2,54 +2,34 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from datetime import datetime
-from typing import Any, NamedTuple
+from collections.abc import Callable
+from typing import Any
 
-from gitops_bot.agent import guards, holding, options, policy, project
+import msgspec
+
+from gitops_bot.agent import guards, options, policy, project
 from gitops_bot.agent.beside import NOT_HANDED_OVER
 from gitops_bot.agent.bounds import is_truncated
 from gitops_bot.agent.comparison import Compared, Comparer, Rules, Settled
-from gitops_bot.agent.desired import Wanted, pack, read_wanted
-from gitops_bot.agent.guards import Verdict
-from gitops_bot.agent.identity import App, group_kinds
+from gitops_bot.agent.desired import Wanted, read_wanted
+from gitops_bot.agent.guards import Candidates, Verdict
+from gitops_bot.agent.identity import group_kinds
 from gitops_bot.agent.inventory import Inventory
 from gitops_bot.agent.operation import identity
 from gitops_bot.agent.record import GUARD, PLAN, AppObject, Record, Rendered
-from gitops_bot.agent.renderers import Renderers
-from gitops_bot.agent.rendering import Login, Render
-from gitops_bot.agent.revisions import Revisions
+from gitops_bot.agent.revisions import Meaning
+from gitops_bot.agent.sources import COMPARISON_ERROR, Sources
 from gitops_bot.agent.state import Status
+from gitops_bot.agent.surroundings import Surroundings
 from gitops_bot.agent.values import Live, live_of
 from gitops_bot.agent.view import View
 from gitops_bot.agent.wellness import HealthReader
 from gitops_bot.doors.cluster.objects import Objects
 from gitops_bot.errors import BotError, ClusterError
 from gitops_bot.manifests.fields import images
-from gitops_bot.manifests.ignore import DeleteJq
-from gitops_bot.model.project import Project
 from gitops_bot.model.resource import ResourceKey
-from gitops_bot.model.settings import Settings
-from gitops_bot.render.prepared import Capabilities
 
-COMPARISON_ERROR = "ComparisonError"
 _MOST_IMAGES = 200
-
-
-class Surroundings(NamedTuple):
-    """What is the same for every Application of the agent."""
-
-    cluster: project.Cluster
-    capabilities: Callable[[], Capabilities]
-    settings: Callable[[], Settings]
-    projects: Callable[[], Mapping[str, Project | None]]
-    logins: Callable[[], tuple[Login, ...]]
-    delete_jq: DeleteJq | None
-    now: Callable[[], datetime]
-    watch: Callable[[frozenset[tuple[str, str]]], frozenset[tuple[str, str]]]
-    """Begins to watch kinds, and returns when what there is of them is known; those of which it is not."""
-    claimed: Callable[[App], str] = lambda _app: ""
-    """Why an Application that was never synced may not be adopted; ``""`` when it may."""
 
 
 class Looker:
@@ -59,8 +39,7 @@ class Looker:
         self,
         objects: Objects,
         inventory: Inventory,
-        revisions: Revisions,
-        renderers: Renderers,
+        sources: Sources,
         health: HealthReader,
         comparer: Callable[[Record], Comparer],
         around: Surroundings,
@@ -68,8 +47,7 @@ class Looker:
         """Take the doors; ``comparer`` gives the one of an Application."""
         self._objects = objects
         self._inventory = inventory
-        self._revisions = revisions
-        self._renderers = renderers
+        self._sources = sources
         self._health = health
         self._comparer = comparer
         self._around = around
@@ -94,19 +72,24 @@ class Looker:
         claim = "" if app.status.history else self._around.claimed(app.key)
         if claim:
             return _blocked(NOT_HANDED_OVER, claim)
+        meanings: tuple[Meaning, ...] = ()
         try:
-            commits = self._commits(app, since)
-            wanted, rendered = self._wanted(app, commits, record, hard=hard)
+            meanings = self._sources.meanings(app, since)
+            commits = tuple(each.commit for each in meanings)
+            permitted = limits.project.source_repos or ()
+            rendered = self._sources.rendered(app, commits, record, permitted, hard=hard)
+            wanted = self._wanted(app, rendered)
         except BotError as error:
             if isinstance(error, ClusterError):
                 raise
-            return self._unrendered(app, error.told, chosen)
-        return self._viewed(app, record, commits, wanted, rendered, limits, chosen)
+            return self._unrendered(app, record, error.told, chosen, meanings)
+        view = self._viewed(app, record, commits, wanted, rendered, limits, chosen)
+        return msgspec.structs.replace(view, conditions=(*view.conditions, *self._sources.told(app, meanings)))
 
     def has_moved(self, app: AppObject, commits: tuple[str, ...]) -> bool:
         """Whether Git is known to have something newer than these commits; nobody is asked for that."""
         try:
-            return self._commits(app, since=0.0) != commits
+            return tuple(each.commit for each in self._sources.meanings(app, since=0.0)) != commits
         except BotError:
             return False
 
@@ -119,52 +102,28 @@ class Looker:
         named = destination.name or destination.server or "(none)"
         return ((project.INVALID, f"its destination {named} is not this cluster; the agent there applies it"),)
 
-    def _commits(self, app: AppObject, since: float) -> tuple[str, ...]:
-        """The commit of every Git source, ``""`` for charts. Raises FetchError."""
-        return tuple(
-            "" if source.chart else self._revisions.resolve(source.repo_url, source.target_revision, since=since)
-            for source in app.application.sources
-        )
-
-    def _wanted(
-        self, app: AppObject, commits: tuple[str, ...], record: Record, *, hard: bool
-    ) -> tuple[Wanted, Rendered]:
-        """What is wanted, rendered by the process that has no rights. Raises BotError."""
-        terms = self._around.settings()
-        key = f"{identity(commits, app.sources)} {hash(self._around.capabilities())} {terms.render} {terms.fetch}"
-        known = record.rendered
-        if known is None or known.key != key or hard:
-            known = record.rendered = self._rendered(app, commits, key)
+    def _wanted(self, app: AppObject, rendered: Rendered) -> Wanted:
+        """What is wanted."""
         kinds = self._objects.kinds
 
         def namespaced(group: str, kind: str) -> bool | None:
             found = kinds.preferred(group, kind)
             return found.namespaced if found is not None else None
 
-        namespace = app.application.spec.destination.namespace
-        return read_wanted(known.packed, namespace=namespace, namespaced=namespaced), known
+        return read_wanted(rendered.packed, namespace=app.application.spec.destination.namespace, namespaced=namespaced)
 
-    def _rendered(self, app: AppObject, commits: tuple[str, ...], key: str) -> Rendered:
-        answer = self._renderers.render(
-            Render(
-                application=_plain(app.body),
-                commits=commits,
-                capabilities=self._around.capabilities(),
-                logins=self._around.logins(),
-                settings=self._around.settings().render,
-                allow=self._around.settings().fetch.allow,
-            )
-        )
-        if answer.error:
-            raise BotError(answer.error)
-        try:
-            return Rendered(key, answer.plan, answer.types, pack(answer.manifests.encode()))
-        except ValueError as error:
-            raise BotError(f"the manifests cannot be read: {error}") from error
-
-    def _unrendered(self, app: AppObject, error: str, chosen: options.ApplicationOptions) -> View:
+    def _unrendered(
+        self,
+        app: AppObject,
+        record: Record,
+        error: str,
+        chosen: options.ApplicationOptions,
+        meanings: tuple[Meaning, ...],
+    ) -> View:
         """What is told where nobody knows what Git wants: nothing of it is applied, and nothing pruned."""
-        return View(conditions=((COMPARISON_ERROR, error),), blocked=error, unknown=True, options=chosen)
+        told = [(COMPARISON_ERROR, error), *(self._sources.told(app, meanings) if meanings else ())]
+        again = record.unrendered.again if record.unrendered is not None and meanings else None
+        return View(conditions=tuple(told), blocked=error, unknown=True, options=chosen, again=again)
 
     # -- what the cluster has -----------------------------------------------------------------------------------------
 
@@ -183,7 +142,7 @@ class Looker:
         forbidden, told = limits.forbidden(keys)
         allowed = [each for each in wanted.objects if each.key not in forbidden]
         kinds = {(key.group, key.kind) for key in keys}
-        unseen = self._around.watch(frozenset(kinds | group_kinds(app.annotations)))
+        self._around.watch(frozenset(kinds | group_kinds(app.annotations)))
         people = self._around.settings().agent.people_managers
         rules = Rules(spec.ignore_differences, self._around.delete_jq, people, chosen)
         status = app.status
@@ -192,11 +151,9 @@ class Looker:
         )
         found = self._labelled_and_listed(app, status, keys)
         candidates = guards.candidates(found, keys, app.key, limits.permits)
-        guard = self._guard(app, chosen)
+        guard = self._guard(app)
         limits_now = guards.in_force(app.annotations.get(GUARD), guard)
-        present = sum(each.live is not None for each in compared)
-        counts = holding.Counts(len(wanted.objects), present, rendered=not wanted.problems)
-        judged = holding.judged(app, record, candidates, chosen, limits_now, counts, self._around.now())
+        judged = self._judged(app, record, candidates, compared, wanted, chosen, limits_now)
         lives = [each.live for each in compared if each.live is not None]
         health = self._health.read(record, app.key.id, [*lives, *candidates.prunable])
         record.memory.keep_only(keys)
@@ -210,7 +167,6 @@ class Looker:
             candidates=candidates,
             prune=judged,
             guard=guard,
-            unseen=unseen,
             allow_empty=limits_now.allow_empty,
             health=health,
             options=chosen,
@@ -233,7 +189,7 @@ class Looker:
                 labelled[key] = live_of(body, key)
         return list(labelled.values())
 
-    def _guard(self, app: AppObject, chosen: options.ApplicationOptions) -> guards.Limits:
+    def _guard(self, app: AppObject) -> guards.Limits:
         """The thresholds as Git has them now."""
         automated = policy.read(app.body["spec"].get("syncPolicy")).automated
         usual = self._around.settings().agent.prune_guard
@@ -242,8 +198,32 @@ class Looker:
             percent=usual.percent,
             objects=usual.objects,
             allow_empty=automated is not None and automated.allow_empty,
-            prune=chosen.prune,
         )
+
+    def _judged(
+        self,
+        app: AppObject,
+        record: Record,
+        candidates: Candidates,
+        compared: tuple[Compared, ...],
+        wanted: Wanted,
+        chosen: options.ApplicationOptions,
+        limits: guards.Limits,
+    ) -> Verdict:
+        now = self._around.now()
+        managed = sum(each.live is not None for each in compared) + len(candidates.prunable)
+        since = record.held_since or now
+        verdict = guards.judge(
+            candidates.prunable,
+            managed=managed,
+            desired=len(wanted.objects),
+            rendered=not wanted.problems,
+            options=chosen,
+            limits=limits,
+            approved=record.held_since is not None and guards.is_approved(app.annotations, since, now),
+        )
+        record.held_since = since if verdict.holds else (record.held_since if verdict.approved else None)
+        return verdict
 
 
 def _blocked(kind: str, message: str) -> View:
@@ -294,7 +274,7 @@ def _told(
         for each in compared
         if each.shared
     ]
-    found += [(holding.HELD, hold.message) for hold in judged.holds]
+    found += [("PruneHeldWarning", hold.message) for hold in judged.holds]
     found += [("UnknownOptionWarning", f"the sync option {each} is none") for each in chosen.unknown]
     return found
 
@@ -323,11 +303,3 @@ def _blocking(
 def _images(compared: tuple[Compared, ...]) -> tuple[str, ...]:
     found = {image for each in compared for _path, _none, image in images(None, each.desired.body) if image}
     return tuple(sorted(found))[:_MOST_IMAGES]
-
-
-def _plain(body: Mapping[str, Any]) -> dict[str, Any]:
-    """The Application without what only the cluster has."""
-    metadata = {
-        name: body["metadata"][name] for name in ("name", "namespace", "annotations") if name in body["metadata"]
-    }
-    return {"apiVersion": body["apiVersion"], "kind": body["kind"], "metadata": metadata, "spec": body["spec"]}

@@ -12,8 +12,9 @@ from gitops_bot.agent.definitions import Definer
 from gitops_bot.agent.pulse import Pulse
 from gitops_bot.agent.queue import Queue
 from gitops_bot.agent.record import REFRESH, AppObject
-from gitops_bot.agent.revisions import Revisions
+from gitops_bot.agent.revisions import Followed, Revisions
 from gitops_bot.errors import ClusterError
+from gitops_bot.model.project import DEFAULT_PROJECT
 
 JITTER = 60.0
 """Seconds: what is added to an interval at most, so that many agents do not ask a Git host together."""
@@ -111,11 +112,12 @@ class Poller:
 
     def _ask_for(self, apps: Iterable[AppObject], since: float) -> None:
         """Ask the repositories of some Applications again; work on those that follow one that has moved."""
-        followed: dict[str, list[str]] = {}
+        followed: dict[Followed, list[str]] = {}
         for app in apps:
+            project = app.application.spec.project or DEFAULT_PROJECT
             for source in app.application.sources:
                 if not source.chart:
-                    followed.setdefault(source.repo_url, []).append(app.key.name)
-        for repository in self._revisions.refresh(followed, since=since):
-            for name in followed[repository]:
+                    followed.setdefault(Followed(source.repo_url, project), []).append(app.key.name)
+        for each in self._revisions.refresh(followed, since=since):
+            for name in followed[each]:
                 self._queue.put(name)

@@ -53,19 +53,6 @@ class AppObject(msgspec.Struct, frozen=True, kw_only=True):
         return self.body["metadata"].get("annotations") or {}
 
     @property
-    def labels(self) -> Mapping[str, str]:
-        return self.body["metadata"].get("labels") or {}
-
-    @property
-    def uid(self) -> str:
-        return str(self.body["metadata"]["uid"])
-
-    @property
-    def created(self) -> datetime:
-        """When the object was made."""
-        return datetime.fromisoformat(self.body["metadata"]["creationTimestamp"])
-
-    @property
     def finalizers(self) -> tuple[str, ...]:
         return tuple(self.body["metadata"].get("finalizers") or ())
 
@@ -123,30 +110,34 @@ class Rendered(NamedTuple):
     """The objects (``desired.pack``): one that was touched is compared without rendering again."""
 
 
-class Held(NamedTuple):
-    """A prune that a guard holds."""
+class Unrendered(NamedTuple):
+    """A rendering that came to nothing."""
 
-    keys: frozenset[ResourceKey]
-    """What would go: an approval counts for nothing else."""
-    since: datetime
-    """Since when: an approval has to be newer."""
+    key: str
+    """What it was made of."""
+    error: str
+    again: datetime
+    """When it is tried again."""
+    times: int
+    """How often it had failed before."""
 
 
 class Record:
     """One Application. Only one thread works on it at a time; ``touched`` is filled by all."""
 
-    def __init__(self, uid: str = "") -> None:
-        """Take the uid of the object."""
-        self.uid = uid
+    def __init__(self) -> None:
         self.memory = Memory()
         self.health: dict[ResourceKey, Judged] = {}
         self.heals: dict[ResourceKey, Heals] = {}
         self.rendered: Rendered | None = None
+        self.unrendered: Unrendered | None = None
+        """None: the last rendering came to something."""
         self.looked_once = False
         """False until the first comparison of this process."""
         self.drifted: frozenset[tuple[ResourceKey, tuple[str, ...]]] = frozenset()
         """What somebody changed in the cluster as it was told last: objects, and the paths of their fields."""
-        self.held: Held | None = None
+        self.held_since: datetime | None = None
+        """Since when a prune is held: an approval has to be newer."""
         self._lock = threading.Lock()
         self._touched: set[ResourceKey] = set()
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable
 from contextlib import ExitStack
 from fnmatch import fnmatchcase
 from pathlib import Path
@@ -11,22 +11,27 @@ from typing import Any
 
 import msgspec
 
+from gitops_bot.agent.reach import Offered, Places
 from gitops_bot.agent.rendering import (
     Answer,
     Define,
     Defined,
     Definition,
-    Login,
     Render,
     Rendered,
     Request,
 )
-from gitops_bot.doors.credentials import Credential, Credentials
+from gitops_bot.doors import http
+from gitops_bot.doors.blobs import Blobs
+from gitops_bot.doors.cached_tree import Damaged
+from gitops_bot.doors.credentials import Credentials
+from gitops_bot.doors.open_trees import OpenTrees
 from gitops_bot.doors.process import Limits
-from gitops_bot.errors import BotError, FetchError, UsageError
+from gitops_bot.doors.remote_git import Bounds, RemoteGit
+from gitops_bot.errors import BotError, UsageError
 from gitops_bot.manifests.plan import plan_hash
 from gitops_bot.model import url as urls
-from gitops_bot.model.application import Application, Source
+from gitops_bot.model.application import Application
 from gitops_bot.model.settings import Render as RenderSettings
 from gitops_bot.model.settings import seconds
 from gitops_bot.model.tree import Tree
@@ -34,13 +39,9 @@ from gitops_bot.render.applicationsets.applicationset import expand
 from gitops_bot.render.applicationsets.gotemplate import GoTemplates
 from gitops_bot.render.cache import Cache
 from gitops_bot.render.deadline import Deadline
-from gitops_bot.render.definitions import Definition as Found
 from gitops_bot.render.definitions import find_definitions
 from gitops_bot.render.engines.toolbox import Toolbox
 from gitops_bot.render.fetching.fetch import RemoteSources
-from gitops_bot.render.fetching.policy import Policy
-from gitops_bot.render.fetching.sources import named_sources
-from gitops_bot.render.fetching.trees import OpenTrees
 from gitops_bot.render.own import OwnUrls
 from gitops_bot.render.settings import read_settings
 from gitops_bot.render.targets import application_target
@@ -48,6 +49,12 @@ from gitops_bot.render.workshop import Workshop
 
 _OPEN = 4
 """Commits whose trees stay open from one request to the next: one is rendered for many Applications."""
+_GIT_SECONDS = 120.0
+_KEPT_GIT = Bounds(repository=512 << 20, total=2 << 30)
+_KEPT_CHARTS, _KEPT_RENDERS = 512 << 20, 256 << 20
+"""Bytes of the cache, beside the repositories."""
+_TRIM_EVERY = 50
+"""Requests."""
 _NAMES = {"helm": "Helm", "kustomize": "Kustomize", "directory": "Directory"}
 
 
@@ -62,8 +69,7 @@ class Renderer:
         self._limits = limits
         self._cache = Cache(directory)
         self._trees = OpenTrees(_OPEN)
-        self._named: dict[str, tuple[str, ...]] = {}
-        """Id of a tree → what its charts and overlays name."""
+        self._asked = 0
 
     def close(self) -> None:
         """Let go of what was kept open; nothing is asked any more."""
@@ -71,31 +77,41 @@ class Renderer:
 
     def answer(self, request: Request) -> Answer:
         """What is asked for, or why not; nothing is raised that a repository can cause."""
-        with ExitStack() as stack:
-            if isinstance(request, Render):
-                try:
-                    return self._render(request, stack)
-                except BotError as error:
-                    return Rendered(error=error.told)
+        self._asked += 1
+        if self._asked % _TRIM_EVERY == 0:
+            self._cache.trim(_KEPT_RENDERS)
+            Blobs(self._directory / "fetch").trim(_KEPT_CHARTS)
+        try:
             try:
-                return self._define(request, stack)
-            except BotError as error:
-                return Defined(error=error.told)
+                return self._answer(request, mends=True)
+            except Damaged:
+                # What is wrong with the cache is never worth an error: it is mended, and asked once more.
+                return self._answer(request, mends=False)
+        except BotError as error:
+            return _failed(request, error.told)
+        except RecursionError:
+            return _failed(request, "it is nested too deeply")
 
-    def _render(self, request: Render, stack: ExitStack) -> Rendered:
+    def _answer(self, request: Request, *, mends: bool) -> Answer:
+        with ExitStack() as stack:
+            fetcher = self._sources(request, stack)
+            try:
+                if isinstance(request, Render):
+                    return self._render(request, fetcher, stack)
+                return self._define(request, fetcher)
+            except Damaged:
+                if mends:
+                    fetcher.mend()
+                raise
+
+    def _render(self, request: Render, fetcher: RemoteSources, stack: ExitStack) -> Rendered:
         application = _pinned(msgspec.convert(request.application, Application), request.commits)
-        repositories = [source.repo_url for source in application.sources]
-        fetcher = self._sources(request.logins, Policy.from_settings(_places(repositories)), stack)
-        first = next((source for source in application.sources if source.path is not None), None)
-        tree = fetcher.git(first.repo_url, first.target_revision) if first is not None else _NOWHERE
-        # What the charts and overlays of the repository name may be fetched too, as in a review.
-        more = self._named_in(tree) if request.allow is None else request.allow
-        named = [*_places(repositories), *_places(more)]
-        fetcher = self._sources(request.logins, Policy.from_settings(dict.fromkeys(named)), stack)
         workshop = self._workshop(fetcher, stack, request.settings)
         target = application_target(application, file="", own=lambda _url: False)
-        preparation = workshop.prepare(target, tree, request.capabilities)
+        preparation = workshop.prepare(target, _NOWHERE, request.capabilities)
         rendering = workshop.render(preparation)
+        if isinstance(rendering.error, Damaged):
+            raise rendering.error
         if rendering.error is not None:
             return Rendered(error=rendering.error.told, warnings=preparation.warnings)
         plan = "" if preparation.unstable else plan_hash(rendering.manifests, namespace=target.namespace)
@@ -107,39 +123,30 @@ class Renderer:
             warnings=preparation.warnings,
         )
 
-    def _named_in(self, tree: Tree) -> tuple[str, ...]:
-        """What a tree names elsewhere: the same for all Applications of a commit."""
-        known = self._named.get(tree.oid)
-        if known is None:
-            if len(self._named) >= _OPEN:
-                self._named.clear()
-            known = self._named[tree.oid] = tuple(_readable(named_sources(tree, OwnUrls(()))))
-        return known
-
-    def _define(self, request: Define, stack: ExitStack) -> Defined:
-        fetcher = self._sources(request.logins, Policy.from_settings([request.url]), stack)
+    def _define(self, request: Define, fetcher: RemoteSources) -> Defined:
         tree = fetcher.git(request.url, request.commit)
         place = request.path.strip("/")
         if place and not any(True for _ in tree.below(place)):
             return Defined(error=f"{urls.shown(request.url)} has no directory {place} at {request.commit[:8]}")
-        found = find_definitions(tree)
+
+        def here(file: str) -> bool:
+            return not place or file == place or file.startswith(f"{place}/")
+
+        found = find_definitions(tree, lambda file: here(file) or _is_above(file, place))
         try:
             settings, wrong = read_settings(tree), []
         except UsageError as error:
             settings, wrong = None, [error.told]
         may_be_empty = settings.render.empty_generators if settings is not None else ()
 
-        def here(each: Found) -> bool:
-            return not place or each.file == place or each.file.startswith(f"{place}/")
-
         problems = [*wrong, *(f"{each.id}: {each.reason}" for each in found.problems if each.failed)]
         definitions = [
             Definition(kind=each.kind, file=each.file, document=dict(each.document))
             for each in (*found.applications, *found.projects)
-            if here(each) or (each.kind == "AppProject" and _is_above(each.file, place))
+            if here(each.file) or each.kind == "AppProject"
         ]
         templates = GoTemplates(self._helm)
-        for each in filter(here, found.application_sets):
+        for each in [one for one in found.application_sets if here(one.file)]:
             expansion = expand(
                 each,
                 tree=tree,
@@ -155,11 +162,27 @@ class Renderer:
             ]
         return Defined(definitions=tuple(definitions), problems=tuple(problems), settings=settings)
 
-    def _sources(self, logins: Iterable[Login], policy: Policy, stack: ExitStack) -> RemoteSources:
-        bound = [Credential(urls.parse(each.place), each.header) for each in logins]
-        bound.sort(key=lambda each: -len(each.place.path))
+    def _sources(self, request: Request, stack: ExitStack) -> RemoteSources:
+        """What fetches for a request: files of Git when they are read. Raises FetchError for what is no URL."""
+        if isinstance(request, Render):
+            own = [source.repo_url for source in msgspec.convert(request.application, Application).sources]
+            offered = Offered(request.logins, request.permitted)
+            places = Places(own, request.allow, offered)
+        else:
+            offered = Offered(request.logins, ("*",))
+            places = Places([request.url], (), offered)
+        # What the logins of one project have opened is not there for others.
+        folder = self._directory / "fetch" / (f"project-{offered.scope}" if offered.scope else "")
         return stack.enter_context(
-            RemoteSources(self._directory / "fetch", policy, credentials=Credentials(tuple(bound)), trees=self._trees)
+            RemoteSources(
+                folder,
+                places,
+                client=http.Client(offered),
+                remote=RemoteGit(
+                    folder, offered, seconds=_GIT_SECONDS, partial=True, bounds=_KEPT_GIT, trees=self._trees
+                ),
+                credentials=Credentials(),
+            )
         )
 
     def _workshop(self, fetcher: RemoteSources, stack: ExitStack, settings: RenderSettings) -> Workshop:
@@ -195,21 +218,5 @@ def _pinned(application: Application, commits: tuple[str, ...]) -> Application:
     return msgspec.structs.replace(application, spec=msgspec.structs.replace(application.spec, sources=sources))
 
 
-def _places(repositories: Iterable[str]) -> list[str]:
-    """Repositories as URLs that a policy may allow; a registry without a scheme is one of OCI's."""
-    return [each if "://" in each or each.startswith("git@") else f"oci://{each}" for each in repositories if each]
-
-
-def _readable(named: Iterable[str]) -> Iterator[str]:
-    """Those that can be allowed: what is wrong in one Application is its own affair, not that of all others."""
-    for entry in named:
-        try:
-            Policy.from_settings(_places([entry]))
-        except FetchError:
-            continue
-        yield entry
-
-
-def is_git(source: Source) -> bool:
-    """Whether a source is a Git repository, not a chart of a Helm repository or registry."""
-    return not source.chart
+def _failed(request: Request, error: str) -> Answer:
+    return Rendered(error=error) if isinstance(request, Render) else Defined(error=error)

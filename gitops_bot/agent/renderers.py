@@ -1,4 +1,7 @@
-"""Asks renderers, as many at once as there are; one that breaks is replaced, and its question is asked once more."""
+"""Asks renderers, as many at once as there are; one that breaks is replaced, and its question is asked once more.
+
+One that does not answer in time is killed, and its question with it: whoever asked it is answered so, and nobody else.
+"""
 
 from __future__ import annotations
 
@@ -11,7 +14,7 @@ from collections.abc import Callable
 import msgspec
 
 from gitops_bot.agent.rendering import Answer, Define, Defined, Render, Rendered, Request, decode_answer, encode
-from gitops_bot.doors.lines import Line, LineBroken
+from gitops_bot.doors.lines import Line, LineBroken, LineSilent
 
 _log = logging.getLogger(__name__)
 
@@ -28,7 +31,7 @@ class Renderers:
         open_line: Callable[[], Line],
         *,
         most: int = 2,
-        seconds: float = 600.0,
+        seconds: float = 300.0,
         observe: Observe = lambda _result, _seconds: None,
     ) -> None:
         """Take what opens a line, how many at once, how long one answer may take, and who hears of renders."""
@@ -77,6 +80,13 @@ class Renderers:
                 try:
                     line = line or self._open()
                     return self._answer(line, request)
+                except LineSilent as error:
+                    # Asked once more it would take as long once more, and keep others waiting.
+                    if line is not None:
+                        line.close()
+                    line = None
+                    _log.warning("a renderer was killed: %s", error)
+                    return f"the render was killed: {error} (look for what never ends in it)"
                 except (LineBroken, msgspec.DecodeError) as error:
                     if not self._stopping.is_set():
                         _log.warning("the renderer broke off (attempt %d): %s", attempt, error)

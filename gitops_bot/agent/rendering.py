@@ -16,12 +16,22 @@ from gitops_bot.render.prepared import Capabilities
 
 
 class Login(msgspec.Struct, frozen=True, kw_only=True):
-    """What is sent to one place, to fetch from it."""
+    """What is sent to one place, to fetch from it. Never printed: ``repr`` names the place only."""
 
     place: str
-    """URL prefix."""
-    header: str
+    """URL as ``logins.place_of`` writes it."""
+    below: bool = False
+    """Whether it opens what is below the place, too."""
+    project: str = ""
+    """The project it is for, ``""`` for all."""
+    source: str = ""
+    header: str = ""
     """The value of ``Authorization``."""
+    key: str = ""
+    """Private SSH key."""
+    known_hosts: str = ""
+    refused: str = ""
+    """Why it is not used, with the next step."""
 
     def __repr__(self) -> str:
         return f"Login({self.place})"
@@ -39,6 +49,8 @@ class Render(msgspec.Struct, frozen=True, kw_only=True, tag="render"):
     settings: RenderSettings = RenderSettings()
     allow: tuple[str, ...] | None = None
     """URL prefixes that may be fetched beside the sources' own; None: what they name themselves."""
+    permitted: tuple[str, ...] = ("*",)
+    """The project's ``sourceRepos``: to no other place is a login sent, whatever charts and overlays name."""
 
 
 class Define(msgspec.Struct, frozen=True, kw_only=True, tag="define"):

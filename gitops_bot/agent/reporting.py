@@ -114,13 +114,12 @@ def _sync(app: AppObject, view: View) -> states.Sync:
 def _metadata(app: AppObject, view: View, failures: int) -> tuple[dict[str, str], dict[str, str]]:
     keys = [each.key for each in view.compared]
     keys += [live.key for live in (*view.candidates.prunable, *view.candidates.going)]
-    earlier = group_kinds(app.annotations)
-    told = parent(app.key, keys, earlier=earlier if view.unknown else earlier & view.unseen)
+    told = parent(app.key, keys, earlier=group_kinds(app.annotations) if view.unknown else ())
     annotations = dict(told.annotations)
     if view.plan:
         annotations[PLAN] = view.plan
     recorded = app.annotations.get(GUARD)
-    if view.guard is not None and view.status == "Synced" and not view.blocked and not view.prune.holds:
+    if view.guard is not None and view.status == "Synced" and not view.blocked:
         recorded = guards.record(view.guard)
     if recorded is not None:
         annotations[GUARD] = recorded

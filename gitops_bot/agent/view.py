@@ -32,8 +32,6 @@ class View(msgspec.Struct, frozen=True, kw_only=True):
     prune: Verdict = Verdict()
     guard: Limits | None = None
     """The thresholds as Git has them now; None where they are not known."""
-    unseen: frozenset[tuple[str, str]] = frozenset()
-    """Groups and kinds of which it is not known what there is."""
     allow_empty: bool = False
     """Whether a sync may leave nothing, as the last synced revision has it."""
     health: Mapping[ResourceKey, Health | None] = {}
@@ -46,6 +44,8 @@ class View(msgspec.Struct, frozen=True, kw_only=True):
     images: tuple[str, ...] = ()
     types: tuple[str, ...] = ()
     plan: str = ""
+    again: datetime | None = None
+    """When it has to be looked at again though nothing has changed, because the last try came to nothing."""
 
     @property
     def status(self) -> SyncStatus:
@@ -88,7 +88,7 @@ class View(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def until(self) -> datetime | None:
         """When it has to be looked at again although nothing else happens; None for never."""
-        moments = (self.appraisal.until, *(each.until for each in self.compared))
+        moments = (self.again, self.appraisal.until, *(each.until for each in self.compared))
         return min((each for each in moments if each is not None), default=None)
 
     @property
@@ -105,8 +105,7 @@ class View(msgspec.Struct, frozen=True, kw_only=True):
             for each in self.compared
         }
         for live in (*self.candidates.prunable, *self.candidates.going):
-            asks = effective(self.options, None, live.annotations).prune == "confirm"
-            confirm = asks or live.key in self.prune.inherited
+            confirm = effective(self.options, None, live.annotations).prune == "confirm"
             found[live.key] = _pruned(live, confirm=confirm, health=self.health.get(live.key))
         return tuple(found[key] for key in sorted(found))
 

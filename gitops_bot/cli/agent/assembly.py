@@ -24,14 +24,19 @@ from gitops_bot.agent.ending import Ender
 from gitops_bot.agent.events import Recorder
 from gitops_bot.agent.identity import PART_OF
 from gitops_bot.agent.inventory import Inventory
+from gitops_bot.agent.keys import Files, Host, Keys
+from gitops_bot.agent.keywatch import KeyWatch
 from gitops_bot.agent.leading import Leadership
-from gitops_bot.agent.looking import Looker, Surroundings
+from gitops_bot.agent.logins import GitHubApp
+from gitops_bot.agent.looking import Looker
 from gitops_bot.agent.metrics import Metrics, State
 from gitops_bot.agent.operating import Manners, Operating
 from gitops_bot.agent.project import Cluster
 from gitops_bot.agent.record import Record
 from gitops_bot.agent.renderers import Renderers
 from gitops_bot.agent.revisions import Revisions
+from gitops_bot.agent.sources import Sources
+from gitops_bot.agent.surroundings import Surroundings
 from gitops_bot.agent.sync import Deadlines
 from gitops_bot.agent.telling import Teller
 from gitops_bot.agent.terms import Terms
@@ -41,17 +46,17 @@ from gitops_bot.doors.cluster.connect import CONNECTIONS, Connection, connect
 from gitops_bot.doors.cluster.lease import Lease, LeaseTimes
 from gitops_bot.doors.cluster.objects import Objects
 from gitops_bot.doors.cluster.requests import Patience, Requests
+from gitops_bot.doors.github.auth import App
 from gitops_bot.doors.jq import JqWorker
 from gitops_bot.doors.lines import ChildLine, Line, SocketLine
-from gitops_bot.doors.remote_git import References, RemoteGit
-from gitops_bot.errors import FetchError
 from gitops_bot.model.settings import Settings, seconds
-from gitops_bot.model.url import Url
 from gitops_bot.render.prepared import Capabilities
 
 _PASSED = ("PATH", "HTTPS_PROXY", "https_proxy", "HTTP_PROXY", "http_proxy", "NO_PROXY", "no_proxy", "LANG",
            "SSL_CERT_FILE", "REQUESTS_CA_BUNDLE", "GIT_SSL_CAINFO")  # fmt: skip
 """What a renderer that is a child gets of our environment: nothing that names a cluster or holds a secret."""
+_RENDERER_MEMORY = 1536 << 20
+"""Bytes of address space that a renderer which is a child may have; the tools that it runs have their own limit."""
 LEASE = "gitops-bot"
 """The Lease of an agent's namespace."""
 _LEASE_PATIENCE = Patience(connect=3.0, read=3.0, attempts=1)
@@ -71,6 +76,8 @@ class Wanted(msgspec.Struct, frozen=True, kw_only=True):
     """Socket of a renderer; None: children of this process render."""
     cache: Path | None = None
     """None: a directory that goes with the process."""
+    files: Files = Files()
+    """With what opens the repositories beside the origin."""
     deadlines: Deadlines = Deadlines()
     holder: str = ""
     """Who leads, in the Lease: unique for each process. ``""``: no Lease, there is only this agent."""
@@ -157,7 +164,9 @@ def assembled(wanted: Wanted) -> Iterator[Agent]:
         cache = wanted.cache or Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="gitops-bot-agent-")))
         pool = stack.enter_context(ThreadPoolExecutor(CONNECTIONS))
         inventory, applications = Inventory(PART_OF), Applications(objects, wanted.namespace)
-        revisions = Revisions(_Counted(RemoteGit(cache / "fetch"), metrics), clock.monotonic)
+        keys = Keys(app_token, clock.monotonic, wanted.files)
+        host = Host(keys, cache, metrics.asked_git)
+        revisions = Revisions(host, clock.monotonic, clock.now)
         renderers = Renderers(lambda: _line(wanted, cache), observe=metrics.rendered)
         stack.callback(renderers.close)
         recorder = Recorder(objects, wanted.holder or "gitops-bot", clock, metrics.dropped)
@@ -168,10 +177,11 @@ def assembled(wanted: Wanted) -> Iterator[Agent]:
             capabilities=lambda: capabilities_of(objects),
             settings=terms,
             projects=applications.projects,
-            logins=tuple,
+            logins=keys.sent,
             delete_jq=jq.delete,
             now=clock.now,
             watch=lambda kinds: controllers[0].watch(kinds),  # noqa: PLW0108 - it is made below
+            follows=host.follows,
             claimed=Neighbours(objects, wanted.namespace, clock.monotonic).claim,
         )
 
@@ -182,7 +192,7 @@ def assembled(wanted: Wanted) -> Iterator[Agent]:
             return wanted.poll if wanted.poll is not None else float(seconds(terms().agent.poll))
 
         health = HealthReader(objects, inventory, pool, clock.now, PART_OF)
-        looker = Looker(objects, inventory, revisions, renderers, health, comparer, around)
+        looker = Looker(objects, inventory, Sources(revisions, renderers, around), health, comparer, around)
         manners = Manners(
             now=clock.now,
             event=Teller(metrics, recorder),
@@ -193,7 +203,7 @@ def assembled(wanted: Wanted) -> Iterator[Agent]:
         )
         definer = None
         if wanted.origin is not None:
-            definer = Definer(wanted.origin, objects, applications, revisions, renderers, tuple, terms, clock.now)
+            definer = Definer(wanted.origin, objects, applications, revisions, renderers, keys.sent, terms)
         controller = Controller(
             Parts(
                 objects=objects,
@@ -201,7 +211,7 @@ def assembled(wanted: Wanted) -> Iterator[Agent]:
                 inventory=inventory,
                 revisions=revisions,
                 operating=Operating(objects, inventory, applications, looker, pool, manners=manners),
-                ender=Ender(objects, inventory, applications, pool, around.cluster, clock.now, around.watch),
+                ender=Ender(objects, inventory, applications, pool, around.cluster, clock.now),
                 definer=definer,
                 clock=clock,
                 people=lambda: terms().agent.people_managers,
@@ -215,6 +225,9 @@ def assembled(wanted: Wanted) -> Iterator[Agent]:
         metrics.watch(lambda: _state(controller, applications, inventory))
         agent = Agent(controller, leadership, recorder, renderers, metrics, applications)
         stack.callback(agent.close)
+        watch = KeyWatch(objects, wanted.namespace, keys, controller.logins_changed)
+        stack.callback(watch.close)
+        watch.start()
         yield agent
 
 
@@ -241,21 +254,11 @@ def _state(controller: Controller, applications: Applications, inventory: Invent
     )
 
 
-class _Counted:
-    """Asks Git hosts, and counts how often."""
+def app_token(app: GitHubApp, repository: str) -> str:
+    """A token of a GitHub App that reads a repository, or with ``""`` all of its installation. Raises BotError."""
+    from gitops_bot.doors.github.tokens import reading_token
 
-    def __init__(self, git: RemoteGit, metrics: Metrics) -> None:
-        self._git = git
-        self._metrics = metrics
-
-    def references(self, url: Url) -> References:
-        try:
-            found = self._git.references(url)
-        except FetchError:
-            self._metrics.asked_git("error")
-            raise
-        self._metrics.asked_git("success")
-        return found
+    return reading_token(app.api_url, App(app.app_id, app.private_key, app.installation_id), repository)
 
 
 def _line(wanted: Wanted, cache: Path) -> Line:
@@ -267,7 +270,7 @@ def child_line(cache: Path) -> Line:
     environment: Mapping[str, str] = {name: os.environ[name] for name in _PASSED if os.environ.get(name)}
     argv = [sys.executable, "-m", "gitops_bot", "agent", "render", "--cache", str(cache)]
     places = {"HOME": str(cache), "GITOPS_BOT_TOOLS": str(tools.installed_directory())}
-    return ChildLine(argv, cwd=str(cache), env={**environment, **places})
+    return ChildLine(argv, cwd=str(cache), env={**environment, **places}, memory=_RENDERER_MEMORY)
 
 
 def capabilities_of(objects: Objects) -> Capabilities:

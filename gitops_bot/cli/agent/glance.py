@@ -5,25 +5,29 @@ from __future__ import annotations
 import tempfile
 from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from pathlib import Path
 
 from gitops_bot.agent.applications import PROJECT
 from gitops_bot.agent.comparison import Comparer
 from gitops_bot.agent.identity import PART_OF
 from gitops_bot.agent.inventory import Inventory
-from gitops_bot.agent.looking import Looker, Surroundings
+from gitops_bot.agent.keys import Host, Keys
+from gitops_bot.agent.logins import KNOWN_HOSTS, KNOWN_HOSTS_KEY, SELECTOR
+from gitops_bot.agent.looking import Looker
 from gitops_bot.agent.project import Cluster
 from gitops_bot.agent.record import AppObject, Record
 from gitops_bot.agent.renderers import Renderers
 from gitops_bot.agent.revisions import Revisions
+from gitops_bot.agent.sources import Sources
+from gitops_bot.agent.surroundings import Surroundings
 from gitops_bot.agent.view import View
 from gitops_bot.agent.wellness import HealthReader
-from gitops_bot.cli.agent.assembly import RealClock, capabilities_of, child_line
+from gitops_bot.cli.agent.assembly import RealClock, app_token, capabilities_of, child_line
 from gitops_bot.doors.cluster.connect import CONNECTIONS
+from gitops_bot.doors.cluster.errors import Forbidden
 from gitops_bot.doors.cluster.objects import Objects
 from gitops_bot.doors.jq import JqWorker
-from gitops_bot.doors.remote_git import RemoteGit
 from gitops_bot.model.project import Project, read
 from gitops_bot.model.settings import Settings
 
@@ -36,13 +40,15 @@ def glance(objects: Objects, app: AppObject, cluster_name: str) -> View:
         clock, inventory = RealClock(), Inventory(PART_OF)
         renderers = Renderers(lambda: child_line(cache), most=1)
         stack.callback(renderers.close)
+        keys = Keys(app_token, clock.monotonic)
+        _read_keys(objects, app.key.namespace, keys)
         projects = _projects(objects, app.key.namespace)
         around = Surroundings(
             cluster=Cluster(name=cluster_name),
             capabilities=lambda: capabilities_of(objects),
             settings=Settings,
             projects=lambda: projects,
-            logins=tuple,
+            logins=keys.sent,
             delete_jq=stack.enter_context(JqWorker()).delete,
             now=clock.now,
             watch=lambda kinds: _list(objects, inventory, kinds),
@@ -50,8 +56,7 @@ def glance(objects: Objects, app: AppObject, cluster_name: str) -> View:
         looker = Looker(
             objects,
             inventory,
-            Revisions(RemoteGit(cache / "fetch"), clock.monotonic),
-            renderers,
+            Sources(Revisions(Host(keys, cache), clock.monotonic), renderers, around),
             HealthReader(objects, inventory, pool, clock.now, PART_OF),
             lambda record: Comparer(objects, inventory, record.memory, pool, clock.now),
             around,
@@ -59,13 +64,24 @@ def glance(objects: Objects, app: AppObject, cluster_name: str) -> View:
         return looker.look(app, Record(), since=clock.monotonic())
 
 
-def _list(objects: Objects, inventory: Inventory, kinds: Iterable[tuple[str, str]]) -> frozenset[tuple[str, str]]:
-    """Look what there is of some kinds, once; those of which it is not known then, which are none."""
+def _list(objects: Objects, inventory: Inventory, kinds: Iterable[tuple[str, str]]) -> None:
+    """What there is of some kinds, once."""
     for group, name in sorted(kinds):
         kind = objects.kinds.preferred(group, name)
         if kind is not None and "list" in kind.verbs:
             inventory.replace((group, name), objects.list(kind, selector=PART_OF).items)
-    return frozenset()
+
+
+def _read_keys(objects: Objects, namespace: str, keys: Keys) -> None:
+    """The logins that this person may read; without them what is open to everybody is looked at all the same."""
+    kinds = objects.kinds
+    secrets, maps = kinds.preferred("", "Secret"), kinds.preferred("", "ConfigMap")
+    assert secrets is not None
+    assert maps is not None
+    with suppress(Forbidden):
+        keys.replace(objects.list(secrets, namespace, selector=SELECTOR, metadata=False).items)
+        for body in objects.list(maps, namespace, name=KNOWN_HOSTS, metadata=False).items:
+            keys.put_hosts(str((body.get("data") or {}).get(KNOWN_HOSTS_KEY, "")))
 
 
 def _projects(objects: Objects, namespace: str) -> dict[str, Project | None]:

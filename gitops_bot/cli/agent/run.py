@@ -19,6 +19,7 @@ import click
 
 from gitops_bot import __version__, log
 from gitops_bot.agent.definitions import Origin
+from gitops_bot.agent.keys import Files
 from gitops_bot.agent.metrics import CONTENT_TYPE
 from gitops_bot.agent.outcome import unsynced
 from gitops_bot.agent.state import told
@@ -70,11 +71,30 @@ _log = logging.getLogger(__name__)
     "--cache", type=click.Path(path_type=Path), help="Directory of what is fetched and rendered.", show_envvar=True
 )
 @click.option(
+    "--git-token-file",
+    type=click.Path(path_type=Path),
+    show_envvar=True,
+    help="File with a token for the repositories beside --repo; read again whenever it is needed.",
+)
+@click.option(
+    "--git-ssh-key-file",
+    type=click.Path(path_type=Path),
+    show_envvar=True,
+    help="File with an SSH key for the repositories beside --repo.",
+)
+@click.option(
+    "--known-hosts-file",
+    type=click.Path(path_type=Path),
+    show_envvar=True,
+    help="File with the keys of SSH hosts, beside those of argocd-ssh-known-hosts-cm.",
+)
+@click.option(
     "--once", is_flag=True, help="Stop when everything that was to be done is done; listen nowhere.", show_envvar=True
 )
 def command(
     *, environment: str, cluster_name: str, namespace: str, repo: str | None, path: str, revision: str,
     kubeconfig: str, poll: str | None, listen: str, renderer: Path | None, cache: Path | None, once: bool,
+    git_token_file: Path | None, git_ssh_key_file: Path | None, known_hosts_file: Path | None,
 ) -> int:  # fmt: skip
     """Keep this cluster equal to Git: apply, wait, heal, prune, tell.
 
@@ -85,7 +105,10 @@ def command(
     With --once it exits with 10 when an Application is not Synced or its sync failed.
     """
     log.configure_service(sys.stdout, told, debug=bool(os.environ.get("GITOPS_BOT_DEBUG")))
+    files = Files(repo or "", git_token_file, git_ssh_key_file, known_hosts_file)
+    files.check()
     wanted = Wanted(
+        files=files,
         namespace=namespace,
         cluster_name=cluster_name or environment,
         kubeconfig=kubeconfig,
