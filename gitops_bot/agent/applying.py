@@ -9,15 +9,18 @@ from typing import NamedTuple
 from gitops_bot.agent.adoption import take_over
 from gitops_bot.agent.comparison import Compared, at_version
 from gitops_bot.agent.fingerprint import baseline
+from gitops_bot.agent.identity import App, is_ours
 from gitops_bot.agent.inventory import Inventory
 from gitops_bot.agent.managed import PEOPLE
 from gitops_bot.agent.memory import Known, Memory
-from gitops_bot.agent.options import Effective
+from gitops_bot.agent.options import Effective, object_options
 from gitops_bot.agent.strangers import survivors
-from gitops_bot.agent.values import MANAGER, live_of
+from gitops_bot.agent.values import MANAGER, Live, live_of
 from gitops_bot.doors.cluster.errors import Conflict, Invalid, NotTyped
 from gitops_bot.doors.cluster.objects import Applied, Body, Objects, Propagation
-from gitops_bot.model.resource import ResourceKey
+
+_LOOKS = 5
+"""How often an object that keeps changing is looked at again before it is deleted."""
 
 _TRIES = 5
 """How often ownership is taken over from an object that changes meanwhile."""
@@ -148,10 +151,41 @@ class Applier:
         known = baseline(live_of(body, compared.key), people=self._people, written=self._now())
         self._memory.put(compared.key, Known(compared.digest, known))
 
-    def prune(self, key: ResourceKey, uid: str, propagation: Propagation) -> None:
-        """Delete one object. Raises ClusterError; one that is another by now is left alone."""
-        try:
-            self._objects.delete(key, uid, propagation)
-        except Conflict:
-            return
-        self._memory.forget((key,))
+    def prune(self, live: Live, app: App, propagation: Propagation) -> str:
+        """Delete one object; why it was left alone, ``""`` when it was not. Raises ClusterError.
+
+        It goes in the version in which it was judged. One that has changed since then is looked at again: whoever took
+        our label off, or made it anew, keeps it.
+        """
+        looks = _LOOKS
+        while True:
+            try:
+                self._objects.delete(live.key, live.uid, propagation, version=live.resource_version)
+                break
+            except Conflict:
+                if not looks:
+                    raise
+            looks -= 1
+            body = self._objects.find(live.key)
+            if body is None:
+                break
+            now = live_of(body, live.key)
+            reason = _spared(live, now, app)
+            if reason:
+                return reason
+            if now.deleting:
+                break
+            live = now
+        self._memory.forget((live.key,))
+        return ""
+
+
+def _spared(before: Live, now: Live, app: App) -> str:
+    """Why an object that was to be deleted is not, as it is now; ``""`` when it is."""
+    if now.uid != before.uid:
+        return "left alone: somebody has made it anew meanwhile"
+    if not is_ours(now, app):
+        return "left alone: it is not this Application's any more"
+    if object_options(now.annotations) != object_options(before.annotations):
+        return "left alone: its own options have changed meanwhile"
+    return ""

@@ -13,7 +13,7 @@ from gitops_bot.agent.definitions import Definer
 from gitops_bot.agent.ending import Ender
 from gitops_bot.agent.fingerprint import judge
 from gitops_bot.agent.health.assess import has_health
-from gitops_bot.agent.identity import App, group_kinds
+from gitops_bot.agent.identity import group_kinds
 from gitops_bot.agent.inventory import Inventory, Touched
 from gitops_bot.agent.operating import Next, Operating
 from gitops_bot.agent.polling import Poller
@@ -198,15 +198,19 @@ class Controller:
             self._ready = self._parts.applications.are_known and all(map(self._parts.inventory.knows, kinds))
         return self._ready
 
-    def watch(self, kinds: frozenset[tuple[str, str]]) -> None:
-        """Watch kinds that are not watched yet, and wait until what there is of them is known."""
+    def watch(self, kinds: frozenset[tuple[str, str]]) -> frozenset[tuple[str, str]]:
+        """Watch kinds that are not watched yet, and wait until what there is of them is known.
+
+        Those of which it is not known in time; kinds that the cluster does not have are none.
+        """
         begun = self._begin(kinds)
         end = self._parts.clock.monotonic() + _KNOWN_WITHIN
         inventory = self._parts.inventory
         while not all(map(inventory.knows, begun)) and self._parts.clock.monotonic() < end:
             if self._closed.is_set():
-                return
+                break
             inventory.pause(0.5)
+        return frozenset(kind for kind in begun if not inventory.knows(kind))
 
     def _begin(self, kinds: Iterable[tuple[str, str]]) -> list[tuple[str, str]]:
         """Watch kinds that are not watched yet; those of them that can be watched."""
@@ -332,7 +336,7 @@ class Controller:
             self._seen |= {name}
         if app.annotations.get(SKIP) == "true":
             return None
-        record = self._record(app.key)
+        record = self._record(app)
         if app.deleting:
             return parts.ender.work(app, record)
         refresh = app.annotations.get(REFRESH)
@@ -345,10 +349,15 @@ class Controller:
         )
         return None if next_.at is None else max(0.0, (next_.at - parts.clock.now()) / timedelta(seconds=1))
 
-    def _record(self, app: App) -> Record:
+    def _record(self, app: AppObject) -> Record:
+        """What is known of an Application; of one that was made anew under its name, nothing."""
+        name, uid = app.key.name, app.uid
         with self._lock:
-            self._names[app.id] = app.name
-            return self._records.setdefault(app.name, Record())
+            self._names[app.key.id] = name
+            record = self._records.get(name)
+            if record is None or record.uid != uid:
+                record = self._records[name] = Record(uid)
+            return record
 
     def _cancelled(self, app: AppObject) -> str:
         """Why an operation is not wanted any more, ``""`` when it is."""

@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable, Mapping
+from datetime import datetime
 from typing import Any, NamedTuple
 
-from gitops_bot.agent.applications import API, APPLICATION, PROJECT, Applications
+from gitops_bot.agent.applications import API, APPLICATION, PROJECT, Applications, key_of
+from gitops_bot.agent.guards import APPROVED, is_approved
 from gitops_bot.agent.record import without_state
+from gitops_bot.agent.removal import removals
 from gitops_bot.agent.renderers import Renderers
 from gitops_bot.agent.rendering import Define, Definition
 from gitops_bot.agent.revisions import Revisions
 from gitops_bot.agent.surroundings import Logins
 from gitops_bot.agent.terms import Terms
 from gitops_bot.agent.values import MANAGER
+from gitops_bot.doors.cluster.errors import Refused
 from gitops_bot.doors.cluster.objects import Body, Objects
 from gitops_bot.errors import FetchError
 from gitops_bot.model import url as urls
@@ -46,8 +51,9 @@ class Definer:
         renderers: Renderers,
         logins: Logins,
         terms: Terms,
+        now: Callable[[], datetime],
     ) -> None:
-        """Take where they are defined, the doors, and where the settings beside them are kept."""
+        """Take where they are defined, the doors, where the settings beside them are kept, and the clock."""
         self._origin = origin
         self._objects = objects
         self._applications = applications
@@ -55,6 +61,9 @@ class Definer:
         self._renderers = renderers
         self._logins = logins
         self._terms = terms
+        self._now = now
+        self._held: dict[str, datetime] = {}
+        """Uids of Applications whose removal is held → since when; an approval has to be newer."""
         self._done = ""
         """The commit whose definitions are in the cluster."""
         self.problem = ""
@@ -85,25 +94,46 @@ class Definer:
         if answer.settings is not None:
             self._terms.put(answer.settings)
         wanted = {_key(each, self._applications.namespace): each for each in answer.definitions}
-        for key, definition in sorted(wanted.items(), key=lambda pair: pair[0].kind != "AppProject"):
-            self._objects.apply(_body(definition, key), key, MANAGER)
+        problems = [*answer.problems, *self._applied(wanted)]
         self.defined = frozenset(key.name for key in wanted if key.kind == "Application")
-        problems = [*answer.problems]
         if not self.defined:
             problems.append(f"{urls.shown(origin.url)} defines no Application at {commit[:8]}: none is removed")
         if not problems:
-            self._remove(frozenset(wanted))
+            problems += self._remove(frozenset(wanted))
         self._tell("; ".join(problems))
         self._done = "" if problems else commit
 
-    def _remove(self, wanted: frozenset[ResourceKey]) -> None:
-        """Delete what this agent made and Git does not define any more; finalizers say what goes with it."""
-        for app in self._applications.all:
-            key = ResourceKey(*APPLICATION, app.key.namespace, app.key.name)
-            made = (app.body["metadata"].get("labels") or {}).get(DEFINED) == "true"
-            if made and key not in wanted and not app.deleting:
-                _log.info("removing %s: Git does not define it any more", key)
-                self._objects.delete(key, app.body["metadata"]["uid"], "Background")
+    def _applied(self, wanted: Mapping[ResourceKey, Definition]) -> list[str]:
+        """Apply projects, then Applications; what the API server does not take. Raises ClusterError for the rest."""
+        problems = []
+        for key, definition in sorted(wanted.items(), key=lambda pair: pair[0].kind != "AppProject"):
+            try:
+                self._objects.apply(_body(definition, key), key, MANAGER)
+            except Refused as error:
+                if error.retryable:
+                    raise
+                problems.append(f"{definition.file}: {error.message}")
+        return problems
+
+    def _remove(self, wanted: frozenset[ResourceKey]) -> list[str]:
+        """Delete what this agent made and Git does not define any more; what is held instead. Raises ClusterError."""
+        made = [app for app in self._applications.all if app.labels.get(DEFINED) == "true" and not app.deleting]
+        gone = [app for app in made if key_of(*app.key) not in wanted]
+        found = removals(gone, len(made), self._terms().agent.prune_guard)
+        uids = {each.app.uid for each in found if each.reason}
+        now = self._now()
+        self._held = {uid: self._held.get(uid, now) for uid in uids}
+        problems = []
+        for app, reason in ((each.app, each.reason) for each in found):
+            if reason and not is_approved(app.annotations, self._held[app.uid], now):
+                problems.append(
+                    f"Git does not define {app.key.name} any more, but {reason}; if that is meant, annotate the "
+                    f"Application in the cluster with {APPROVED}: the time of now, as RFC 3339"
+                )
+                continue
+            _log.info("removing %s: Git does not define it any more", app.key.name)
+            self._objects.delete(key_of(*app.key), app.uid, "Background")
+        return problems
 
     def _tell(self, problem: str) -> None:
         if problem and problem != self.problem:

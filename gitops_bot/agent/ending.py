@@ -9,7 +9,7 @@ from datetime import datetime
 from gitops_bot.agent import guards, options, order, project
 from gitops_bot.agent.applications import Applications, key_of
 from gitops_bot.agent.applying import Applier
-from gitops_bot.agent.identity import is_ours
+from gitops_bot.agent.identity import group_kinds, is_ours
 from gitops_bot.agent.inventory import Inventory
 from gitops_bot.agent.operating import policy_of
 from gitops_bot.agent.record import AppObject, Record
@@ -33,14 +33,16 @@ class Ender:
         pool: Executor,
         cluster: project.Cluster,
         now: Callable[[], datetime],
+        watch: Callable[[frozenset[tuple[str, str]]], frozenset[tuple[str, str]]],
     ) -> None:
-        """Take the doors."""
+        """Take the doors; ``watch`` begins to watch kinds, and tells those of them whose objects are not known yet."""
         self._objects = objects
         self._inventory = inventory
         self._applications = applications
         self._pool = pool
         self._cluster = cluster
         self._now = now
+        self._watch = watch
 
     def work(self, app: AppObject, record: Record) -> float | None:
         """Do what can be done now; seconds until it has to go on, None when it is done or waits for somebody.
@@ -54,6 +56,9 @@ class Ender:
             # Its objects are in a cluster that nobody here reaches (Argo CD's rule: the finalizer is dropped).
             self._applications.let_go(app, finalizer)
             return None
+        kinds = group_kinds(app.annotations) | {(each.group, each.kind) for each in app.status.resources}
+        if self._watch(frozenset(kinds)):
+            return _AGAIN  # objects of kinds that are not known yet may be there
         found = [live for key in self._inventory.of(app.key.id) if (live := self._inventory.find(key)) is not None]
         owned = [live for live in found if is_ours(live, app.key)]
         since = datetime.fromisoformat(app.body["metadata"]["deletionTimestamp"])
@@ -69,10 +74,10 @@ class Ender:
         if not ending.delete:
             self._applications.let_go(app, finalizer)
             return None
-        self._delete(ending.delete, record, "Background" if finalizer.endswith("/background") else "Foreground")
+        self._delete(ending.delete, app, record, "Background" if finalizer.endswith("/background") else "Foreground")
         return _AGAIN
 
-    def _delete(self, lives: Sequence[Live], record: Record, propagation: Propagation) -> None:
+    def _delete(self, lives: Sequence[Live], app: AppObject, record: Record, propagation: Propagation) -> None:
         """Delete the wave that goes first; what is being deleted already is waited for."""
         by_key = {live.key: live for live in lives}
         tasks = [order.Task(key=live.key, wave=order.wave_of(live.annotations)) for live in lives]
@@ -80,7 +85,7 @@ class Ender:
         wave = order.deletion(tasks)[0]
         for step in wave.prunes:
             going = [by_key[task.key] for task in step if not by_key[task.key].deleting]
-            list(self._pool.map(lambda live: applier.prune(live.key, live.uid, propagation), going))
+            list(self._pool.map(lambda live: applier.prune(live, app.key, propagation), going))
 
     def _permitted(self, app: AppObject) -> Callable[[ResourceKey], bool]:
         projects: dict[str, Project | None] = dict(self._applications.projects())

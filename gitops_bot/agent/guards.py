@@ -15,7 +15,7 @@ import msgspec
 from msgspec import Meta
 
 from gitops_bot.agent.identity import App, claimant, is_ours
-from gitops_bot.agent.options import ApplicationOptions, effective
+from gitops_bot.agent.options import ApplicationOptions, Removal, effective, object_options
 from gitops_bot.agent.values import Live
 from gitops_bot.model.resource import ResourceKey
 
@@ -87,7 +87,7 @@ def _not_ours(live: Live, app: App, permitted: Callable[[ResourceKey], bool]) ->
 
 # -- guards -----------------------------------------------------------------------------------------------------------
 
-Guard = Literal["render-failed", "empty", "too-many", "precious", "confirm"]
+Guard = Literal["render-failed", "empty", "too-many", "precious", "confirm", "loosened", "inherited"]
 
 
 class Limits(msgspec.Struct, frozen=True, kw_only=True):
@@ -97,6 +97,8 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
     objects: Annotated[int, Meta(ge=0)] = 10
     """More than both of these are held."""
     allow_empty: bool = False
+    prune: Removal = "true"
+    """The Application's own option ``Prune``."""
 
 
 class Hold(msgspec.Struct, frozen=True, kw_only=True):
@@ -119,9 +121,13 @@ class Verdict(msgspec.Struct, frozen=True, kw_only=True):
     """Empty where ``prune`` may go; while there is one, ``prune`` is empty."""
     approved: tuple[Hold, ...] = ()
     """Guards that would have held it, and were approved."""
+    inherited: frozenset[ResourceKey] = frozenset()
+    """What an earlier Application of the same name left."""
 
 
-def limits_of(annotations: Mapping[str, str], *, percent: int, objects: int, allow_empty: bool) -> Limits:
+def limits_of(
+    annotations: Mapping[str, str], *, percent: int, objects: int, allow_empty: bool, prune: Removal = "true"
+) -> Limits:
     """The thresholds of an Application, from its annotations or else from the settings, both of the last sync.
 
     An annotation that is no number in its range does not count.
@@ -130,24 +136,27 @@ def limits_of(annotations: Mapping[str, str], *, percent: int, objects: int, all
         percent=_number(annotations.get(GUARD_PERCENT), percent, 100),
         objects=_number(annotations.get(GUARD_OBJECTS), objects, 1_000_000),
         allow_empty=allow_empty,
+        prune=prune,
     )
 
 
 def in_force(recorded: str | None, now: Limits) -> Limits:
-    """The thresholds that hold: those recorded when the Application was last Synced, so that no commit loosens its own.
+    """The thresholds that hold: the stricter of now and of when the Application was last Synced.
 
-    ``recorded`` is what ``record`` gave. Without it, and where it cannot be read, the stricter of ``now`` and the
-    defaults.
+    So no commit loosens its own, and one that tightens them means it. ``recorded`` is what ``record`` gave; without it,
+    and where it cannot be read, the defaults count.
     """
     try:
-        return msgspec.json.decode(recorded or "", type=Limits)
+        synced = msgspec.json.decode(recorded or "", type=Limits)
     except msgspec.DecodeError:
-        usual = Limits()
-        return Limits(
-            percent=min(now.percent, usual.percent),
-            objects=min(now.objects, usual.objects),
-            allow_empty=now.allow_empty and usual.allow_empty,
-        )
+        synced = Limits()
+    order: tuple[Removal, ...] = ("false", "confirm", "true")
+    return Limits(
+        percent=min(now.percent, synced.percent),
+        objects=min(now.objects, synced.objects),
+        allow_empty=now.allow_empty and synced.allow_empty,
+        prune=min(now.prune, synced.prune, key=order.index),
+    )
 
 
 def record(limits: Limits) -> str:
@@ -170,23 +179,29 @@ def judge(
     options: ApplicationOptions,
     limits: Limits,
     approved: bool,
+    inherited: AbstractSet[ResourceKey] = frozenset(),
 ) -> Verdict:
     """What of the candidates may be pruned.
 
     ``managed`` counts the Application's objects in the cluster, the candidates included; ``desired`` those in Git;
-    ``rendered`` is False when any source failed to render; ``approved`` comes from ``is_approved``. One guard holds all
-    prunes of a sync: half of a deletion that nobody meant is no better.
+    ``rendered`` is False when any source failed to render; ``approved`` comes from ``is_approved``; ``inherited`` are
+    candidates that an earlier Application of the name left. One guard holds all prunes of a sync: half of a deletion
+    that nobody meant is no better.
     """
     going: list[Live] = []
     kept: list[Live] = []
     asked: list[Live] = []
+    loosened: list[Live] = []
     for live in prunable:
         word = effective(options, None, live.annotations).prune
         (kept if word == "false" else going).append(live)
         if word == "confirm":
             asked.append(live)
+        elif word == "true" and limits.prune != "true" and object_options(live.annotations).prune is None:
+            loosened.append(live)
     if not going:
-        return Verdict(kept=tuple(kept))
+        return Verdict(kept=tuple(kept), inherited=frozenset(inherited))
+    left = [live for live in going if live.key in inherited]
     if not rendered:
         holds = [
             Hold(
@@ -197,29 +212,47 @@ def judge(
             )
         ]
     else:
-        holds = list(_holds(going, asked, managed, desired, limits))
+        holds = [*_holds(going, managed, desired, limits), *_questions(asked, loosened, left)]
     open_holds = tuple(hold for hold in holds if not (approved and hold.approvable))
     return Verdict(
         prune=() if open_holds else tuple(going),
         kept=tuple(kept),
         holds=open_holds,
         approved=tuple(hold for hold in holds if hold not in open_holds),
+        inherited=frozenset(inherited),
     )
 
 
-def _holds(going: list[Live], asked: list[Live], managed: int, desired: int, limits: Limits) -> Iterable[Hold]:
-    how = f"if that is meant, annotate the Application in the cluster with {APPROVED}: the time of now, as RFC 3339"
+_HOW = f"if that is meant, annotate the Application in the cluster with {APPROVED}: the time of now, as RFC 3339"
+
+
+def _holds(going: list[Live], managed: int, desired: int, limits: Limits) -> Iterable[Hold]:
+    """What is too much for one commit."""
     if desired == 0 and not limits.allow_empty:
-        yield Hold(guard="empty", message=f"Git has no object any more: {_counted(going)} would go; {how}")
+        yield Hold(guard="empty", message=f"Git has no object any more: {_counted(going)} would go; {_HOW}")
     whole = max(managed, len(going))
     if len(going) > limits.objects and len(going) * 100 > limits.percent * whole:
-        yield Hold(guard="too-many", message=f"{len(going):,} of {whole:,} objects would go; {how}")
+        yield Hold(guard="too-many", message=f"{len(going):,} of {whole:,} objects would go; {_HOW}")
     for (group, kind), meaning in PRECIOUS.items():
         some = [live for live in going if (live.key.group, live.key.kind) == (group, kind)]
         if some:
-            yield Hold(guard="precious", message=f"{_counted(some)} would go, and {meaning}; {how}")
+            yield Hold(guard="precious", message=f"{_counted(some)} would go, and {meaning}; {_HOW}")
+
+
+def _questions(asked: list[Live], loosened: list[Live], left: list[Live]) -> Iterable[Hold]:
+    """What somebody has to say of single objects."""
     if asked:
-        yield Hold(guard="confirm", message=f"{_counted(asked)} asks for a confirmation (Prune=confirm); {how}")
+        yield Hold(guard="confirm", message=f"{_counted(asked)} asks for a confirmation (Prune=confirm); {_HOW}")
+    if loosened:
+        yield Hold(
+            guard="loosened",
+            message=f"{_counted(loosened)} would go, which the last synced revision kept by its option Prune; {_HOW}",
+        )
+    if left:
+        yield Hold(
+            guard="inherited",
+            message=f"{_counted(left)} would go, which an earlier Application of this name left; {_HOW}",
+        )
 
 
 def _counted(lives: list[Live]) -> str:

@@ -7,12 +7,12 @@ from typing import Any
 
 import msgspec
 
-from gitops_bot.agent import guards, options, policy, project
+from gitops_bot.agent import guards, holding, options, policy, project
 from gitops_bot.agent.beside import NOT_HANDED_OVER
 from gitops_bot.agent.bounds import is_truncated
 from gitops_bot.agent.comparison import Compared, Comparer, Rules, Settled
 from gitops_bot.agent.desired import Wanted, read_wanted
-from gitops_bot.agent.guards import Candidates, Verdict
+from gitops_bot.agent.guards import Verdict
 from gitops_bot.agent.identity import group_kinds
 from gitops_bot.agent.inventory import Inventory
 from gitops_bot.agent.operation import identity
@@ -142,7 +142,7 @@ class Looker:
         forbidden, told = limits.forbidden(keys)
         allowed = [each for each in wanted.objects if each.key not in forbidden]
         kinds = {(key.group, key.kind) for key in keys}
-        self._around.watch(frozenset(kinds | group_kinds(app.annotations)))
+        unseen = self._around.watch(frozenset(kinds | group_kinds(app.annotations)))
         people = self._around.settings().agent.people_managers
         rules = Rules(spec.ignore_differences, self._around.delete_jq, people, chosen)
         status = app.status
@@ -151,9 +151,11 @@ class Looker:
         )
         found = self._labelled_and_listed(app, status, keys)
         candidates = guards.candidates(found, keys, app.key, limits.permits)
-        guard = self._guard(app)
+        guard = self._guard(app, chosen)
         limits_now = guards.in_force(app.annotations.get(GUARD), guard)
-        judged = self._judged(app, record, candidates, compared, wanted, chosen, limits_now)
+        present = sum(each.live is not None for each in compared)
+        counts = holding.Counts(len(wanted.objects), present, rendered=not wanted.problems)
+        judged = holding.judged(app, record, candidates, chosen, limits_now, counts, self._around.now())
         lives = [each.live for each in compared if each.live is not None]
         health = self._health.read(record, app.key.id, [*lives, *candidates.prunable])
         record.memory.keep_only(keys)
@@ -167,6 +169,7 @@ class Looker:
             candidates=candidates,
             prune=judged,
             guard=guard,
+            unseen=unseen,
             allow_empty=limits_now.allow_empty,
             health=health,
             options=chosen,
@@ -189,7 +192,7 @@ class Looker:
                 labelled[key] = live_of(body, key)
         return list(labelled.values())
 
-    def _guard(self, app: AppObject) -> guards.Limits:
+    def _guard(self, app: AppObject, chosen: options.ApplicationOptions) -> guards.Limits:
         """The thresholds as Git has them now."""
         automated = policy.read(app.body["spec"].get("syncPolicy")).automated
         usual = self._around.settings().agent.prune_guard
@@ -198,32 +201,8 @@ class Looker:
             percent=usual.percent,
             objects=usual.objects,
             allow_empty=automated is not None and automated.allow_empty,
+            prune=chosen.prune,
         )
-
-    def _judged(
-        self,
-        app: AppObject,
-        record: Record,
-        candidates: Candidates,
-        compared: tuple[Compared, ...],
-        wanted: Wanted,
-        chosen: options.ApplicationOptions,
-        limits: guards.Limits,
-    ) -> Verdict:
-        now = self._around.now()
-        managed = sum(each.live is not None for each in compared) + len(candidates.prunable)
-        since = record.held_since or now
-        verdict = guards.judge(
-            candidates.prunable,
-            managed=managed,
-            desired=len(wanted.objects),
-            rendered=not wanted.problems,
-            options=chosen,
-            limits=limits,
-            approved=record.held_since is not None and guards.is_approved(app.annotations, since, now),
-        )
-        record.held_since = since if verdict.holds else (record.held_since if verdict.approved else None)
-        return verdict
 
 
 def _blocked(kind: str, message: str) -> View:
@@ -274,7 +253,7 @@ def _told(
         for each in compared
         if each.shared
     ]
-    found += [("PruneHeldWarning", hold.message) for hold in judged.holds]
+    found += [(holding.HELD, hold.message) for hold in judged.holds]
     found += [("UnknownOptionWarning", f"the sync option {each} is none") for each in chosen.unknown]
     return found
 

@@ -130,6 +130,8 @@ class Operating:
             return Next(decision.at)
         prune = decision.prune
         if isinstance(decision, Full):
+            if prune and view.prune.holds:
+                return Next(view.appraisal.until)  # half of a commit is no better; a condition says what is held
             record.heals.clear()
             return self._operate(app, record, view, _automated(view, app, prune=prune), None, cancelled)
         return self._operate(app, record, view, _automated(view, app, prune=prune), decision, cancelled)
@@ -149,14 +151,12 @@ class Operating:
         self, app: AppObject, record: Record, view: View, state: OperationState, cancelled: Callable[[], str]
     ) -> Next:
         """An operation that waits for its retry, or that a process before this one has left."""
-        done = state.sync_result
-        now = operation.identity(view.commits, app.sources)
-        if done is not None and not view.unknown and operation.identity_of(done) != now:
-            state = operation.finished(
-                state, "Failed", "given up: Git has something newer", done.resources, self._now()
-            )
+        by_itself = state.operation.initiated_by is not None and state.operation.initiated_by.automated
+        reason = _overtaken(app, view, state, by_itself=by_itself)
+        if reason:
+            results = state.sync_result.resources if state.sync_result is not None else ()
+            state = operation.finished(state, "Failed", f"given up: {reason}", results, self._now())
             app = self._reporter.write(app, view, state=state)
-            by_itself = state.operation.initiated_by is not None and state.operation.initiated_by.automated
             if by_itself:
                 return self._automatic(app, record, view, cancelled)
             return self._operate(app, record, view, state.operation, None, cancelled)
@@ -249,17 +249,31 @@ class Operating:
                 ensure_namespace(self._objects, app, policy_of(app).namespace_metadata, wanted)
             except ClusterError as error:
                 return Ended("Failed", f"the namespace could not be made: {error.message}", ())
-        if sync.prune and view.prune.holds:
+        if sync.prune and view.prune.holds and not sync.resources:
             return Ended("Failed", view.prune.holds[0].message, ())
         prunes = [live for live in view.prune.prune if _is_asked(live.key, sync)] if sync.prune else []
         skipped = [*view.prune.kept, *(() if sync.prune else view.candidates.prunable)]
-        return syncer.run(Plan(wanted, tuple(prunes), chosen, tuple(skipped), sync.dry_run))
+        return syncer.run(Plan(app.key, wanted, tuple(prunes), chosen, tuple(skipped), sync.dry_run))
 
     def _retry(self, app: AppObject, asked: Operation) -> policy.Retry:
         by_itself = asked.initiated_by is not None and asked.initiated_by.automated
         if asked.retry is not None:
             return policy.read({"retry": asked.retry}).retries(automated=by_itself)
         return policy_of(app).retries(automated=by_itself)
+
+
+def _overtaken(app: AppObject, view: View, state: OperationState, *, by_itself: bool) -> str:
+    """Why an operation that was begun is not gone on with, ``""`` when it is."""
+    if by_itself:
+        wish, sync = policy_of(app).automatic, state.operation.sync
+        if wish is None:
+            return "automated syncs are switched off"
+        if sync is not None and sync.prune and not wish.prune:
+            return "automated prunes are switched off"
+    if view.unknown or state.sync_result is None:
+        return ""
+    same = operation.identity_of(state.sync_result) == operation.identity(view.commits, app.sources)
+    return "" if same else "Git has something newer"
 
 
 def policy_of(app: AppObject) -> policy.SyncPolicy:

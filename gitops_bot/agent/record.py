@@ -53,6 +53,19 @@ class AppObject(msgspec.Struct, frozen=True, kw_only=True):
         return self.body["metadata"].get("annotations") or {}
 
     @property
+    def labels(self) -> Mapping[str, str]:
+        return self.body["metadata"].get("labels") or {}
+
+    @property
+    def uid(self) -> str:
+        return str(self.body["metadata"]["uid"])
+
+    @property
+    def created(self) -> datetime:
+        """When the object was made."""
+        return datetime.fromisoformat(self.body["metadata"]["creationTimestamp"])
+
+    @property
     def finalizers(self) -> tuple[str, ...]:
         return tuple(self.body["metadata"].get("finalizers") or ())
 
@@ -122,10 +135,21 @@ class Unrendered(NamedTuple):
     """How often it had failed before."""
 
 
+class Held(NamedTuple):
+    """A prune that a guard holds."""
+
+    keys: frozenset[ResourceKey]
+    """What would go: an approval counts for nothing else."""
+    since: datetime
+    """Since when: an approval has to be newer."""
+
+
 class Record:
     """One Application. Only one thread works on it at a time; ``touched`` is filled by all."""
 
-    def __init__(self) -> None:
+    def __init__(self, uid: str = "") -> None:
+        """Take the uid of the object."""
+        self.uid = uid
         self.memory = Memory()
         self.health: dict[ResourceKey, Judged] = {}
         self.heals: dict[ResourceKey, Heals] = {}
@@ -136,8 +160,7 @@ class Record:
         """False until the first comparison of this process."""
         self.drifted: frozenset[tuple[ResourceKey, tuple[str, ...]]] = frozenset()
         """What somebody changed in the cluster as it was told last: objects, and the paths of their fields."""
-        self.held_since: datetime | None = None
-        """Since when a prune is held: an approval has to be newer."""
+        self.held: Held | None = None
         self._lock = threading.Lock()
         self._touched: set[ResourceKey] = set()
 

@@ -114,12 +114,13 @@ def _sync(app: AppObject, view: View) -> states.Sync:
 def _metadata(app: AppObject, view: View, failures: int) -> tuple[dict[str, str], dict[str, str]]:
     keys = [each.key for each in view.compared]
     keys += [live.key for live in (*view.candidates.prunable, *view.candidates.going)]
-    told = parent(app.key, keys, earlier=group_kinds(app.annotations) if view.unknown else ())
+    earlier = group_kinds(app.annotations)
+    told = parent(app.key, keys, earlier=earlier if view.unknown else earlier & view.unseen)
     annotations = dict(told.annotations)
     if view.plan:
         annotations[PLAN] = view.plan
     recorded = app.annotations.get(GUARD)
-    if view.guard is not None and view.status == "Synced" and not view.blocked:
+    if view.guard is not None and view.status == "Synced" and not view.blocked and not view.prune.holds:
         recorded = guards.record(view.guard)
     if recorded is not None:
         annotations[GUARD] = recorded

@@ -28,8 +28,8 @@ class Surroundings(NamedTuple):
     logins: Logins
     delete_jq: DeleteJq | None
     now: Callable[[], datetime]
-    watch: Callable[[frozenset[tuple[str, str]]], None]
-    """Begins to watch kinds, and returns when what there is of them is known."""
+    watch: Callable[[frozenset[tuple[str, str]]], frozenset[tuple[str, str]]]
+    """Begins to watch kinds, and returns when what there is of them is known; those of which it is not."""
     claimed: Callable[[App], str] = lambda _app: ""
     """Why an Application that was never synced may not be adopted; ``""`` when it may."""
     follows: Callable[[str, str, str, str], bool | None] = lambda *_: None

@@ -11,6 +11,7 @@ from typing import Literal, NamedTuple
 from gitops_bot.agent.applying import Applier
 from gitops_bot.agent.comparison import Compared
 from gitops_bot.agent.health.assess import assess, has_health
+from gitops_bot.agent.identity import App
 from gitops_bot.agent.inventory import Inventory
 from gitops_bot.agent.options import ApplicationOptions, Effective, effective
 from gitops_bot.agent.order import Task, Wave, wave_of, waves
@@ -52,6 +53,7 @@ class Cancelled(Exception):
 class Plan(NamedTuple):
     """What one operation does."""
 
+    app: App
     applies: tuple[Compared, ...]
     prunes: tuple[Live, ...]
     options: ApplicationOptions
@@ -117,7 +119,7 @@ class Syncer:
                 return self._ended("Succeeded", "nothing was written: this was a dry run")
             order = waves([*map(_task_of, plan.applies), *(_prune_of(each, plan.options) for each in plan.prunes)])
             for number, wave in enumerate(order):
-                failed = self._wave(wave, compared, lives, plan.options, last=number == len(order) - 1)
+                failed = self._wave(wave, compared, lives, plan, last=number == len(order) - 1)
                 if failed:
                     return self._ended("Failed", failed)
         except Cancelled as error:
@@ -175,24 +177,25 @@ class Syncer:
         wave: Wave,
         compared: Mapping[ResourceKey, Compared],
         lives: Mapping[ResourceKey, Live],
-        options: ApplicationOptions,
+        plan: Plan,
         *,
         last: bool,
     ) -> str:
         """Why it failed, ``""`` when it did not. Raises ClusterError, Cancelled."""
+        going: list[Live] = []
         for step in wave.prunes:
             self._check()
-            self._pruned([lives[task.key] for task in step], options)
+            going += self._pruned([lives[task.key] for task in step], plan)
         for step in wave.applies:
             self._check()
-            failed = self._applied([compared[task.key] for task in step], options)
+            failed = self._applied([compared[task.key] for task in step], plan.options)
             if failed:
                 return f"wave {wave.number}: {_counted(failed)} could not be applied"
             if time.monotonic() - self._begun > _TELL_AFTER:
                 self._begun = time.monotonic()
                 self._told(f"wave {wave.number}: {len(self._results):,} objects done", tuple(self._results.values()))
             self._established([compared[task.key] for task in step])
-        self._gone([lives[task.key] for step in wave.prunes for task in step])
+        self._gone(going)
         if last:
             return ""
         return self._healthy([task.key for step in wave.applies for task in step], wave.number)
@@ -210,11 +213,16 @@ class Syncer:
             failed += [each.key] if code == "SyncFailed" else []
         return failed
 
-    def _pruned(self, objects: Sequence[Live], options: ApplicationOptions) -> None:
-        propagation = _PROPAGATION[options.propagation]
-        list(self._pool.map(lambda each: self._applier.prune(each.key, each.uid, propagation), objects))
-        for each in objects:
-            self._results[each.key] = _result(each.key, each.api_version, "Pruned", "pruned")
+    def _pruned(self, objects: Sequence[Live], plan: Plan) -> list[Live]:
+        """Delete objects; those that go, which others may have kept meanwhile. Raises ClusterError."""
+        propagation = _PROPAGATION[plan.options.propagation]
+        spared = self._pool.map(lambda each: self._applier.prune(each, plan.app, propagation), objects)
+        going = []
+        for each, reason in zip(objects, spared, strict=True):
+            code: ResultCode = "PruneSkipped" if reason else "Pruned"
+            self._results[each.key] = _result(each.key, each.api_version, code, reason or "pruned")
+            going += [] if reason else [each]
+        return going
 
     # -- waiting ------------------------------------------------------------------------------------------------------
 

@@ -32,6 +32,8 @@ class View(msgspec.Struct, frozen=True, kw_only=True):
     prune: Verdict = Verdict()
     guard: Limits | None = None
     """The thresholds as Git has them now; None where they are not known."""
+    unseen: frozenset[tuple[str, str]] = frozenset()
+    """Groups and kinds of which it is not known what there is."""
     allow_empty: bool = False
     """Whether a sync may leave nothing, as the last synced revision has it."""
     health: Mapping[ResourceKey, Health | None] = {}
@@ -105,7 +107,8 @@ class View(msgspec.Struct, frozen=True, kw_only=True):
             for each in self.compared
         }
         for live in (*self.candidates.prunable, *self.candidates.going):
-            confirm = effective(self.options, None, live.annotations).prune == "confirm"
+            asks = effective(self.options, None, live.annotations).prune == "confirm"
+            confirm = asks or live.key in self.prune.inherited
             found[live.key] = _pruned(live, confirm=confirm, health=self.health.get(live.key))
         return tuple(found[key] for key in sorted(found))
 

@@ -203,7 +203,7 @@ def assembled(wanted: Wanted) -> Iterator[Agent]:
         )
         definer = None
         if wanted.origin is not None:
-            definer = Definer(wanted.origin, objects, applications, revisions, renderers, keys.sent, terms)
+            definer = Definer(wanted.origin, objects, applications, revisions, renderers, keys.sent, terms, clock.now)
         controller = Controller(
             Parts(
                 objects=objects,
@@ -211,7 +211,7 @@ def assembled(wanted: Wanted) -> Iterator[Agent]:
                 inventory=inventory,
                 revisions=revisions,
                 operating=Operating(objects, inventory, applications, looker, pool, manners=manners),
-                ender=Ender(objects, inventory, applications, pool, around.cluster, clock.now),
+                ender=Ender(objects, inventory, applications, pool, around.cluster, clock.now, around.watch),
                 definer=definer,
                 clock=clock,
                 people=lambda: terms().agent.people_managers,

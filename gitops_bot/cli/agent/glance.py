@@ -64,12 +64,13 @@ def glance(objects: Objects, app: AppObject, cluster_name: str) -> View:
         return looker.look(app, Record(), since=clock.monotonic())
 
 
-def _list(objects: Objects, inventory: Inventory, kinds: Iterable[tuple[str, str]]) -> None:
-    """What there is of some kinds, once."""
+def _list(objects: Objects, inventory: Inventory, kinds: Iterable[tuple[str, str]]) -> frozenset[tuple[str, str]]:
+    """Look what there is of some kinds, once; those of which it is not known then, which are none."""
     for group, name in sorted(kinds):
         kind = objects.kinds.preferred(group, name)
         if kind is not None and "list" in kind.verbs:
             inventory.replace((group, name), objects.list(kind, selector=PART_OF).items)
+    return frozenset()
 
 
 def _read_keys(objects: Objects, namespace: str, keys: Keys) -> None:

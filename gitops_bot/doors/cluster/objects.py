@@ -79,15 +79,18 @@ class Objects:
         answer = self.requests.apply(kind.path(key.namespace, key.name), query, body)
         return Applied(answer.body, answer.warnings)
 
-    def delete(self, key: ResourceKey, uid: str, propagation: Propagation, *, dry_run: bool = False) -> None:
-        """Delete exactly this object; one that is gone, or another one of its name, is left alone.
+    def delete(
+        self, key: ResourceKey, uid: str, propagation: Propagation, *, version: str = "", dry_run: bool = False
+    ) -> None:
+        """Delete exactly this object, with ``version`` only in that one; one that is gone is left alone.
 
-        Raises ClusterError: Conflict when the name is another object's by now.
+        Raises ClusterError: Conflict when the name is another object's by now, or the object another version.
         """
+        preconditions = {"uid": uid, **({"resourceVersion": version} if version else {})}
         options: Body = {
             "apiVersion": "v1",
             "kind": "DeleteOptions",
-            "preconditions": {"uid": uid},
+            "preconditions": preconditions,
             "propagationPolicy": propagation,
         }
         if dry_run:

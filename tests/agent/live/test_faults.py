@@ -1,0 +1,351 @@
+"""Whatever fails, the cluster ends as Git says: nothing lost, nothing done twice, nothing of anybody else touched.
+
+More seeds than these few: ``FAULT_SEEDS=0-40 pytest tests/agent/live/test_faults.py``.
+"""
+
+from __future__ import annotations
+
+import os
+import random
+import secrets
+import signal
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.agent.live.faults import (
+    BUSY,
+    BUSY_WITHOUT_A_WORD,
+    CONFLICT,
+    LOST_AFTER,
+    LOST_BEFORE,
+    SERVER_ERROR,
+    Fault,
+    Proxy,
+    fault_proxy,
+)
+from tests.agent.live.harness import (
+    Body,
+    LiveAgent,
+    Repository,
+    Watched,
+    conditions_of,
+    config,
+    deployment,
+    manifests,
+    status_of,
+    sync_of,
+)
+from tests.agent.live.program import Programs, definition, programs
+from tests.controlplane.plane import ControlPlane
+
+WITHIN = 150.0
+"""Seconds that it may take to get over a fault: every pause of the agent is shorter."""
+QUICK = {"automated": {"prune": True, "selfHeal": True}, "retry": {"limit": 20, "backoff": {"duration": "1s", "factor": 1}}}  # fmt: skip
+
+
+def seeds(few: int) -> list[int]:
+    first, _, last = os.environ.get("FAULT_SEEDS", f"0-{few}").partition("-")
+    return list(range(int(first), int(last)))
+
+
+@pytest.fixture
+def proxy(plane: ControlPlane, own_agent: LiveAgent, tmp_path: Path) -> Iterator[Proxy]:
+    """A proxy that the agent goes through."""
+    with fault_proxy(plane) as one:
+        own_agent.kubeconfig = one.kubeconfig(tmp_path / "through-the-proxy", own_agent.kubeconfig)
+        yield one
+        one.never()
+        own_agent.stop()
+
+
+class Story:
+    """An Application of some ConfigMaps and a Deployment, that changes from commit to commit, and what became of it."""
+
+    def __init__(self, agent: LiveAgent, place: str) -> None:
+        self.agent, self.place = agent, place
+        self.name = f"app-{secrets.token_hex(3)}"
+        self.number = 0
+        self.wanted: dict[str, str] = {"a": "0", "b": "0"}
+        self.repository: Repository = agent.repository({**self.files(), "k8s/web.yaml": manifests(deployment("web"))})
+        self.commits = [self.repository.git("rev-parse", "HEAD")]
+        self.seen = Watched(agent.plane, agent.path("ConfigMap", place))
+        self.stranger = agent.create(config("strangers", it="mine"), place)
+
+    def files(self) -> dict[str, str]:
+        return {f"k8s/{name}.yaml": manifests(config(name, it=number)) for name, number in self.wanted.items()}
+
+    def follow(self) -> None:
+        self.agent.follow(self.repository, self.place, self.name, source={"path": "k8s"}, policy=QUICK)
+
+    def define(self) -> None:
+        """Have Git define it."""
+        made = definition(self.repository, self.place, self.name, "k8s", retry=QUICK["retry"])
+        self.commits.append(self.repository.push(made))
+
+    def change(self, dice: random.Random) -> None:
+        """A commit that changes some objects, adds one, or takes one away."""
+        self.number += 1
+        number = str(self.number)
+        before = set(self.wanted)
+        for name in dice.sample(sorted(before), k=min(2, len(before))):
+            self.wanted[name] = number
+        if dice.random() < 0.5:
+            self.wanted[f"c{number}"] = number
+        if len(before) > 2 and dice.random() < 0.5:
+            del self.wanted[dice.choice(sorted(before))]
+        gone = {f"k8s/{name}.yaml": None for name in before - set(self.wanted)}
+        self.commits.append(self.repository.push({**self.files(), **gone}))
+
+    def live(self) -> dict[str, str]:
+        return {
+            each["metadata"]["name"]: each["data"]["it"]
+            for each in self.agent.all("ConfigMap", self.place)
+            if each["metadata"]["name"] not in ("kube-root-ca.crt", "strangers")
+        }
+
+    def ends_well(self) -> Body:
+        """Wait until everything is as Git says, and prove that nothing else has happened on the way."""
+        self.agent.refresh(self.name)
+        body = self.agent.synced(self.name, self.commits[-1], WITHIN)
+        assert self.live() == self.wanted
+        history = status_of(body)["history"]
+        revisions = [each["revision"] for each in history]
+        places = [self.commits.index(each) for each in revisions]
+        assert places == sorted(set(places)), f"each commit once, in Git's order: {places}"
+        assert revisions[-1] == self.commits[-1] or self.is_nothing_new(revisions[-1])
+        ids = [each["id"] for each in history]
+        assert ids == list(range(ids[0], ids[0] + len(ids)))
+        for name in self.seen_names():
+            told = [int(each) for each in self.values(name)]
+            assert told == sorted(told), f"{name} went back: {told}"
+        now = self.agent.get("ConfigMap", self.place, "strangers")
+        assert now["metadata"]["resourceVersion"] == self.stranger["metadata"]["resourceVersion"]
+        return body
+
+    def is_nothing_new(self, revision: str) -> bool:
+        """Whether the manifests are those of an earlier commit, so that there was nothing to sync."""
+        return not self.repository.git("diff", "--name-only", revision, "HEAD", "--", "k8s")
+
+    def seen_names(self) -> list[str]:
+        return [name for name in self.seen._states if name not in ("kube-root-ca.crt", "strangers")]
+
+    def values(self, name: str) -> list[str]:
+        """The values that an object had since it was made last."""
+        found: list[str] = []
+        for state in self.seen.states(name):
+            if state is None:
+                found = []
+            elif not found or found[-1] != state["data"]["it"]:
+                found.append(state["data"]["it"])
+        return found
+
+    def close(self) -> None:
+        self.seen.close()
+
+
+@pytest.fixture
+def story(own_agent: LiveAgent, place: str, proxy: Proxy) -> Iterator[Story]:
+    made = Story(own_agent, place)
+    yield made
+    made.close()
+
+
+# -- the API server ---------------------------------------------------------------------------------------------------
+
+
+def test_an_api_server_that_stops_and_comes_back(story, proxy, own_agent):
+    own_agent.start(poll=1.0)
+    story.follow()
+    story.ends_well()
+    proxy.stop()
+    story.change(random.Random(1))
+    own_agent.patch("ConfigMap", story.place, "a", {"data": {"it": "99"}})
+    own_agent.delete("ConfigMap", story.place, "b")
+    proxy.back()
+    own_agent.refresh(story.name)
+    own_agent.synced(story.name, story.commits[-1], WITHIN)
+    assert story.live() == story.wanted
+
+
+@pytest.mark.parametrize("fault", [SERVER_ERROR, CONFLICT, BUSY, BUSY_WITHOUT_A_WORD, LOST_BEFORE, LOST_AFTER], ids=str)
+def test_a_write_that_fails_a_few_times(story, proxy, own_agent, fault):
+    own_agent.start(poll=1.0)
+    story.follow()
+    story.ends_well()
+    left = 6
+    lock = threading.Lock()
+
+    def choose(verb: str, path: str) -> Fault | None:
+        nonlocal left
+        with lock:
+            if verb == "GET" or "leases" in path or "events" in path or not left:
+                return None
+            left -= 1
+            return fault
+
+    proxy.choose = choose
+    story.change(random.Random(4))
+    story.ends_well()
+    assert left == 0
+
+
+def test_watches_that_are_cut_lose_nothing(story, proxy, own_agent):
+    own_agent.start(poll=600.0)
+    story.follow()
+    story.ends_well()
+    for number in range(5):
+        own_agent.until(proxy.cut_watches, "there are streams to cut")
+        if number % 2:
+            own_agent.patch("ConfigMap", story.place, "a", {"data": {"it": "99"}})
+        else:
+            own_agent.delete("ConfigMap", story.place, "b")
+        own_agent.until(lambda: story.live() == story.wanted, "it is healed", WITHIN)
+
+
+@pytest.mark.parametrize("seed", seeds(3))
+def test_everything_fails_now_and_then(story, proxy, own_agent, seed):
+    dice = random.Random(seed)
+    proxy.at_random(seed, 0.12)
+    own_agent.until(lambda: started(own_agent), "it starts")
+    story.follow()
+    for _ in range(4):
+        own_agent.until(lambda: dice.random() < 0.3, "now")
+        story.change(dice)
+        own_agent.refresh(story.name)
+        if dice.random() < 0.3:
+            proxy.cut_watches()
+        if dice.random() < 0.7:
+            own_agent.synced(story.name, story.commits[-1], WITHIN)
+    proxy.never()
+    story.ends_well()
+    assert proxy.counts
+
+
+def started(agent: LiveAgent) -> bool:
+    """Start, where the API server answers; as a pod that is started again does."""
+    from gitops_bot.errors import ClusterError
+
+    try:
+        agent.start(poll=1.0)
+    except ClusterError:
+        agent.stop()
+        return False
+    return True
+
+
+# -- Git --------------------------------------------------------------------------------------------------------------
+
+
+def test_a_git_host_that_is_gone_changes_nothing_until_it_is_back(story, own_agent):
+    own_agent.start(poll=1.0)
+    story.follow()
+    story.ends_well()
+    bare = own_agent.served / story.repository.url.rpartition("/")[2]
+    bare.rename(bare.with_name(f"{bare.name}-gone"))
+    own_agent.refresh(story.name)
+    own_agent.wait(story.name, lambda body: "ComparisonError" in conditions_of(body) and sync_of(body) == "Unknown")
+    assert story.live() == story.wanted
+    bare.with_name(f"{bare.name}-gone").rename(bare)
+    story.change(random.Random(2))
+    body = story.ends_well()
+    assert "ComparisonError" not in conditions_of(body)
+
+
+def test_a_branch_that_is_pushed_by_force_is_followed(story, own_agent):
+    own_agent.start(poll=1.0)
+    story.follow()
+    story.ends_well()
+    first = story.commits[0]
+    story.change(random.Random(3))
+    story.ends_well()
+    git = story.repository.git
+    git("reset", "--quiet", "--hard", first)
+    git("push", "--quiet", "--force", "origin", "HEAD:main")
+    bare = own_agent.served / story.repository.url.rpartition("/")[2]
+    git("--git-dir", str(bare), "reflog", "expire", "--expire=now", "--all")
+    git("--git-dir", str(bare), "gc", "--quiet", "--prune=now")
+    story.wanted = {"a": "0", "b": "0"}
+    own_agent.refresh(story.name)
+    body = own_agent.synced(story.name, first, WITHIN)
+    assert story.live() == story.wanted
+    assert [each["revision"] for each in status_of(body)["history"]][-1] == first
+
+
+# -- the agent --------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def run(own_agent: LiveAgent, tmp_path: Path) -> Iterator[Programs]:
+    with programs(own_agent, tmp_path) as made:
+        yield made
+
+
+class Killer:
+    """Kills the agent at one of its writes: before the API server has it, or after."""
+
+    def __init__(self, proxy: Proxy, agent: LiveAgent) -> None:
+        self._proxy, self._agent = proxy, agent
+        self._lock = threading.Lock()
+        self._left = -1
+        self.program: Any = None
+        self.killed = threading.Event()
+        proxy.choose = self._choose
+
+    def at(self, write: int, *, after: bool) -> None:
+        with self._lock:
+            self._left, self._after = write, after
+            self.killed.clear()
+
+    def _choose(self, verb: str, path: str) -> Fault | None:
+        if verb == "GET" or "/leases" in path or "/events" in path:
+            return None
+        with self._lock:
+            self._left -= 1
+            if self._left != 0:
+                return None
+            if self._after:
+                threading.Timer(0.02, self._kill).start()
+                return LOST_AFTER
+            self._kill()
+            return LOST_BEFORE
+
+    def _kill(self) -> None:
+        self.program.signal(signal.SIGKILL)
+        self.killed.set()
+
+
+@pytest.mark.parametrize("seed", seeds(2))
+def test_an_agent_that_is_killed_at_any_write(story, proxy, own_agent, run, seed):
+    dice = random.Random(seed)
+    killer = Killer(proxy, own_agent)
+    story.define()
+    own_agent.until(lambda: True, "")
+    for round_ in range(4):
+        killer.at(dice.randint(1, 9 if round_ else 14), after=dice.random() < 0.5)
+        killer.program = run.run("--poll", "1s", repository=story.repository)
+        if round_:
+            story.change(dice)
+        for _ in range(dice.randint(0, 1)):
+            story.change(dice)
+        own_agent.until(
+            lambda: killer.killed.is_set() or ((own_agent.find("Application", own_agent.namespace, story.name) or {}).get("status", {}).get("sync", {}).get("status") == "Synced"
+            and own_agent.app(story.name)["status"]["sync"]["revision"] == story.commits[-1]),
+            "it is killed, or done",
+            WITHIN,
+        )  # fmt: skip
+        killer.program.kill()
+        forget_lease(own_agent)
+    killer.at(-1, after=False)
+    killer.program = run.run("--poll", "1s", repository=story.repository)
+    killer.program.told("this agent leads")
+    story.ends_well()
+
+
+def forget_lease(agent: LiveAgent) -> None:
+    """The killed agent's Lease has run out."""
+    path = f"/apis/coordination.k8s.io/v1/namespaces/{agent.namespace}/leases/gitops-bot"
+    agent.plane.request("PATCH", path, {"spec": {"holderIdentity": ""}}, content_type="application/merge-patch+json")
