@@ -12,8 +12,13 @@ limits = st.builds(Limits, percent=st.integers(0, 100), objects=st.integers(0, 1
 
 
 @given(limits, limits)
-def test_what_was_recorded_holds_whatever_git_says_now(kept, now):
-    assert in_force(record(kept), now) == kept
+def test_git_makes_what_was_recorded_stricter_and_never_looser(kept, now):
+    assert in_force(record(kept), now) == Limits(
+        percent=min(kept.percent, now.percent),
+        objects=min(kept.objects, now.objects),
+        allow_empty=kept.allow_empty and now.allow_empty,
+    )
+    assert in_force(record(kept), kept) == kept
 
 
 @given(limits, st.sampled_from([None, "", "nonsense", "[]", '{"percent": "all"}']))
