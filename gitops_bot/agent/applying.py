@@ -18,6 +18,7 @@ from gitops_bot.agent.strangers import survivors
 from gitops_bot.agent.values import MANAGER, Live, live_of
 from gitops_bot.doors.cluster.errors import Conflict, Invalid, NotTyped
 from gitops_bot.doors.cluster.objects import Applied, Body, Objects, Propagation
+from gitops_bot.model.resource import ResourceKey
 
 _LOOKS = 5
 """How often an object that keeps changing is looked at again before it is deleted."""

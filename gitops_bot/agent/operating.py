@@ -131,6 +131,7 @@ class Operating:
         prune = decision.prune
         if isinstance(decision, Full):
             if prune and view.prune.holds:
+                self._reporter.write(app, view)
                 return Next(view.appraisal.until)  # half of a commit is no better; a condition says what is held
             record.heals.clear()
             return self._operate(app, record, view, _automated(view, app, prune=prune), None, cancelled)

@@ -159,10 +159,11 @@ class _Handler(BaseHTTPRequestHandler):
         try:
             self.send_response(200)
             self.send_header("Content-Type", answer.getheader("Content-Type", "application/json"))
-            self.send_header("Connection", "close")
+            self.send_header("Transfer-Encoding", "chunked")
             self.end_headers()
             while data := answer.read1(65536):
-                self.wfile.write(data)
+                self.wfile.write(b"%x\r\n%s\r\n" % (len(data), data))
+            self.wfile.write(b"0\r\n\r\n")
         finally:
             with self.server.lock:
                 self.server.watches.discard(self.connection)
