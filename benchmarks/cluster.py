@@ -135,8 +135,14 @@ class Agent:
         self._process = process
         self.log = log
 
+    def check(self) -> None:
+        """Raise SystemExit with the end of its log when it has ended."""
+        if self._process.poll() is not None:
+            raise SystemExit(f"the agent ended with {self._process.returncode}:\n{self.log.read_text()[-2000:]}")
+
     def cpu(self) -> float:
         """Seconds of user and system time so far, those of its children that have ended not included."""
+        self.check()
         fields = Path(f"/proc/{self._process.pid}/stat").read_text().rpartition(")")[2].split()
         return (int(fields[11]) + int(fields[12])) / _TICK
 
@@ -173,7 +179,7 @@ class Place:
         command = [
             sys.executable, "-m", "gitops_bot", "agent", "run", "--environment", "bench", "--cluster-name", "bench",
             "--namespace", NAMESPACE, "--kubeconfig", str(self._kubeconfig), "--poll", f"{poll:.0f}s",
-            "--cache", str(cache),
+            "--cache", str(cache), "--listen", "127.0.0.1:0",
         ]  # fmt: skip
         environment = {name: value for name, value in os.environ.items() if not name.startswith("PYTHON")}
         environment |= {"PYTHONPATH": str(_ROOT), "NO_PROXY": "127.0.0.1", "MALLOC_ARENA_MAX": "2"}
