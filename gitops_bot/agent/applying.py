@@ -18,6 +18,7 @@ from gitops_bot.agent.strangers import survivors
 from gitops_bot.agent.values import MANAGER, Live, live_of
 from gitops_bot.doors.cluster.errors import Conflict, Invalid, NotTyped
 from gitops_bot.doors.cluster.objects import Applied, Body, Objects, Propagation
+from gitops_bot.errors import ClusterError
 from gitops_bot.model.resource import ResourceKey
 
 _LOOKS = 5
@@ -25,6 +26,9 @@ _LOOKS = 5
 
 _TRIES = 5
 """How often ownership is taken over from an object that changes meanwhile."""
+
+_LOOKS, _BETWEEN = 150, 0.2
+"""How often, and after how many seconds, is looked whether what was deleted is gone."""
 
 
 class Done(NamedTuple):
@@ -136,10 +140,12 @@ class Applier:
         """``Force=true``: what cannot be changed is deleted and made anew."""
         assert compared.live is not None
         self._objects.delete(compared.key, compared.live.uid, "Foreground")
-        end = 100
-        while self._objects.find(compared.key, compared.desired.api_version) is not None and end:
-            self._objects.requests.pause(0.1)
-            end -= 1
+        for left in range(_LOOKS, -1, -1):
+            if self._objects.find(compared.key, compared.desired.api_version) is None:
+                break
+            if not left:
+                raise ClusterError(f"{compared.key} was deleted to be made anew, and is not gone yet")
+            self._objects.requests.pause(_BETWEEN)
         answer = self._objects.apply(compared.stamped, compared.key, MANAGER)
         self._remember(compared, answer.body)
         return Done("recreated", answer.warnings)

@@ -237,6 +237,7 @@ class Controller:
             for app in applications.all:
                 self._queue.put(app.key.name)
             return
+        self._object_told(told)  # they may be objects of another Application
         if isinstance(told, Snapshot):
             for name in applications.replace(told.items):
                 self._queue.put(name)

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
 from typing import Any, NamedTuple
 
 from gitops_bot.agent.applications import API, APPLICATION, PROJECT, Applications, key_of
 from gitops_bot.agent.guards import APPROVED, is_approved
+from gitops_bot.agent.identity import TRACKING_ID, parse_tracking_id
 from gitops_bot.agent.record import without_state
 from gitops_bot.agent.removal import removals
 from gitops_bot.agent.renderers import Renderers
@@ -93,9 +94,10 @@ class Definer:
             return
         if answer.settings is not None:
             self._terms.put(answer.settings)
-        wanted = {_key(each, self._applications.namespace): each for each in answer.definitions}
-        problems = [*answer.problems, *self._applied(wanted)]
-        self.defined = frozenset(key.name for key in wanted if key.kind == "Application")
+        wanted, problems = self._wanted(answer.definitions)
+        refused = self._applied(wanted)
+        problems = [*answer.problems, *problems, *refused.values()]
+        self.defined = frozenset(key.name for key in wanted if key.kind == "Application" and key not in refused)
         if not self.defined:
             problems.append(f"{urls.shown(origin.url)} defines no Application at {commit[:8]}: none is removed")
         if not problems:
@@ -103,16 +105,35 @@ class Definer:
         self._tell("; ".join(problems))
         self._done = "" if problems else commit
 
-    def _applied(self, wanted: Mapping[ResourceKey, Definition]) -> list[str]:
-        """Apply projects, then Applications; what the API server does not take. Raises ClusterError for the rest."""
+    def _wanted(self, definitions: Iterable[Definition]) -> tuple[dict[ResourceKey, Definition], list[str]]:
+        """The definitions by what they become, and those of which there are two."""
+        wanted: dict[ResourceKey, Definition] = {}
         problems = []
+        for each in definitions:
+            key = _key(each, self._applications.namespace)
+            if key in wanted:
+                problems.append(f"{key} is defined in {wanted[key].file} and in {each.file}; the last one counts")
+            wanted[key] = each
+        return wanted, problems
+
+    def _is_a_child(self, key: ResourceKey) -> bool:
+        """Whether an Application is an object of another one, which says more of it than the file alone."""
+        app = self._applications.find(key.name) if key.kind == "Application" else None
+        tracking = parse_tracking_id(app.annotations.get(TRACKING_ID, "")) if app is not None else None
+        return tracking is not None and tracking.names(key)
+
+    def _applied(self, wanted: Mapping[ResourceKey, Definition]) -> dict[ResourceKey, str]:
+        """Apply projects, then Applications; what the API server does not take. Raises ClusterError for the rest."""
+        problems = {}
         for key, definition in sorted(wanted.items(), key=lambda pair: pair[0].kind != "AppProject"):
+            if self._is_a_child(key):
+                continue
             try:
                 self._objects.apply(_body(definition, key), key, MANAGER)
             except Refused as error:
                 if error.retryable:
                     raise
-                problems.append(f"{definition.file}: {error.message}")
+                problems[key] = f"{definition.file}: {error.message}"
         return problems
 
     def _remove(self, wanted: frozenset[ResourceKey]) -> list[str]:

@@ -24,6 +24,10 @@ Scoped = Callable[[str, str], bool | None]
 """Group and kind → whether it is namespaced; None where the cluster does not know the kind."""
 
 
+_FOLLOWED = frozenset((("argoproj.io", "Application"), ("argoproj.io", "AppProject")))
+"""Group and kind of what the agent itself follows."""
+
+
 class NotApplicable(ValueError):
     """An object that no API server would take."""
 
@@ -75,8 +79,12 @@ def pack(manifests: bytes) -> bytes:
         raise ValueError(f"a value that JSON does not have: {error}") from error
 
 
-def read_wanted(packed: bytes, *, namespace: str, namespaced: Scoped) -> Wanted:
-    """What a rendering wants, as ``pack`` has made it. ``namespace`` is the destination's."""
+def read_wanted(packed: bytes, *, namespace: str, own: str, namespaced: Scoped) -> Wanted:
+    """What a rendering wants, as ``pack`` has made it.
+
+    ``namespace`` is the destination's. ``own`` is the agent's, where the Applications and projects of an Application
+    live whatever their manifests say (ours).
+    """
     bodies: list[dict[str, Any]]
     problems: list[str]
     bodies, problems = msgspec.json.decode(zlib.decompress(packed))
@@ -86,6 +94,7 @@ def read_wanted(packed: bytes, *, namespace: str, namespaced: Scoped) -> Wanted:
     hooks: list[ResourceKey] = []
     repeated: list[ResourceKey] = []
     for body, head in zip(bodies, heads, strict=True):
+        head = head._replace(namespace=own) if (head.group, head.kind) in _FOLLOWED else head
         key = _key(head, namespace, defined, namespaced)
         if head.hook is not None:
             if head.applied:
@@ -129,10 +138,11 @@ def _prepared(body: dict[str, Any], key: ResourceKey) -> dict[str, Any]:
     for field in ("labels", "annotations"):
         if metadata.get(field, {}) is None:
             del metadata[field]
-    if (key.group, key.kind) == ("argoproj.io", "Application") and "annotations" in metadata:
-        metadata["annotations"] = without_state(metadata["annotations"])
     made = {name: value for name, value in body.items() if name not in ("status", "metadata")}
     made["metadata"] = metadata
+    if (key.group, key.kind) == ("argoproj.io", "Application"):
+        metadata["annotations"] = without_state(metadata.get("annotations") or {})
+        made.pop("operation", None)  # what somebody asks for once, not what should be
     return _with_data(made) if (key.group, key.kind) == ("", "Secret") else made
 
 

@@ -8,6 +8,7 @@ from typing import Any
 import msgspec
 
 from gitops_bot.agent import guards, holding, options, policy, project
+from gitops_bot.agent.applications import key_of
 from gitops_bot.agent.beside import NOT_HANDED_OVER
 from gitops_bot.agent.bounds import is_truncated
 from gitops_bot.agent.comparison import Compared, Comparer, Rules, Settled
@@ -110,7 +111,8 @@ class Looker:
             found = kinds.preferred(group, kind)
             return found.namespaced if found is not None else None
 
-        return read_wanted(rendered.packed, namespace=app.application.spec.destination.namespace, namespaced=namespaced)
+        namespace = app.application.spec.destination.namespace
+        return read_wanted(rendered.packed, namespace=namespace, own=app.key.namespace, namespaced=namespaced)
 
     def _unrendered(
         self,
@@ -163,6 +165,7 @@ class Looker:
         blocked = _blocking(wanted, compared, chosen)
         conditions += [(kind, message) for kind, message in blocked]
         return View(
+            itself=key_of(*app.key),
             commits=commits,
             compared=compared,
             forbidden=forbidden,

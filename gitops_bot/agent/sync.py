@@ -142,7 +142,7 @@ class Syncer:
         first install has nothing to protect, and would take twice the time.
         """
         for each in plan.applies:
-            if each.error:
+            if each.error and not (each.live is not None and _options(each, plan.options).force):
                 self._result(each, "SyncFailed", each.error)
         fresh = [each for each in plan.applies if each.live is None and not each.error]
         if any(each.live is not None for each in plan.applies) or plan.prunes or plan.dry_run:

@@ -23,6 +23,8 @@ from gitops_bot.model.resource import ResourceKey
 class View(msgspec.Struct, frozen=True, kw_only=True):
     """One look."""
 
+    itself: ResourceKey | None = None
+    """The Application, which may be among its own objects; None where nothing is known of those."""
     commits: tuple[str, ...] = ()
     """Of the sources, in their order."""
     compared: tuple[Compared, ...] = ()
@@ -77,15 +79,11 @@ class View(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def appraisal(self) -> Health:
         """The Application's health (2.7)."""
-        return aggregate(
-            Part(
-                key=each.key,
-                wanted=each.desired.annotations,
-                live=each.live,
-                health=self.health.get(each.key),
-            )
+        parts = [
+            Part(key=each.key, wanted=each.desired.annotations, live=each.live, health=self.health.get(each.key))
             for each in self.compared
-        )
+        ]
+        return aggregate(parts, application=self.itself)
 
     @property
     def until(self) -> datetime | None:
