@@ -27,7 +27,7 @@ _LOOKS = 5
 _TRIES = 5
 """How often ownership is taken over from an object that changes meanwhile."""
 
-_LOOKS, _BETWEEN = 150, 0.2
+_WAITS, _BETWEEN = 150, 0.2
 """How often, and after how many seconds, is looked whether what was deleted is gone."""
 
 
@@ -65,46 +65,68 @@ class Applier:
 
     def try_out(self, compared: Compared, options: Effective) -> None:
         """Ask whether a new object would be taken. Raises ClusterError."""
-        if options.replace:
-            return
         try:
-            self._objects.apply(compared.sent, compared.key, MANAGER, dry_run=True)
+            if not options.replace:
+                self._objects.apply(
+                    compared.sent, compared.key, MANAGER, dry_run=True, validate=options.validate
+                )  # fmt: skip
+                return
         except NotTyped:
-            return  # it is created another way, and that has no dry run worth asking for
+            pass
+        self._created(compared, options, dry_run=True)
 
     def apply(self, compared: Compared, options: Effective) -> Done:
         """Bring an object to what Git says. Raises ClusterError."""
         try:
-            if options.replace:
-                return self._written(compared, compared.sent)
-            if compared.put is not None:
-                return self._written(compared, compared.put)
-            return self._applied(compared)
-        except NotTyped as error:
-            if compared.live is not None:
-                raise
-            return Done(self._written(compared, compared.sent).verb, (f"not by server-side apply: {error.message}",))
+            if compared.live is None:
+                return self._made(compared, options)
+            if options.replace or compared.put is not None:
+                return self._replaced(compared, options)
+            return self._applied(compared, options)
+        except NotTyped:
+            raise
         except Invalid:
             if not options.force or compared.live is None:
                 raise
-            return self._recreated(compared)
+            return self._recreated(compared, options)
 
-    def _applied(self, compared: Compared) -> Done:
+    def _made(self, compared: Compared, options: Effective) -> Done:
+        """A new object."""
+        told: tuple[str, ...] = ()
+        try:
+            if not options.replace:
+                answer = self._sent(compared.stamped, compared.key, options)
+                self._remember(compared, answer.body)
+                return Done("created", answer.warnings)
+        except NotTyped as error:
+            told = (f"not by server-side apply: {error.message}",)
+        self._remember(compared, self._created(compared, options))
+        return Done("created", told)
+
+    def _created(self, compared: Compared, options: Effective, *, dry_run: bool = False) -> Body:
+        kind = self._objects.kinds.of(compared.key, compared.desired.api_version)
+        return self._objects.create(
+            kind, compared.key.namespace, compared.stamped, MANAGER, dry_run=dry_run, validate=options.validate
+        )
+
+    def _applied(self, compared: Compared, options: Effective) -> Done:
+        assert compared.live is not None
         key = compared.key
-        answer = self._taken_and_applied(compared) if compared.take is not None else self._sent(compared.sent, key)
+        if compared.take is not None:
+            answer = self._taken_and_applied(compared, options)
+        else:
+            answer = self._sent(compared.sent, key, options)
         after = live_of(answer.body, key)
         self._remember(compared, answer.body)
-        left = survivors(compared.live, after) if compared.live is not None else ()
+        left = survivors(compared.live, after)
         notes = [*answer.warnings, *(f"{each} stays, because others own it too" for each in left)]
-        if compared.live is None:
-            return Done("created", tuple(notes))
         same = after.resource_version == compared.live.resource_version
         return Done("unchanged" if same else "configured", tuple(notes))
 
-    def _sent(self, body: Body, key: ResourceKey) -> Applied:
-        return self._objects.apply(body, key, MANAGER)
+    def _sent(self, body: Body, key: ResourceKey, options: Effective) -> Applied:
+        return self._objects.apply(body, key, MANAGER, validate=options.validate)
 
-    def _taken_and_applied(self, compared: Compared) -> Applied:
+    def _taken_and_applied(self, compared: Compared, options: Effective) -> Applied:
         """Applied, once what others own is ours.
 
         The apply removes what was taken over, so it may meet only the object that was looked at; one whose controller
@@ -117,38 +139,33 @@ class Applier:
                     break
                 taken = self._objects.patch(key, [*take.patch], compared.desired.api_version)
                 version = taken["metadata"]["resourceVersion"]
-                return self._sent(at_version(sent, version), key)
+                return self._sent(at_version(sent, version), key, options)
             except Conflict:
                 if left == 1:
                     raise
                 live = live_of(self._objects.get(key, compared.desired.api_version), key)
                 take = take_over(live, sent, people=self._people)
-        return self._sent(sent, key)
+        return self._sent(sent, key, options)
 
-    def _written(self, compared: Compared, body: Body) -> Done:
+    def _replaced(self, compared: Compared, options: Effective) -> Done:
         """Written as a whole, where the API server's apply is not wanted or cannot do it."""
-        key, there = compared.key, compared.live is not None
-        if there:
-            answer = self._objects.replace(key, body, MANAGER)
-        else:
-            kind = self._objects.kinds.of(key, compared.desired.api_version)
-            answer = self._objects.create(kind, key.namespace, body, MANAGER)
-        self._remember(compared, answer)
-        return Done("replaced" if there else "created")
+        body = compared.sent if options.replace or compared.put is None else compared.put
+        self._remember(
+            compared, self._objects.replace(compared.key, body, MANAGER, validate=options.validate)
+        )  # fmt: skip
+        return Done("replaced")
 
-    def _recreated(self, compared: Compared) -> Done:
+    def _recreated(self, compared: Compared, options: Effective) -> Done:
         """``Force=true``: what cannot be changed is deleted and made anew."""
         assert compared.live is not None
         self._objects.delete(compared.key, compared.live.uid, "Foreground")
-        for left in range(_LOOKS, -1, -1):
+        for left in range(_WAITS, -1, -1):
             if self._objects.find(compared.key, compared.desired.api_version) is None:
                 break
             if not left:
                 raise ClusterError(f"{compared.key} was deleted to be made anew, and is not gone yet")
             self._objects.requests.pause(_BETWEEN)
-        answer = self._objects.apply(compared.stamped, compared.key, MANAGER)
-        self._remember(compared, answer.body)
-        return Done("recreated", answer.warnings)
+        return Done("recreated", self._made(compared, options).notes)
 
     def _remember(self, compared: Compared, body: Body) -> None:
         # The watch will say the same a moment later; nobody has to wait for it.

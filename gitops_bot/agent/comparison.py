@@ -208,21 +208,20 @@ class Comparer:
         """What an apply would change of an object as it was read. Raises ClusterError: Conflict when it has changed."""
         key, stamped = asked.key, asked.stamped
         live = live_of(body, key)
-        ignore = rules.of(key)
+        ignore, options = rules.of(key), effective(rules.options, asked.desired.annotations, live.annotations)
         sent = keep_ignored(stamped, body, live=live, rules=ignore, delete_jq=rules.delete_jq)
         strange = strangers(live, sent, people=rules.people)
         take, put, silent = take_over(live, sent, people=rules.people), None, False
         try:
-            if effective(rules.options, asked.desired.annotations, live.annotations).replace:
+            if options.replace:
                 put = _overlaid(without(body, strange), sent)
-                predicted = self._objects.replace(key, put, MANAGER, dry_run=True)
+                predicted = self._objects.replace(key, put, MANAGER, dry_run=True, validate=options.validate)
             else:
-                predicted = self._objects.apply(
-                    at_version(sent, live.resource_version), key, MANAGER, dry_run=True
-                ).body
+                judged = at_version(sent, live.resource_version)
+                predicted = self._objects.apply(judged, key, MANAGER, dry_run=True, validate=options.validate).body
         except NotTyped:
             put = _overlaid(without(body, strange), sent)
-            predicted = self._objects.replace(key, put, MANAGER, dry_run=True)
+            predicted = self._objects.replace(key, put, MANAGER, dry_run=True, validate=options.validate)
         except NotFound:
             return replace(asked, live=None)
         predicted = without(predicted, strange) if put is None else predicted

@@ -67,15 +67,16 @@ class Objects:
         except NotFound:
             return None
 
-    def apply(self, body: Body, key: ResourceKey, manager: str, *, dry_run: bool = False) -> Applied:
+    def apply(
+        self, body: Body, key: ResourceKey, manager: str, *, dry_run: bool = False, validate: bool = True
+    ) -> Applied:
         """Server-side apply, by force: who else owns a field that Git names loses it.
 
-        Raises ClusterError: NotTyped for what can only be created or replaced.
+        ``validate`` is whether fields that its kind does not have are refused. Raises ClusterError: NotTyped for what
+        can only be created or replaced, and where server-side apply does not leave out such fields.
         """
         kind = self.kinds.of(key, body["apiVersion"])
-        query = {"fieldManager": manager, "force": "true", "fieldValidation": "Strict"}
-        if dry_run:
-            query["dryRun"] = "All"
+        query = {**_written(manager, dry_run=dry_run, validate=validate), "force": "true"}
         answer = self.requests.apply(kind.path(key.namespace, key.name), query, body)
         return Applied(answer.body, answer.warnings)
 
@@ -100,17 +101,28 @@ class Objects:
         except NotFound:
             return
 
-    def create(self, kind: Kind, namespace: str, body: Body, manager: str = "") -> Body:
+    def create(
+        self,
+        kind: Kind,
+        namespace: str,
+        body: Body,
+        manager: str = "",
+        *,
+        dry_run: bool = False,
+        validate: bool = True,
+    ) -> Body:
         """A new object. Raises ClusterError: Conflict when it is there already."""
-        query = {"fieldManager": manager} if manager else None
+        query = _written(manager, dry_run=dry_run, validate=validate)
         made: Body = self.requests.once("POST", kind.path(namespace), body, query=query).body
         return made
 
-    def replace(self, key: ResourceKey, body: Body, manager: str = "", *, dry_run: bool = False) -> Body:
+    def replace(
+        self, key: ResourceKey, body: Body, manager: str = "", *, dry_run: bool = False, validate: bool = True
+    ) -> Body:
         """The object as a whole; its resourceVersion, where given, must be the present one. Raises ClusterError."""
         path = self.kinds.of(key, body["apiVersion"]).path(key.namespace, key.name)
-        query = {"fieldManager": manager} if manager else {}
-        made: Body = self.requests.once("PUT", path, body, query=query | ({"dryRun": "All"} if dry_run else {})).body
+        query = _written(manager, dry_run=dry_run, validate=validate)
+        made: Body = self.requests.once("PUT", path, body, query=query).body
         return made
 
     def patch(self, key: ResourceKey, operations: list[Mapping[str, Any]], api_version: str = "") -> Body:
@@ -150,3 +162,12 @@ def selected(selector: str, name: str) -> dict[str, str]:
     """What a list or watch is asked with, so that it has only objects with these labels or of this name."""
     found = {"labelSelector": selector, "fieldSelector": f"metadata.name={name}" if name else ""}
     return {key: value for key, value in found.items() if value}
+
+
+def _written(manager: str, *, dry_run: bool, validate: bool) -> dict[str, str]:
+    """The query of a write; a manager of ``""`` is what the API server makes of our name."""
+    return {
+        **({"fieldManager": manager} if manager else {}),
+        "fieldValidation": "Strict" if validate else "Ignore",
+        **({"dryRun": "All"} if dry_run else {}),
+    }

@@ -233,3 +233,21 @@ def test_replace_writes_objects_as_a_whole_and_is_quiet_when_it_is_done(agent, p
     assert [call for call in agent.about(place, since) if call.is_write] == []
     agent.patch("ConfigMap", place, "web", {"data": {"one": "mine"}})
     agent.until(lambda: agent.get("ConfigMap", place, "web")["data"] == {"one": "1"})
+
+
+@pytest.mark.parametrize("there", [True, False])
+def test_a_field_that_the_kind_does_not_have_is_refused_unless_validate_is_off(agent, place, there):
+    first = [config("other", key="1"), *([deployment("web")] if there else [])]
+    app = Installed(agent, place, *first, policy={"automated": {}, "retry": {"limit": 0}})
+    typo = deployment("web", 2)
+    typo["spec"]["replcas"] = 3
+    since = agent.now()
+    commit = app.push(config("other", key="2"), typo)
+    body = agent.wait(app.name, lambda body: phase_of(body) == "Failed")
+    assert "replcas" in str(status_of(body)["operationState"]["syncResult"]["resources"])
+    assert [call for call in agent.about(place, since) if call.is_write] == []
+
+    typo["metadata"]["annotations"] = {"argocd.argoproj.io/sync-options": "Validate=false"}
+    commit = app.push(config("other", key="2"), typo)
+    agent.synced(app.name, commit)
+    assert agent.get("Deployment", place, "web")["spec"]["replicas"] == 2

@@ -186,6 +186,7 @@ def test_a_stream_that_breaks_goes_on_where_it_was(objects: Objects, watcher: Wa
 
 
 def test_a_watcher_that_is_closed_leaves_no_thread(objects: Objects, told: Told, place: str) -> None:
+    before = set(threading.enumerate())
     watcher = Watcher(objects, _LABEL, told.queue.put, namespace=place)
     for kind in ("ConfigMap", "Secret", "Service"):
         found = objects.kinds.preferred("", kind)
@@ -194,7 +195,8 @@ def test_a_watcher_that_is_closed_leaves_no_thread(objects: Objects, told: Told,
         told.next()
     watcher.close()
 
-    assert [each.name for each in threading.enumerate() if each.name.startswith("watch ")] == []
+    left = set(threading.enumerate()) - before
+    assert [each.name for each in left if each.name.startswith("watch ")] == []
 
 
 def test_a_kind_whose_definition_goes_is_told_as_empty(objects: Objects, installed: Installed, told: Told) -> None:
