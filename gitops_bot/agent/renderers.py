@@ -1,4 +1,4 @@
-"""Asks renderers, as many at once as there are; one that breaks is replaced, and its question is asked once more.
+"""Asks renderers, as many at once as there are; one that breaks is replaced, and its question is asked again.
 
 One that does not answer in time is killed, and its question with it: whoever asked it is answered so, and nobody else.
 """
@@ -21,6 +21,10 @@ _log = logging.getLogger(__name__)
 
 Observe = Callable[[str, float], None]
 """Hears how a render ended (``success``, ``error``), and how many seconds it took."""
+
+
+_PAUSES = (0.0, 0.5, 3.0)
+"""Seconds before each attempt: a container that was ended starts again by itself."""
 
 
 class Renderers:
@@ -74,8 +78,8 @@ class Renderers:
     def _ask(self, request: Request) -> Answer | str:
         line = self._idle.get()
         try:
-            for attempt in (1, 2):
-                if self._stopping.is_set():
+            for attempt, pause in enumerate(_PAUSES, 1):
+                if self._stopping.wait(pause):
                     return "the agent is stopping"
                 try:
                     line = line or self._open()

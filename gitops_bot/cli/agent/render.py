@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import signal
 import sys
 import threading
 from pathlib import Path
@@ -38,10 +39,13 @@ def command(*, socket_path: Path | None, cache: Path | None, timeout: float, mem
     if socket_path is not None:
         argv = [sys.executable, "-m", "gitops_bot", "agent", "render", "--cache", str(directory), "--timeout",
                 str(timeout)]  # fmt: skip
+        stopped = threading.Event()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, lambda *_: stopped.set())  # who is told to end has not failed
         serve(
             socket_path,
             lambda: ChildLine(argv, cwd=os.getcwd(), env=os.environ, memory=memory << 20),
-            threading.Event(),
+            stopped,
             most=_AT_ONCE,
         )
         return
