@@ -24,9 +24,15 @@ def run(own_agent: LiveAgent, tmp_path: Path) -> Iterator[Programs]:
 
 
 @pytest.fixture
-def repository(own_agent: LiveAgent, place: str) -> Repository:
+def shop(place: str) -> str:
+    """An Application's name that no other test has: all of them share one cluster."""
+    return f"shop-{place}"
+
+
+@pytest.fixture
+def repository(own_agent: LiveAgent, place: str, shop: str) -> Repository:
     made = own_agent.repository({"shop/all.yaml": manifests(config("settings", colour="red"))})
-    made.push(definition(made, place, "shop", "shop"))
+    made.push(definition(made, place, shop, "shop"))
     return made
 
 
@@ -89,44 +95,46 @@ def test_an_agent_starts_beside_an_argo_cd_that_works_elsewhere(run, repository,
     ],
 )
 def test_an_application_is_adopted_only_when_it_was_handed_over(
-    run, own_agent, repository, place, argocd, metadata, policy, reason
+    run, own_agent, repository, place, shop, argocd, metadata, policy, reason
 ):
     """The way that the condition itself tells; Argo CD's object has the same name, and objects are there already."""
-    spec = json.loads(definition(repository, place, "shop", "shop")["apps/shop.yaml"])["spec"] | {"syncPolicy": policy}
+    spec = json.loads(definition(repository, place, shop, "shop")[f"apps/{shop}.yaml"])["spec"] | {"syncPolicy": policy}
     own_agent.create(
         {
             "apiVersion": "argoproj.io/v1alpha1",
             "kind": "Application",
-            "metadata": {"name": "shop", **metadata},
+            "metadata": {"name": shop, **metadata},
             "spec": spec,
         },
         argocd,
     )
     theirs = config("settings", colour="green")
-    theirs["metadata"]["annotations"] = {"argocd.argoproj.io/tracking-id": f"shop:/ConfigMap:{place}/settings"}
+    theirs["metadata"]["annotations"] = {"argocd.argoproj.io/tracking-id": f"{shop}:/ConfigMap:{place}/settings"}
     own_agent.create(theirs, place, manager="argocd-controller")
 
     run.run("--poll", "1s", repository=repository)
-    told = conditions_of(own_agent.wait("shop", lambda body: "AdoptionError" in conditions_of(body)))["AdoptionError"]
-    assert f"{argocd}/shop {reason}" in told
+    told = conditions_of(own_agent.wait(shop, lambda body: "AdoptionError" in conditions_of(body)))["AdoptionError"]
+    assert f"{argocd}/{shop} {reason}" in told
     assert own_agent.get("ConfigMap", place, "settings")["data"] == {"colour": "green"}
-    own_agent.ask("shop")
-    body = own_agent.wait("shop", lambda body: phase_of(body) == "Error")
+    own_agent.ask(shop)
+    body = own_agent.wait(shop, lambda body: phase_of(body) == "Error")
     assert body["status"]["operationState"]["message"] == told
     assert own_agent.get("ConfigMap", place, "settings")["data"] == {"colour": "green"}
 
     words = shlex.split(re.search(r"kubectl patch .*?'(?=, )", told)[0])
-    assert words[:6] == ["kubectl", "patch", "application", "shop", "-n", argocd]
-    own_agent.patch("Application", argocd, "shop", json.loads(words[words.index("-p") + 1]))
-    own_agent.wait("shop", lambda body: sync_of(body) == "Synced" and not conditions_of(body))
+    assert words[:6] == ["kubectl", "patch", "application", shop, "-n", argocd]
+    own_agent.patch("Application", argocd, shop, json.loads(words[words.index("-p") + 1]))
+    own_agent.wait(shop, lambda body: sync_of(body) == "Synced" and not conditions_of(body))
     assert own_agent.get("ConfigMap", place, "settings")["data"] == {"colour": "red"}
 
 
-def test_an_application_without_automation_or_cascade_stands_in_nobody_s_way(run, own_agent, repository, place, argocd):
-    spec = json.loads(definition(repository, place, "shop", "shop")["apps/shop.yaml"])["spec"]
+def test_an_application_without_automation_or_cascade_stands_in_nobody_s_way(
+    run, own_agent, repository, place, shop, argocd
+):
+    spec = json.loads(definition(repository, place, shop, "shop")[f"apps/{shop}.yaml"])["spec"]
     spec["syncPolicy"] = {"automated": {"enabled": False}}
     own_agent.create(
-        {"apiVersion": "argoproj.io/v1alpha1", "kind": "Application", "metadata": {"name": "shop"}, "spec": spec},
+        {"apiVersion": "argoproj.io/v1alpha1", "kind": "Application", "metadata": {"name": shop}, "spec": spec},
         argocd,
     )
     assert run.run("--once", repository=repository).end() == 0
