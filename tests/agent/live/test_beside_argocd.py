@@ -87,17 +87,19 @@ def test_an_agent_starts_beside_an_argo_cd_that_works_elsewhere(run, repository,
     assert run.run("--once", repository=repository).end() == 0
 
 
-@pytest.mark.parametrize(
-    ("metadata", "policy", "reason"),
-    [
-        ({}, {"automated": {"prune": True}}, "syncs its objects by itself"),
-        ({"finalizers": ["resources-finalizer.argocd.argoproj.io"]}, {}, "would delete them when it goes"),
-    ],
-)
+BUSY: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
+    "syncs its objects by itself": ({}, {"automated": {"prune": True}}),
+    "would delete them when it goes": ({"finalizers": ["resources-finalizer.argocd.argoproj.io"]}, {}),
+}
+"""What stands against an adoption → metadata and sync policy of Argo CD's Application."""
+
+
+@pytest.mark.parametrize("reason", BUSY)
 def test_an_application_is_adopted_only_when_it_was_handed_over(
-    run, own_agent, repository, place, shop, argocd, metadata, policy, reason
+    run, own_agent, repository, place, shop, argocd, reason
 ):
     """The way that the condition itself tells; Argo CD's object has the same name, and objects are there already."""
+    metadata, policy = BUSY[reason]
     spec = json.loads(definition(repository, place, shop, "shop")[f"apps/{shop}.yaml"])["spec"] | {"syncPolicy": policy}
     own_agent.create(
         {
