@@ -59,9 +59,11 @@ def judged(
         record.held = None
         return held
     going = frozenset(live.key for live in candidates.prunable)
-    since = _since(record.held, going, held, app.status.conditions)
-    record.held = Held(going, since if since is not None else now)
-    approved = since is not None and guards.is_approved(app.annotations, since, now)
+    since, given = _since(record.held, going, held, app.status.conditions), app.annotations.get(guards.APPROVED, "")
+    before = record.held.before if record.held is not None and since is not None else ""
+    record.held = Held(going, since, before) if since is not None else Held(going, now, given)
+    # An approval that was there when the hold began was given for something else, however few moments ago.
+    approved = since is not None and given != before and guards.is_approved(app.annotations, since, now)
     return judge(approved=True) if approved else held
 
 

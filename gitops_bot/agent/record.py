@@ -142,6 +142,8 @@ class Held(NamedTuple):
     """What would go: an approval counts for nothing else."""
     since: datetime
     """Since when: an approval has to be newer."""
+    before: str = ""
+    """The approval that was there when it began: given for something else."""
 
 
 class Record:

@@ -84,6 +84,17 @@ def test_an_approval_counts_for_nothing_that_came_later() -> None:
     assert holds(approved(NOW + timedelta(seconds=9)), known, DB, now=NOW + timedelta(seconds=9)) == []
 
 
+def test_an_approval_of_the_same_second_counts_for_nothing_that_came_later() -> None:
+    known, soon = Record(), NOW + timedelta(milliseconds=300)
+    holds(app(), known, PVC)
+    assert holds(approved(NOW), known, PVC) == []
+
+    assert holds(approved(NOW), known, PVC, DB, now=soon)
+    assert holds(approved(NOW), known, PVC, DB, now=soon)
+    later = NOW + timedelta(seconds=1)
+    assert holds(approved(later), known, PVC, DB, now=later) == []
+
+
 def test_an_approval_is_used_up_with_what_it_was_given_for() -> None:
     known = Record()
     holds(app(), known, PVC)
