@@ -2,22 +2,24 @@
 
 What an Application's sources are is allowed by its project. What their charts and overlays name beside it may be
 fetched as the settings say, but a login is sent to no place that the project does not allow (Argo CD's rule for Helm
-dependencies, application-semantics 2.15; ours for everything).
+dependencies, application-semantics 2.15; ours for everything), and inside your network only what you have named: in the
+project's ``sourceRepos`` by more than ``*``, or with a login of its own.
 """
 
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 from gitops_bot.agent.logins import find, place_of
 from gitops_bot.agent.rendering import Login
 from gitops_bot.doors.credentials import Access
+from gitops_bot.doors.http import resolve_host
 from gitops_bot.errors import FetchError
 from gitops_bot.model import url as urls
 from gitops_bot.model.project import Project
 from gitops_bot.model.url import Url
-from gitops_bot.render.fetching.policy import Kind, Policy, Reach
+from gitops_bot.render.fetching.policy import Kind, Policy, Reach, is_public_address
 
 _DOCKER_HUB = ("registry-1.docker.io", "docker.io", "index.docker.io")
 _DOCKER_HUB_TOKENS = "https://auth.docker.io/token"
@@ -32,6 +34,12 @@ class Offered:
         self._project = Project(source_repos=permitted)
         self._lock = threading.Lock()
         self._opened: dict[Url, str] = {}
+
+    def is_named(self, written: str) -> bool:
+        """Whether somebody who may do so has named this place, not only a chart or overlay."""
+        globs = tuple(each for each in self._project.source_repos or () if each not in ("*", "**"))
+        named = Project(source_repos=globs).allows_source(written)
+        return named or find(self._logins, place_of(written, registry=True), self.scope) is not None
 
     @property
     def scope(self) -> str:
@@ -79,11 +87,19 @@ class Offered:
 class Places:
     """Which places may be fetched from (``render.fetching.policy.Places``)."""
 
-    def __init__(self, own: Iterable[str], allow: tuple[str, ...] | None, offered: Offered) -> None:
+    def __init__(
+        self,
+        own: Iterable[str],
+        allow: tuple[str, ...] | None,
+        offered: Offered,
+        resolve: Callable[[str], list[str]] = resolve_host,
+    ) -> None:
         """Take the Application's own repositories, what the settings allow beside them, and what opens them.
 
-        ``allow`` None: whatever the charts and overlays of the sources name. Raises FetchError for what is no URL.
+        ``allow`` None: whatever the charts and overlays of the sources name. ``resolve`` gives the addresses of a host
+        and raises OSError. Raises FetchError for what is no URL.
         """
+        self._resolve = resolve
         self._offered = offered
         self._policy = Policy.from_settings([*map(_with_scheme, filter(None, own)), *(allow or ())])
         self._follows = allow is None
@@ -91,14 +107,36 @@ class Places:
 
     def require(self, kind: Kind, text: str) -> Url:
         """The URL of a source as it will be asked. Raises FetchError when it is not allowed."""
-        if self._follows:
+        if self._follows and not self._is_own(kind, text):
+            known = Policy.from_settings([_with_scheme(text)])
+            if not self._offered.is_named(text):
+                self._require_outside(known.allowed[0], text)
             with self._lock:
-                known = Policy.from_settings([_with_scheme(text)])
                 self._policy = Policy(tuple(dict.fromkeys((*self._policy.allowed, *known.allowed))))
         url = self._policy.require(kind, text)
         if kind != "git":
             self._offered.open(url, text)
         return url
+
+    def _is_own(self, kind: Kind, text: str) -> bool:
+        try:
+            self._policy.require(kind, text)
+        except FetchError:
+            return False
+        return True
+
+    def _require_outside(self, url: Url, text: str) -> None:
+        """Refuse what lies in our network, or is not encrypted, and that nobody but a chart or overlay has named."""
+        hint = "name it in the AppProject's sourceRepos, or give it a repository Secret"
+        if url.scheme in ("http", "oci+http"):
+            raise FetchError(f"{urls.shown(text)} is not fetched: it is not encrypted", hint=hint)
+        try:
+            addresses = self._resolve(url.host.strip("[]"))
+        except OSError:
+            return  # a proxy may know it; without one nobody can be asked
+        inside = next((each for each in addresses if not is_public_address(each)), "")
+        if inside:
+            raise FetchError(f"{urls.shown(text)} is not fetched: its host has the private address {inside}", hint=hint)
 
     def reach(self, text: str, *, pinned: bool = False) -> Reach:
         """How far a URL that an allowed source led to may be followed."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import tempfile
 from collections.abc import Callable
 from contextlib import ExitStack
@@ -30,6 +31,7 @@ from gitops_bot.doors.process import Limits
 from gitops_bot.doors.remote_git import Bounds, RemoteGit
 from gitops_bot.errors import BotError, UsageError
 from gitops_bot.manifests.plan import plan_hash
+from gitops_bot.manifests.yaml import YamlError
 from gitops_bot.model import url as urls
 from gitops_bot.model.application import Application
 from gitops_bot.model.settings import Render as RenderSettings
@@ -47,6 +49,7 @@ from gitops_bot.render.settings import read_settings
 from gitops_bot.render.targets import application_target
 from gitops_bot.render.workshop import Workshop
 
+_log = logging.getLogger(__name__)
 _OPEN = 4
 """Commits whose trees stay open from one request to the next: one is rendered for many Applications."""
 _GIT_SECONDS = 120.0
@@ -89,8 +92,15 @@ class Renderer:
                 return self._answer(request, mends=False)
         except BotError as error:
             return _failed(request, error.told)
+        except YamlError as error:
+            return _failed(request, f"the manifests cannot be read: {error}")
         except RecursionError:
             return _failed(request, "it is nested too deeply")
+        except MemoryError:
+            raise  # there may be none to go on with: a new process answers
+        except Exception as error:  # noqa: BLE001 - one repository may not end the work on all others
+            _log.exception("a mistake of this program")
+            return _failed(request, f"a mistake of this program: {type(error).__name__}")
 
     def _answer(self, request: Request, *, mends: bool) -> Answer:
         with ExitStack() as stack:

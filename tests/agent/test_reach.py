@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import os
+import re
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -12,10 +13,12 @@ from typing import Any
 import pytest
 
 from gitops_bot.agent.logins import basic, place_of
+from gitops_bot.agent.reach import Offered, Places
 from gitops_bot.agent.renderer import Renderer
 from gitops_bot.agent.rendering import Define, Defined, Login, Render, Rendered
 from gitops_bot.cli.agent.render import _helm, _tools
 from gitops_bot.doors.process import Limits
+from gitops_bot.errors import FetchError
 from gitops_bot.render.prepared import Capabilities
 from tests.canaries import Canaries, files_below
 from tests.conftest import Checkout
@@ -136,7 +139,9 @@ def test_a_base_elsewhere_is_fetched_and_opened_only_where_the_project_allows_it
     commit = origin.commit({
         "over/kustomization.yaml": f"resources:\n- {at}//base?ref={base.git('rev-parse', 'HEAD')}\n",
     })  # fmt: skip
-    assert "name: base" in render(renderer, source(git_server, "over"), commit).manifests
+    everything = (f"{git_server.url}/git/*",)
+    assert "is not fetched" in render(renderer, source(git_server, "over"), commit).error
+    assert "name: base" in render(renderer, source(git_server, "over"), commit, permitted=everything).manifests
     git_server.routes["/git/base/"] = asks_login(git_http(tmp_path / "served"), "ada", "s3cret")
     other = fresh()
     login = opens(f"{git_server.url}/git", below=True)
@@ -144,7 +149,7 @@ def test_a_base_elsewhere_is_fetched_and_opened_only_where_the_project_allows_it
     answer = render(other, source(git_server, "over"), commit, login, permitted=(f"{git_server.url}/git/origin",))
     assert "no access" in answer.error
     assert [seen.path for seen in git_server.seen if "authorization" in seen.headers and "/base/" in seen.path] == []
-    answer = render(other, source(git_server, "over"), commit, login, permitted=(f"{git_server.url}/git/*",))
+    answer = render(other, source(git_server, "over"), commit, login, permitted=everything)
     assert (answer.error, "name: base" in answer.manifests) == ("", True)
     answer = render(other, source(git_server, "over"), commit, login, allow=())
     assert "not allowed" in answer.error
@@ -256,3 +261,47 @@ def test_a_damaged_cache_mends_itself(renderer: Renderer, git_server: Server, or
     for head in list((tmp_path / "cache").rglob("HEAD")):
         head.write_text("nonsense")
     assert render(renderer, source(git_server), commit) == good
+
+
+# -- inside the network -----------------------------------------------------------------------------------------------
+
+
+def resolve(host: str) -> list[str]:
+    found = {"charts.corp.example.org": ["10.0.0.7"], "charts.example.org": ["93.184.215.14"],
+             "both.example.org": ["93.184.215.14", "169.254.169.254"]}  # fmt: skip
+    if host not in found:
+        raise OSError(host)
+    return found[host]
+
+
+def places(*permitted: str, logins: tuple[Login, ...] = (), allow: tuple[str, ...] | None = None) -> Places:
+    offered = Offered(logins, permitted or ("*",))
+    return Places(["https://git.example.org/shop"], allow, offered, resolve)
+
+
+@pytest.mark.parametrize(("url", "reason"), [
+    ("https://charts.corp.example.org/x", "private address 10.0.0.7"),
+    ("https://both.example.org/x", "private address 169.254.169.254"),
+    ("http://charts.example.org/x", "not encrypted"),
+    ("file:///etc/passwd", "fetch"), ("git://charts.example.org/x", "not fetched"), ("ext::sh", "fetch"),
+])  # fmt: skip
+def test_what_only_a_chart_names_is_not_fetched_inside_the_network(url: str, reason: str) -> None:
+    with pytest.raises(FetchError, match=re.escape(reason)):
+        places().require("chart", url)
+
+
+@pytest.mark.parametrize("url", ["https://charts.example.org/x", "https://git.example.org/shop", "oci://charts.example.org/x",
+                         "https://known-to-the-proxy.example.org/x"])  # fmt: skip
+def test_what_is_outside_or_its_own_is_fetched(url: str) -> None:
+    assert str(places().require("chart", url)) == url
+
+
+def test_what_the_project_or_a_secret_names_is_fetched_inside_the_network() -> None:
+    url = "https://charts.corp.example.org/x"
+    assert str(places("https://charts.corp.example.org/*").require("chart", url)) == url
+    assert str(places("*", logins=(opens(url),)).require("chart", url)) == url
+    with pytest.raises(FetchError, match="private address"):
+        places("*", "https://git.example.org/*").require("chart", url)
+    assert str(places(allow=("https://charts.corp.example.org",)).require("chart", url)) == url
+    with pytest.raises(FetchError, match="not allowed"):
+        places(allow=()).require("chart", "https://charts.example.org/x")
