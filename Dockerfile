@@ -50,7 +50,8 @@ FROM ${PYTHON_IMAGE}
 # Of the base's own Python what is never needed goes (pip, its bundled copies), and the rest is compiled, which the
 # base leaves out. Debian's python, where the base is made of it, is left to Debian.
 RUN apt-get update -qq \
- && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends ca-certificates git \
+ && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends ca-certificates git openssh-client \
+ && echo "gitops-bot:x:65532:65532::/tmp:/usr/sbin/nologin" >> /etc/passwd \
  && apt-get clean \
  && rm -rf /var/lib/apt/lists/* /var/cache/debconf/* /var/log/* /usr/share/doc/* /usr/share/man/* \
       /usr/share/locale/* /usr/share/gitweb /usr/share/bash-completion \
@@ -60,6 +61,7 @@ RUN apt-get update -qq \
  && python -m compileall -q -j 0 --invalidation-mode unchecked-hash \
       -x '/(test|tests|idlelib|lib2to3|turtledemo|tkinter|ensurepip|site-packages|dist-packages)/' "$stdlib"
 COPY --from=build /opt/gitops-bot /opt/gitops-bot
+# The agent's account is in /etc/passwd because ssh does not run for a user without a name.
 # No USER and no WORKDIR: GitHub's runner brings its own, and its files belong to root or to the runner.
 # Debian's bundle of certificates is everybody's, so a base image with your own CA is all that a closed network needs.
 ENV PATH=/opt/gitops-bot/bin:/usr/local/bin:/usr/local/sbin:/usr/sbin:/usr/bin:/sbin:/bin \
