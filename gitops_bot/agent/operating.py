@@ -96,10 +96,13 @@ class Operating:
         state = app.status.operation_state
         if state is not None and not state.is_finished:
             return self._go_on(app, record, view, state, cancelled)
-        due = self._automatic(app, record, view, cancelled)
-        if due.at is None and view.blocked:
+        return self._automatic(app, record, view, cancelled)
+
+    def _rest(self, view: View) -> Next:
+        """When to look again where nothing is to be done now."""
+        if view.until is None and view.blocked:
             return Next(self._now() + timedelta(seconds=self._poll()))  # what stands against it may go without a word
-        return due
+        return Next(view.until)
 
     # -- by itself ----------------------------------------------------------------------------------------------------
 
@@ -124,7 +127,7 @@ class Operating:
         if isinstance(decision, Nothing):
             self._reporter.write(app, view)
             self._take_back(view, record, wish)
-            return Next(view.until)
+            return self._rest(view)
         if decision.at > self._now():
             self._reporter.write(app, view)
             return Next(decision.at)
@@ -223,7 +226,7 @@ class Operating:
         looked = self._looker.look(app, record, since=0.0)
         view = view if self._interrupted() else looked
         self._reporter.write(app, view, state=state, failures=failures)
-        return Next(self._now() if view.status == "OutOfSync" else view.until)
+        return Next(self._now()) if view.status == "OutOfSync" else self._rest(view)
 
     def _carried_out(
         self,
