@@ -28,8 +28,9 @@ class Program:
         self.output, self.errors = folder / "stdout", folder / "stderr"
         with self.output.open("wb") as out, self.errors.open("wb") as err:
             self._process = subprocess.Popen(
-                command, stdin=subprocess.DEVNULL, stdout=out, stderr=err, cwd=folder, env=dict(environment)
-            )
+                command, stdin=subprocess.DEVNULL, stdout=out, stderr=err, cwd=folder, env=dict(environment),
+                preexec_fn=_hear,
+            )  # fmt: skip
 
     @property
     def lines(self) -> list[dict[str, Any]]:
@@ -78,6 +79,11 @@ class Program:
         with contextlib.suppress(ProcessLookupError):
             self._process.send_signal(signal.SIGKILL)
         self._process.wait()
+
+
+def _hear() -> None:
+    """Let it hear of Ctrl-C also where the tests run in the background."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
 class Programs:
