@@ -29,7 +29,7 @@ class Program:
         with self.output.open("wb") as out, self.errors.open("wb") as err:
             self._process = subprocess.Popen(
                 command, stdin=subprocess.DEVNULL, stdout=out, stderr=err, cwd=folder, env=dict(environment),
-                preexec_fn=_hear,
+                preexec_fn=_hear,  # noqa: PLW1509 - nothing but one handler
             )  # fmt: skip
 
     @property
