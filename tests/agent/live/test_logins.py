@@ -149,6 +149,7 @@ def test_drift_is_healed_while_the_git_host_is_gone(
     agent.wait("gone", lambda body: "argocd.argoproj.io/refresh" not in body["metadata"].get("annotations", {}))
     agent.patch("ConfigMap", place, "one", {"data": {"a": "by hand"}})
     agent.until(lambda: agent.get("ConfigMap", place, "one")["data"] == {"a": "1"}, "the drift is healed")
+    agent.until(lambda: sync_of(agent.app("gone")) == "Synced", "the healing is told")
     body = agent.app("gone")
     assert (sync_of(body), comparison_error(body)) == ("Synced", "")
     assert status_of(body)["sync"]["revision"] == commit
