@@ -9,8 +9,10 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
 
 from gitops_bot.agent.logins import SECRET_TYPE
+from gitops_bot.cli.agent.group import command
 from tests.agent.live.harness import LiveAgent, Repository, conditions_of, config, manifests, status_of, sync_of
 from tests.canaries import Canaries
 from tests.servers import Server, asks_login, git_http, gives
@@ -69,7 +71,17 @@ def test_a_secret_opens_a_repository_as_soon_as_it_is_there_and_is_nowhere_else(
         commit = repository.push({"a.yaml": manifests(config("one", a="2"))})
         agent.refresh("shop")
         body = agent.synced("shop", commit)
-    said = {"status": repr(agent.app("shop")), "log": caplog.text, "requests": repr(agent.calls())}
+    looked = CliRunner().invoke(
+        command, ["diff", "shop", "--kubeconfig", str(agent.kubeconfig), "--namespace", agent.namespace,
+                  "--cluster-name", "staging"], catch_exceptions=False,
+    )  # fmt: skip
+    assert looked.exit_code == 0, looked.output
+    said = {
+        "diff": looked.output,
+        "status": repr(agent.app("shop")),
+        "log": caplog.text,
+        "requests": repr(agent.calls()),
+    }
     birds.assert_silent(said)
     assert not [call for call in agent.calls() if call.resource == "secrets" and call.verb not in ("list", "watch")]
     assert all(
