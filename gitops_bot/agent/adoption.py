@@ -6,7 +6,7 @@ out, removes them: by the server's own knowledge of lists, sets and defaults, in
 is healed. It cannot remove what it does not mean: the patch is refused (409) when the object has changed since it was
 read, and so is the apply that follows when it is sent with the resourceVersion of the patch's answer.
 
-Two other ways were tried and left. A JSON patch that removes the fields: a default that comes back stays its old
+Two other ways were considered and left. A JSON patch that removes the fields: a default that comes back stays its old
 owner's and is found again for ever, and healing something else is a second write, so pods are rolled twice. An apply
 that includes the fields and one that does not: the old owner stays an owner, so the field stays.
 The rule is client-go's ``csaupgrade``; ours are what is moved, and that nothing of another version is dropped.

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Mapping
 from datetime import datetime
 from typing import Any, NamedTuple
@@ -147,7 +146,7 @@ class Held(NamedTuple):
 
 
 class Record:
-    """One Application. Only one thread works on it at a time; ``touched`` is filled by all."""
+    """One Application. Only one thread works on it at a time."""
 
     def __init__(self, uid: str = "") -> None:
         """Take the uid of the object."""
@@ -158,21 +157,6 @@ class Record:
         self.rendered: Rendered | None = None
         self.unrendered: Unrendered | None = None
         """None: the last rendering came to something."""
-        self.looked_once = False
-        """False until the first comparison of this process."""
         self.drifted: frozenset[tuple[ResourceKey, tuple[str, ...]]] = frozenset()
         """What somebody changed in the cluster as it was told last: objects, and the paths of their fields."""
         self.held: Held | None = None
-        self._lock = threading.Lock()
-        self._touched: set[ResourceKey] = set()
-
-    def touch(self, key: ResourceKey) -> None:
-        """Take that an object has to be looked at."""
-        with self._lock:
-            self._touched.add(key)
-
-    def take_touched(self) -> frozenset[ResourceKey]:
-        """The objects that were touched since the last time."""
-        with self._lock:
-            found, self._touched = frozenset(self._touched), set()
-            return found
