@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from gitops_bot.agent.identity import PART_OF, TRACKING_ID, App, tracking_id
+from gitops_bot.agent.ownership.identity import PART_OF, TRACKING_ID, App, tracking_id
 from gitops_bot.agent.values import Live
 from gitops_bot.model.resource import ResourceKey
 

@@ -10,8 +10,8 @@ from typing import Any, NamedTuple, TypeVar
 import click
 import msgspec
 
-from gitops_bot.agent.applications import API, key_of
-from gitops_bot.agent.record import AppObject
+from gitops_bot.agent.application.applications import API, key_of
+from gitops_bot.agent.application.record import AppObject
 from gitops_bot.doors.cluster.connect import connect
 from gitops_bot.doors.cluster.objects import Objects
 from gitops_bot.doors.cluster.requests import Requests

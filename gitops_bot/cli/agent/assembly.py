@@ -15,32 +15,32 @@ from pathlib import Path
 import msgspec
 
 from gitops_bot import __version__
-from gitops_bot.agent.applications import Applications
-from gitops_bot.agent.beside import Neighbours
-from gitops_bot.agent.comparison import Comparer
-from gitops_bot.agent.controller import Controller, Parts
-from gitops_bot.agent.definitions import Definer, Origin
-from gitops_bot.agent.ending import Ender
-from gitops_bot.agent.events import Recorder
-from gitops_bot.agent.identity import PART_OF
-from gitops_bot.agent.inventory import Inventory
-from gitops_bot.agent.keys import Files, Host, Keys
-from gitops_bot.agent.keywatch import KeyWatch
-from gitops_bot.agent.leading import Leadership
-from gitops_bot.agent.logins import GitHubApp
-from gitops_bot.agent.looking import Looker
-from gitops_bot.agent.metrics import Metrics, State
-from gitops_bot.agent.operating import Manners, Operating
-from gitops_bot.agent.project import Cluster
-from gitops_bot.agent.record import Record
-from gitops_bot.agent.renderers import Renderers
-from gitops_bot.agent.revisions import Revisions
-from gitops_bot.agent.sources import Sources
-from gitops_bot.agent.surroundings import Surroundings
-from gitops_bot.agent.sync import Deadlines
-from gitops_bot.agent.telling import Teller
-from gitops_bot.agent.terms import Terms
-from gitops_bot.agent.wellness import HealthReader
+from gitops_bot.agent.application.applications import Applications
+from gitops_bot.agent.application.record import Record
+from gitops_bot.agent.live.comparison import Comparer
+from gitops_bot.agent.live.inventory import Inventory
+from gitops_bot.agent.live.wellness import HealthReader
+from gitops_bot.agent.loop.controller import Controller, Parts
+from gitops_bot.agent.loop.definitions import Definer, Origin
+from gitops_bot.agent.loop.leading import Leadership
+from gitops_bot.agent.loop.terms import Terms
+from gitops_bot.agent.ownership.identity import PART_OF
+from gitops_bot.agent.reconcile.beside import Neighbours
+from gitops_bot.agent.reconcile.ending import Ender
+from gitops_bot.agent.reconcile.looking import Looker
+from gitops_bot.agent.reconcile.operating import Manners, Operating
+from gitops_bot.agent.reconcile.sync import Deadlines
+from gitops_bot.agent.reports.events import Recorder
+from gitops_bot.agent.reports.metrics import Metrics, State
+from gitops_bot.agent.reports.telling import Teller
+from gitops_bot.agent.rules.project import Cluster
+from gitops_bot.agent.sources.keys import Files, Host, Keys
+from gitops_bot.agent.sources.keywatch import KeyWatch
+from gitops_bot.agent.sources.logins import GitHubApp
+from gitops_bot.agent.sources.renderers import Renderers
+from gitops_bot.agent.sources.revisions import Revisions
+from gitops_bot.agent.sources.sources import Sources
+from gitops_bot.agent.sources.surroundings import Surroundings
 from gitops_bot.doors import tools
 from gitops_bot.doors.cluster.connect import CONNECTIONS, Connection, connect
 from gitops_bot.doors.cluster.lease import Lease, LeaseTimes

@@ -7,9 +7,9 @@ from typing import Literal
 import click
 import msgspec
 
-from gitops_bot.agent.managed import is_our_apply, matches, paths, readable, topmost
+from gitops_bot.agent.ownership.managed import is_our_apply, matches, paths, readable, topmost
+from gitops_bot.agent.reports.view import View
 from gitops_bot.agent.values import Live
-from gitops_bot.agent.view import View
 from gitops_bot.cli.agent.asking import Where, as_json, cluster, format_option, opened, read_application
 from gitops_bot.model.change import FieldChange
 from gitops_bot.model.settings import Agent

@@ -8,21 +8,21 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, suppress
 from pathlib import Path
 
-from gitops_bot.agent.applications import PROJECT
-from gitops_bot.agent.comparison import Comparer
-from gitops_bot.agent.identity import PART_OF
-from gitops_bot.agent.inventory import Inventory
-from gitops_bot.agent.keys import Host, Keys
-from gitops_bot.agent.logins import KNOWN_HOSTS, KNOWN_HOSTS_KEY, SELECTOR
-from gitops_bot.agent.looking import Looker
-from gitops_bot.agent.project import Cluster
-from gitops_bot.agent.record import AppObject, Record
-from gitops_bot.agent.renderers import Renderers
-from gitops_bot.agent.revisions import Revisions
-from gitops_bot.agent.sources import Sources
-from gitops_bot.agent.surroundings import Surroundings
-from gitops_bot.agent.view import View
-from gitops_bot.agent.wellness import HealthReader
+from gitops_bot.agent.application.applications import PROJECT
+from gitops_bot.agent.application.record import AppObject, Record
+from gitops_bot.agent.live.comparison import Comparer
+from gitops_bot.agent.live.inventory import Inventory
+from gitops_bot.agent.live.wellness import HealthReader
+from gitops_bot.agent.ownership.identity import PART_OF
+from gitops_bot.agent.reconcile.looking import Looker
+from gitops_bot.agent.reports.view import View
+from gitops_bot.agent.rules.project import Cluster
+from gitops_bot.agent.sources.keys import Host, Keys
+from gitops_bot.agent.sources.logins import KNOWN_HOSTS, KNOWN_HOSTS_KEY, SELECTOR
+from gitops_bot.agent.sources.renderers import Renderers
+from gitops_bot.agent.sources.revisions import Revisions
+from gitops_bot.agent.sources.sources import Sources
+from gitops_bot.agent.sources.surroundings import Surroundings
 from gitops_bot.cli.agent.assembly import RealClock, app_token, capabilities_of, child_line
 from gitops_bot.doors.cluster.connect import CONNECTIONS
 from gitops_bot.doors.cluster.errors import Forbidden

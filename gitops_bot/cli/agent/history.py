@@ -6,7 +6,7 @@ from typing import Literal
 
 import click
 
-from gitops_bot.agent import state
+from gitops_bot.agent.application import state
 from gitops_bot.cli.agent.asking import Where, as_json, cluster, format_option, opened, read_application, revisions
 from gitops_bot.text.table import table
 

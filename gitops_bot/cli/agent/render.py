@@ -12,8 +12,8 @@ from pathlib import Path
 import click
 import msgspec
 
-from gitops_bot.agent.renderer import Renderer
-from gitops_bot.agent.rendering import Rendered, decode_request, encode
+from gitops_bot.agent.sources.renderer import Renderer
+from gitops_bot.agent.sources.rendering import Rendered, decode_request, encode
 from gitops_bot.doors import tools as tool_door
 from gitops_bot.doors.lines import ChildLine, serve
 from gitops_bot.doors.process import Limits

@@ -18,11 +18,11 @@ from types import FrameType
 import click
 
 from gitops_bot import __version__, log
-from gitops_bot.agent.definitions import Origin
-from gitops_bot.agent.keys import Files
-from gitops_bot.agent.metrics import CONTENT_TYPE
-from gitops_bot.agent.outcome import unsynced
-from gitops_bot.agent.state import told
+from gitops_bot.agent.application.state import told
+from gitops_bot.agent.loop.definitions import Origin
+from gitops_bot.agent.loop.outcome import unsynced
+from gitops_bot.agent.reports.metrics import CONTENT_TYPE
+from gitops_bot.agent.sources.keys import Files
 from gitops_bot.cli.agent.assembly import Agent, Wanted, assembled
 from gitops_bot.doors import process
 from gitops_bot.doors.listener import Listener, Page

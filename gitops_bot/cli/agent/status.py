@@ -6,8 +6,8 @@ from typing import Literal
 
 import click
 
-from gitops_bot.agent import state
-from gitops_bot.agent.record import AppObject
+from gitops_bot.agent.application import state
+from gitops_bot.agent.application.record import AppObject
 from gitops_bot.cli.agent.asking import (
     Where,
     ago,

@@ -7,9 +7,9 @@ import time
 
 import click
 
-from gitops_bot.agent.applications import API, key_of
-from gitops_bot.agent.record import AppObject
-from gitops_bot.agent.state import OperationState
+from gitops_bot.agent.application.applications import API, key_of
+from gitops_bot.agent.application.record import AppObject
+from gitops_bot.agent.application.state import OperationState
 from gitops_bot.cli.agent.asking import Where, cluster, opened, read_application
 from gitops_bot.doors.cluster.errors import Invalid
 from gitops_bot.doors.cluster.objects import Objects

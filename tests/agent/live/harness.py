@@ -20,8 +20,8 @@ from pathlib import Path
 from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
-from gitops_bot.agent.definitions import Origin
-from gitops_bot.agent.sync import Deadlines
+from gitops_bot.agent.loop.definitions import Origin
+from gitops_bot.agent.reconcile.sync import Deadlines
 from gitops_bot.cli.agent.assembly import Agent, Wanted, assembled
 from tests.conftest import Checkout
 from tests.controlplane.plane import ControlPlane

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from gitops_bot.agent.definitions import Origin
+from gitops_bot.agent.loop.definitions import Origin
 from tests.agent.live.harness import LiveAgent, Repository, config, manifests, sync_of
 
 FINALIZER = "resources-finalizer.argocd.argoproj.io"

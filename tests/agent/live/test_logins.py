@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-from gitops_bot.agent.logins import SECRET_TYPE
+from gitops_bot.agent.sources.logins import SECRET_TYPE
 from gitops_bot.cli.agent.group import command
 from tests.agent.live.harness import LiveAgent, Repository, conditions_of, config, manifests, status_of, sync_of
 from tests.canaries import Canaries

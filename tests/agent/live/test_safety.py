@@ -9,9 +9,9 @@ from typing import Any
 
 import pytest
 
-from gitops_bot.agent.definitions import Origin
-from gitops_bot.agent.guards import APPROVED
-from gitops_bot.agent.identity import PART_OF, TRACKING_ID, App
+from gitops_bot.agent.loop.definitions import Origin
+from gitops_bot.agent.ownership.identity import PART_OF, TRACKING_ID, App
+from gitops_bot.agent.rules.guards import APPROVED
 from tests.agent.live.harness import (
     Body,
     LiveAgent,

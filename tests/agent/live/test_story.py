@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from gitops_bot.agent.definitions import Origin
+from gitops_bot.agent.loop.definitions import Origin
 from tests.agent.live.harness import LiveAgent, Repository, copied, health_of, phase_of, status_of, sync_of
 
 APP = "churn-mlops-staging"

@@ -1,0 +1,199 @@
+"""The ``Application`` and ``AppProject`` objects of the agent's namespace: read as they change, and written to."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import msgspec
+
+from gitops_bot.agent.application.record import REFRESH, AppObject
+from gitops_bot.agent.application.state import Status, write
+from gitops_bot.agent.values import STATUS_MANAGER, is_newer
+from gitops_bot.doors.cluster.errors import Conflict, Invalid, NotFound
+from gitops_bot.doors.cluster.objects import Body, Objects
+from gitops_bot.model.application import Application
+from gitops_bot.model.project import Project
+from gitops_bot.model.project import read as read_project
+from gitops_bot.model.resource import ResourceKey
+
+API = "argoproj.io/v1alpha1"
+APPLICATION = ("argoproj.io", "Application")
+PROJECT = ("argoproj.io", "AppProject")
+
+
+def key_of(name: str, namespace: str) -> ResourceKey:
+    """The identity of an Application object."""
+    return ResourceKey(*APPLICATION, namespace, name)
+
+
+class Applications:
+    """What a watch tells of them; safe under many threads."""
+
+    def __init__(self, objects: Objects, namespace: str) -> None:
+        """Take the door, and the namespace they are in."""
+        self._objects = objects
+        self.namespace = namespace
+        self._lock = threading.Lock()
+        self._found: dict[str, AppObject] = {}
+        self._broken: dict[str, str] = {}
+        self._projects: dict[str, Project | None] = {}
+        self._listed: set[str] = set()
+
+    # -- fed by the watch ---------------------------------------------------------------------------------------------
+
+    def replace(self, bodies: Iterable[Body]) -> frozenset[str]:
+        """Take all that there are; the names that are new, changed or gone."""
+        with self._lock:
+            self._listed.add("Application")
+            before, self._found, self._broken = self._found, {}, {}
+            for body in bodies:
+                self._take(body)
+            return frozenset(
+                name
+                for name in {*before, *self._found}
+                if name not in before or name not in self._found or before[name].body != self._found[name].body
+            )
+
+    def put(self, body: Body) -> str:
+        """Take one as it is now; its name. One that is older than what is known is not taken: watches lag."""
+        metadata = body["metadata"]
+        with self._lock:
+            known = self._found.get(metadata["name"])
+            if known is not None and not is_newer(
+                metadata.get("resourceVersion", ""), known.body["metadata"].get("resourceVersion", "")
+            ):
+                return known.key.name
+            return self._take(body)
+
+    def remove(self, body: Body) -> str:
+        """Take that one is gone; its name."""
+        name: str = body["metadata"]["name"]
+        with self._lock:
+            self._found.pop(name, None)
+            self._broken.pop(name, None)
+        return name
+
+    def replace_projects(self, bodies: Iterable[Body]) -> None:
+        """Take all projects that there are."""
+        with self._lock:
+            self._listed.add("AppProject")
+            self._projects = {body["metadata"]["name"]: read_project(body) for body in bodies}
+
+    def put_project(self, body: Body) -> None:
+        """Take one project as it is now."""
+        with self._lock:
+            self._projects[body["metadata"]["name"]] = read_project(body)
+
+    def remove_project(self, body: Body) -> None:
+        """Take that one is gone."""
+        with self._lock:
+            self._projects.pop(body["metadata"]["name"], None)
+
+    def _take(self, body: Body) -> str:
+        name: str = body["metadata"]["name"]
+        body = {**body, "apiVersion": API, "kind": "Application"}
+        try:
+            self._found[name] = AppObject(body=body, application=msgspec.convert(_even(body), Application))
+            self._broken.pop(name, None)
+        except msgspec.ValidationError as error:
+            self._found.pop(name, None)
+            self._broken[name] = f"the Application {name} cannot be read: {error}"
+        return name
+
+    # -- read ---------------------------------------------------------------------------------------------------------
+
+    def find(self, name: str) -> AppObject | None:
+        """One of them, None when it is not there or cannot be read."""
+        with self._lock:
+            return self._found.get(name)
+
+    def broken(self, name: str) -> str:
+        """Why one cannot be read, ``""`` when it can or is not there."""
+        with self._lock:
+            return self._broken.get(name, "")
+
+    @property
+    def are_known(self) -> bool:
+        """Whether the first list of both kinds has come."""
+        with self._lock:
+            return len(self._listed) == 2
+
+    @property
+    def unreadable(self) -> frozenset[str]:
+        """The names of those that cannot be read."""
+        with self._lock:
+            return frozenset(self._broken)
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """All of them, in order."""
+        with self._lock:
+            return tuple(sorted(self._found))
+
+    @property
+    def all(self) -> tuple[AppObject, ...]:
+        """All that can be read, in order of name."""
+        with self._lock:
+            return tuple(self._found[name] for name in sorted(self._found))
+
+    def projects(self) -> Mapping[str, Project | None]:
+        """The projects by name; None for one that cannot be read."""
+        with self._lock:
+            return dict(self._projects)
+
+    # -- written ------------------------------------------------------------------------------------------------------
+
+    def write_status(
+        self, app: AppObject, status: Status, labels: Mapping[str, str], annotations: Mapping[str, str]
+    ) -> None:
+        """Write the status, and what of ours is in its metadata; an Application that is gone is none to write to.
+
+        The status is part of the main object, as in Argo CD's own definition. Raises ClusterError.
+        """
+        metadata = {"name": app.key.name, "namespace": app.key.namespace}
+        body: Body = {
+            "apiVersion": API,
+            "kind": "Application",
+            "metadata": {**metadata, "uid": app.body["metadata"]["uid"], "labels": dict(labels),
+                         "annotations": dict(annotations)},
+            "status": write(status),
+        }  # fmt: skip
+        try:
+            # With its uid it cannot make an Application anew that somebody has deleted meanwhile.
+            answer = self._objects.apply(body, key_of(*app.key), STATUS_MANAGER)
+        except (NotFound, Conflict):
+            return
+        self.put(answer.body)
+
+    def consume(self, app: AppObject, *fields: str) -> None:
+        """Take away what was asked for and is done: ``operation``, the annotation ``refresh``. Raises ClusterError."""
+        operations: list[dict[str, Any]] = []
+        if "operation" in fields and "operation" in app.body:
+            operations.append({"op": "test", "path": "/operation", "value": app.body["operation"]})
+            operations.append({"op": "remove", "path": "/operation"})
+        if "refresh" in fields and REFRESH in app.annotations:
+            pointer = REFRESH.replace("~", "~0").replace("/", "~1")
+            operations.append({"op": "remove", "path": f"/metadata/annotations/{pointer}"})
+        if operations:
+            self._patch(app, operations)
+
+    def let_go(self, app: AppObject, finalizer: str) -> None:
+        """Remove a finalizer: everything that it stood for is done. Raises ClusterError."""
+        at = app.finalizers.index(finalizer)
+        path = f"/metadata/finalizers/{at}"
+        self._patch(app, [{"op": "test", "path": path, "value": finalizer}, {"op": "remove", "path": path}])
+
+    def _patch(self, app: AppObject, operations: list[dict[str, Any]]) -> None:
+        try:
+            self.put(self._objects.patch(key_of(*app.key), [*operations], API))
+        except (NotFound, Conflict, Invalid):
+            return  # it is gone, or somebody was faster
+
+
+def _even(value: Any) -> Any:
+    """Without nulls: a field that is null is not given."""
+    if isinstance(value, dict):
+        return {key: _even(item) for key, item in value.items() if item is not None}
+    return [_even(item) for item in value] if isinstance(value, list) else value

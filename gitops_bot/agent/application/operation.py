@@ -1,0 +1,197 @@
+"""How an operation goes on, and what the history keeps of it: from one state to the next. Pure.
+
+The phases are Argo CD's (application-semantics 2.5, 2.6, 2.14).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+from typing import Any, Literal
+
+import msgspec
+from msgspec.structs import replace
+
+from gitops_bot.agent.application.state import (
+    HistoryEntry,
+    Operation,
+    OperationState,
+    ResourceResult,
+    Specification,
+    Status,
+    SyncResult,
+    told,
+)
+from gitops_bot.agent.rules.autosync import Attempt
+from gitops_bot.agent.rules.policy import DEFAULT_HISTORY
+from gitops_bot.model.application import Source
+
+_LONG = 500
+"""Characters of one text of a source, beyond which the history names its length only."""
+
+
+def begun(
+    operation: Operation,
+    *,
+    revisions: Sequence[str],
+    sources: Sequence[Specification],
+    several: bool,
+    now: datetime,
+) -> OperationState:
+    """An operation that starts.
+
+    ``revisions`` are the commits of the ``sources``, in their order; ``several`` says that ``spec`` has a list of them.
+    """
+    result = SyncResult(
+        revision="" if several else "".join(revisions[:1]),
+        revisions=tuple(revisions) if several else (),
+        source=None if several or not sources else sources[0],
+        sources=tuple(sources) if several else (),
+    )
+    return OperationState(operation=operation, phase="Running", sync_result=result, started_at=now)
+
+
+def progressed(state: OperationState, message: str, results: Iterable[ResourceResult]) -> OperationState:
+    """A running operation with what it has done so far, and what it waits for."""
+    return _with_results(replace(state, message=told(message)), results)
+
+
+def waiting(state: OperationState, message: str, now: datetime) -> OperationState:
+    """A failed operation that will be tried again: still Running, with ``finishedAt``, its results cleared (2.5)."""
+    again = replace(state, phase="Running", message=told(message), finished_at=now, retry_count=state.retry_count + 1)
+    return _with_results(again, ())
+
+
+def resumed(state: OperationState) -> OperationState:
+    """The retry begins."""
+    return replace(state, finished_at=None)
+
+
+def finished(
+    state: OperationState,
+    phase: Literal["Succeeded", "Failed", "Error"],
+    message: str,
+    results: Iterable[ResourceResult],
+    now: datetime,
+) -> OperationState:
+    """An operation that has ended."""
+    return _with_results(replace(state, phase=phase, message=told(message), finished_at=now), results)
+
+
+def _with_results(state: OperationState, results: Iterable[ResourceResult]) -> OperationState:
+    if state.sync_result is None:
+        return state
+    cleaned = tuple(replace(each, message=told(each.message)) for each in results)
+    return replace(state, sync_result=replace(state.sync_result, resources=cleaned))
+
+
+# -- history ----------------------------------------------------------------------------------------------------------
+
+
+def recorded(
+    history: Sequence[HistoryEntry], state: OperationState, limit: int | None = None
+) -> tuple[HistoryEntry, ...]:
+    """The history after an operation: one entry more where it was full, in earnest, and succeeded (2.14).
+
+    ``limit`` is ``revisionHistoryLimit``: the newest entries are kept, 10 for None, none for 0. Ids go on from the last
+    entry's.
+    """
+    result = state.sync_result
+    kept = [_slimmed(entry) for entry in history]
+    if state.is_full and state.phase == "Succeeded" and result is not None and state.finished_at is not None:
+        kept.append(
+            HistoryEntry(
+                id=history[-1].id + 1 if history else 0,
+                revision=result.revision,
+                revisions=result.revisions,
+                source=result.source,
+                sources=result.sources,
+                deploy_started_at=state.started_at,
+                deployed_at=state.finished_at,
+                initiated_by=state.operation.initiated_by,
+            )
+        )
+    else:
+        kept = list(history)
+    most = DEFAULT_HISTORY if limit is None else max(0, limit)
+    return tuple(kept[max(0, len(kept) - most) :])
+
+
+def _slimmed(entry: HistoryEntry) -> HistoryEntry:
+    """Only the newest entry has its sources in full: the next sync is compared with them."""
+    source = slim(entry.source) if entry.source is not None else None
+    return replace(entry, source=source, sources=tuple(slim(each) for each in entry.sources))
+
+
+def slim(source: Specification) -> Specification:
+    """A source without its long texts and its ``valuesObject``: Git has them at the revision beside it."""
+    helm = source.get("helm")
+    if isinstance(helm, dict) and helm.get("valuesObject") is not None:
+        source = {**source, "helm": {key: item for key, item in helm.items() if key != "valuesObject"}}
+    slimmed: Specification = _slim(source)
+    return slimmed
+
+
+def _slim(value: Any) -> Any:
+    if isinstance(value, str) and len(value) > _LONG:
+        return f"({len(value):,} characters)"
+    if isinstance(value, dict):
+        return {key: _slim(item) for key, item in value.items()}
+    return [_slim(item) for item in value] if isinstance(value, list) else value
+
+
+# -- what was tried last ----------------------------------------------------------------------------------------------
+
+
+def identity(revisions: Sequence[str], sources: Sequence[Specification]) -> str:
+    """What a sync is about, as one text: the commits, and the sources without their ``targetRevision`` (2.3).
+
+    Another branch name for the same commit is the same thing. Notations that the API server changes, and fields that
+    its CRD drops, make no difference: the same source is recognised in Git and in the cluster.
+    """
+    return msgspec.json.encode([list(revisions), [_canonical(each) for each in sources]], order="sorted").decode()
+
+
+def _canonical(source: Specification) -> Any:
+    try:
+        known = msgspec.to_builtins(msgspec.convert(_even(source), Source))
+    except msgspec.ValidationError:
+        return source
+    return {key: item for key, item in known.items() if key != "targetRevision"}
+
+
+def _even(value: Any) -> Any:
+    """Without nulls, and whole numbers as such: the API server writes 1.0 as 1."""
+    if isinstance(value, dict):
+        return {key: _even(item) for key, item in value.items() if item is not None}
+    if isinstance(value, float) and value.is_integer():
+        return int(value)
+    return [_even(item) for item in value] if isinstance(value, list) else value
+
+
+def last_attempt(status: Status, failures: int) -> Attempt | None:
+    """The last sync of the whole Application that has ended, None where there was none.
+
+    It is the last operation, or, where that was about some objects only, the newest entry of the history.
+    ``failures`` counts how often in a row it failed, and is at least 1 for one that did.
+    """
+    state = status.operation_state
+    if state is not None and state.is_full and state.is_finished and state.sync_result is not None:
+        succeeded = state.phase == "Succeeded"
+        return Attempt(
+            identity=identity_of(state.sync_result),
+            succeeded=succeeded,
+            finished=state.finished_at or state.started_at,
+            failures=0 if succeeded else max(1, failures),
+        )
+    if not status.history:
+        return None
+    newest = status.history[-1]
+    return Attempt(identity=identity_of(newest), succeeded=True, finished=newest.deployed_at)
+
+
+def identity_of(done: SyncResult | HistoryEntry) -> str:
+    """What an operation or an entry of the history is about, as ``identity`` says it."""
+    if done.sources:
+        return identity(done.revisions, done.sources)
+    return identity((done.revision,), () if done.source is None else (done.source,))

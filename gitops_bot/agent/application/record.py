@@ -1,0 +1,164 @@
+"""What the agent knows of one Application between two looks at it; lost with the process, and made anew after it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any, NamedTuple
+
+import msgspec
+
+from gitops_bot.agent.application.state import Operation, Status, read, read_operation
+from gitops_bot.agent.health.verdict import Health
+from gitops_bot.agent.ownership.identity import App
+from gitops_bot.agent.ownership.memory import Memory
+from gitops_bot.agent.rules.guards import APPROVED
+from gitops_bot.agent.rules.timing import Heals
+from gitops_bot.model.application import Application
+from gitops_bot.model.resource import ResourceKey
+
+FINALIZER = "resources-finalizer.argocd.argoproj.io"
+REFRESH = "argocd.argoproj.io/refresh"
+SKIP = "argocd.argoproj.io/skip-reconcile"
+PLAN = "gitops-bot/plan"
+"""Annotation with the plan hash of what is wanted, as a pull request's comment has it."""
+FAILURES = "gitops-bot/failures"
+"""Annotation with how often in a row a sync of the same commit failed."""
+DEFINED = "gitops-bot/defined"
+"""Label of objects that this agent made from Git: ``true``."""
+GUARD = "gitops-bot/prune-guard"
+"""Annotation with the thresholds of the prune guards as they were when the Application was last Synced."""
+
+
+def without_state(annotations: Mapping[str, str]) -> dict[str, str]:
+    """Annotations from Git without those that only the cluster has: what the agent keeps, and what people approve.
+
+    A commit could otherwise approve its own deletions.
+    """
+    return {name: value for name, value in annotations.items() if name not in (PLAN, FAILURES, GUARD, APPROVED)}
+
+
+class AppObject(msgspec.Struct, frozen=True, kw_only=True):
+    """An ``Application`` object of the agent's namespace, as the API server has it."""
+
+    body: dict[str, Any]
+    application: Application
+
+    @property
+    def key(self) -> App:
+        metadata = self.body["metadata"]
+        return App(metadata["name"], metadata["namespace"])
+
+    @property
+    def annotations(self) -> Mapping[str, str]:
+        return self.body["metadata"].get("annotations") or {}
+
+    @property
+    def labels(self) -> Mapping[str, str]:
+        return self.body["metadata"].get("labels") or {}
+
+    @property
+    def uid(self) -> str:
+        return str(self.body["metadata"]["uid"])
+
+    @property
+    def created(self) -> datetime:
+        """When the object was made."""
+        return datetime.fromisoformat(self.body["metadata"]["creationTimestamp"])
+
+    @property
+    def finalizers(self) -> tuple[str, ...]:
+        return tuple(self.body["metadata"].get("finalizers") or ())
+
+    @property
+    def deleting(self) -> bool:
+        return "deletionTimestamp" in self.body["metadata"]
+
+    @property
+    def cascades(self) -> str:
+        """The finalizer by which its objects go with it, ``""`` when they stay."""
+        return next((each for each in self.finalizers if each.partition("/")[0] == FINALIZER), "")
+
+    @property
+    def status(self) -> Status:
+        return read(self.body.get("status"))
+
+    @property
+    def operation(self) -> Operation | None:
+        """What somebody asked for. Raises ValueError for what cannot be read."""
+        return read_operation(self.body.get("operation"))
+
+    @property
+    def failures(self) -> int:
+        """How often in a row a sync of the same commit failed."""
+        text = self.annotations.get(FAILURES, "")
+        return int(text) if text.isascii() and text.isdigit() and len(text) < 9 else 0
+
+    @property
+    def sources(self) -> tuple[dict[str, Any], ...]:
+        """The sources as they are written."""
+        spec = self.body["spec"]
+        return tuple(spec["sources"]) if spec.get("sources") else ((spec["source"],) if spec.get("source") else ())
+
+    @property
+    def several(self) -> bool:
+        """Whether ``spec`` has a list of sources."""
+        return bool(self.body["spec"].get("sources"))
+
+
+class Judged(NamedTuple):
+    """The health of one object as it was in one version."""
+
+    version: str
+    health: Health | None
+
+
+class Rendered(NamedTuple):
+    """The last rendering: whether it has to be done again, and what it is called."""
+
+    key: str
+    """What it was made of."""
+    plan: str
+    types: tuple[str, ...]
+    packed: bytes
+    """The objects (``desired.pack``): one that was touched is compared without rendering again."""
+
+
+class Unrendered(NamedTuple):
+    """A rendering that came to nothing."""
+
+    key: str
+    """What it was made of."""
+    error: str
+    again: datetime
+    """When it is tried again."""
+    times: int
+    """How often it had failed before."""
+
+
+class Held(NamedTuple):
+    """A prune that a guard holds."""
+
+    keys: frozenset[ResourceKey]
+    """What would go: an approval counts for nothing else."""
+    since: datetime
+    """Since when: an approval has to be newer."""
+    before: str = ""
+    """The approval that was there when it began: given for something else."""
+
+
+class Record:
+    """One Application. Only one thread works on it at a time."""
+
+    def __init__(self, uid: str = "") -> None:
+        """Take the uid of the object."""
+        self.uid = uid
+        self.memory = Memory()
+        self.health: dict[ResourceKey, Judged] = {}
+        self.heals: dict[ResourceKey, Heals] = {}
+        self.rendered: Rendered | None = None
+        self.unrendered: Unrendered | None = None
+        """None: the last rendering came to something."""
+        self.drifted: frozenset[tuple[ResourceKey, tuple[str, ...]]] = frozenset()
+        """What somebody changed in the cluster as it was told last: objects, and the paths of their fields."""
+        self.held: Held | None = None

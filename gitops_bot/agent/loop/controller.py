@@ -1,0 +1,393 @@
+"""The loop: Git is asked at its interval, watches tell of everything else, and whatever was touched is worked on."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Callable, Iterable
+from datetime import datetime, timedelta
+from typing import NamedTuple, Protocol
+
+from gitops_bot.agent.application.applications import APPLICATION, Applications
+from gitops_bot.agent.application.record import REFRESH, SKIP, AppObject, Record
+from gitops_bot.agent.health.assess import has_health
+from gitops_bot.agent.live.inventory import Inventory, Touched
+from gitops_bot.agent.loop.definitions import Definer
+from gitops_bot.agent.loop.polling import Poller
+from gitops_bot.agent.loop.preflight import look_around
+from gitops_bot.agent.loop.pulse import Pulse
+from gitops_bot.agent.loop.queue import Queue
+from gitops_bot.agent.ownership.fingerprint import judge
+from gitops_bot.agent.ownership.identity import group_kinds
+from gitops_bot.agent.reconcile.ending import Ender
+from gitops_bot.agent.reconcile.operating import Next, Operating
+from gitops_bot.agent.sources.revisions import Revisions
+from gitops_bot.agent.sources.sources import COMPARISON_ERROR
+from gitops_bot.doors.cluster.errors import Withheld
+from gitops_bot.doors.cluster.objects import Objects
+from gitops_bot.doors.cluster.watch import Event, Snapshot, Watcher
+from gitops_bot.errors import ClusterError
+
+_log = logging.getLogger(__name__)
+_FAILED_AGAIN = 10.0
+"""Seconds after which an Application is worked on again that the API server had no answer for."""
+_KNOWN_WITHIN = 20.0
+"""Seconds that the first snapshot of a kind is waited for; objects are asked for one by one after that."""
+_STUCK = 1800.0
+"""Seconds without a sign of life after which a thread is stuck: more than the longest step has, a render."""
+_NOW = 1.0
+"""Seconds within which something is due now."""
+
+
+class Clock(Protocol):
+    """Moments and durations."""
+
+    def now(self) -> datetime:
+        """Aware."""
+        ...
+
+    def monotonic(self) -> float:
+        """Seconds."""
+        ...
+
+
+class Parts(NamedTuple):
+    """What the loop connects."""
+
+    objects: Objects
+    applications: Applications
+    inventory: Inventory
+    revisions: Revisions
+    operating: Operating
+    ender: Ender
+    definer: Definer | None
+    """None: Applications are made by people alone."""
+    clock: Clock
+    people: Callable[[], tuple[str, ...]]
+    poll: Callable[[], float]
+    """Seconds."""
+    label: str
+    """The label that says whose an object is."""
+
+
+Observe = Callable[[str, float], None]
+"""Hears how the work on an Application ended (``success``, ``error``), and how many seconds it took."""
+
+
+class Controller:
+    """Runs until it is closed."""
+
+    def __init__(
+        self,
+        parts: Parts,
+        *,
+        workers: int = 8,
+        leads: Callable[[], bool] = lambda: True,
+        observe: Observe = lambda _result, _seconds: None,
+    ) -> None:
+        """Take what the loop connects.
+
+        ``leads`` says whether this agent may write, ``observe`` hears of each Application that was worked on.
+        """
+        self._parts = parts
+        self._leads = leads
+        self._observe = observe
+        self._pulse = Pulse(parts.clock.monotonic)
+        self._ready = False
+        self._seen: frozenset[str] = frozenset()
+        """The Applications that were worked on since this agent leads."""
+        self._queue = Queue(parts.clock.monotonic)
+        self._records: dict[str, Record] = {}
+        self._names: dict[str, str] = {}
+        """Value of the label → name of the Application."""
+        self._lock = threading.Lock()
+        self._closed = threading.Event()
+        self._poller = Poller(
+            parts.applications, parts.revisions, parts.definer, self._queue, leads=leads, interval=parts.poll,
+            clock=parts.clock.monotonic, pulse=self._pulse,
+        )  # fmt: skip
+        self._watcher = Watcher(parts.objects, parts.label, self._object_told)
+        self._apps = Watcher(
+            parts.objects, "", self._app_told, namespace=parts.applications.namespace, metadata=False
+        )  # fmt: skip
+        self._threads = [
+            threading.Thread(target=self._work, name=f"work {number}", daemon=True) for number in range(workers)
+        ] + [self._poller.thread]
+
+    # -- life ---------------------------------------------------------------------------------------------------------
+
+    def start(self) -> None:
+        """Begin. Raises ClusterError where no agent can work: no Applications, no rights, or an Argo CD has them."""
+        for kind in look_around(self._parts.objects, self._parts.applications.namespace):
+            self._apps.watch(kind)
+        for thread in self._threads:
+            thread.start()
+
+    def stop(self) -> None:
+        """Begin nothing more; what is under way is given up at its next step."""
+        self._closed.set()
+        self._poller.stop()
+        self._queue.close()
+
+    def close(self, seconds: float = 30.0) -> bool:
+        """Stop, and wait until all threads have ended; False when some go on after that time."""
+        end = self._parts.clock.monotonic() + seconds
+        self.stop()
+        self._apps.close()
+        self._watcher.close()
+        for thread in self._threads:
+            if thread.ident is not None:
+                thread.join(timeout=max(0.0, end - self._parts.clock.monotonic()))
+        return not any(thread.is_alive() for thread in self._threads)
+
+    def leadership_changed(self, leads: bool) -> None:
+        """Begin or end to write. What was known before is forgotten: another agent has written since."""
+        with self._lock:
+            self._records = {}
+            self._names = {}
+            self._seen = frozenset()
+        if leads:
+            self._poller.begin()
+
+    @property
+    def is_idle(self) -> bool:
+        """Whether Git was asked, every Application was worked on since, and nothing more is due now."""
+        applications, definer = self._parts.applications, self._parts.definer
+        names = frozenset(applications.names)
+        return (
+            self._poller.has_asked
+            and applications.are_known
+            and (definer is None or definer.defined <= names | applications.unreadable)
+            and names <= self._seen
+            and self._queue.is_idle(self._parts.clock.monotonic() + _NOW)
+        )
+
+    @property
+    def problem(self) -> str:
+        """Why the Applications that Git defines are not those of the cluster, ``""`` when they are."""
+        definer = self._parts.definer
+        return definer.problem if definer is not None else ""
+
+    @property
+    def leads(self) -> bool:
+        """Whether this agent may write."""
+        return self._leads()
+
+    @property
+    def is_interrupted(self) -> bool:
+        """Whether what is under way is left as it is: this process is stopping, or another agent leads."""
+        return self._closed.is_set() or not self._leads()
+
+    @property
+    def queued(self) -> int:
+        """How many Applications are due now."""
+        return self._queue.count_due()
+
+    @property
+    def problems(self) -> tuple[str, ...]:
+        """What of the loop has stopped, so that only a new process helps; empty while everything gets on."""
+        dead = [f"{thread.name} has ended" for thread in self._threads if not thread.is_alive()]
+        dead += [f"the watch of {name} has ended" for name in (*self._apps.dead, *self._watcher.dead)]
+        return (*dead, *(f"{name} is stuck" for name in self._pulse.silent(_STUCK)))
+
+    @property
+    def is_ready(self) -> bool:
+        """Whether it was known once what the cluster has: of Applications, and of the kinds that they are made of."""
+        if not self._ready:
+            kinds = {(kind.group, kind.kind) for kind in self._watcher.kinds}
+            self._ready = self._parts.applications.are_known and all(map(self._parts.inventory.knows, kinds))
+        return self._ready
+
+    def watch(self, kinds: frozenset[tuple[str, str]]) -> frozenset[tuple[str, str]]:
+        """Watch kinds that are not watched yet, and wait until what there is of them is known.
+
+        Those of which it is not known in time; kinds that the cluster does not have are none.
+        """
+        begun = self._begin(kinds)
+        end = self._parts.clock.monotonic() + _KNOWN_WITHIN
+        inventory = self._parts.inventory
+        while not all(map(inventory.knows, begun)) and self._parts.clock.monotonic() < end:
+            if self._closed.is_set():
+                break
+            inventory.pause(0.5)
+        return frozenset(kind for kind in begun if not inventory.knows(kind))
+
+    def _begin(self, kinds: Iterable[tuple[str, str]]) -> list[tuple[str, str]]:
+        """Watch kinds that are not watched yet; those of them that can be watched."""
+        known = self._parts.objects.kinds
+        begun = []
+        for group, name in sorted(kinds):
+            kind = known.preferred(group, name)
+            if kind is not None and {"list", "watch"} <= kind.verbs and (group, name) != APPLICATION:
+                self._watcher.watch(kind)
+                begun.append((group, name))
+        return begun
+
+    # -- what watches tell --------------------------------------------------------------------------------------------
+
+    def _app_told(self, told: Snapshot | Event) -> None:
+        applications = self._parts.applications
+        if told.kind.kind == "AppProject":
+            if isinstance(told, Snapshot):
+                applications.replace_projects(told.items)
+            elif told.type == "DELETED":
+                applications.remove_project(told.body)
+            else:
+                applications.put_project(told.body)
+            for app in applications.all:
+                self._queue.put(app.key.name)
+            return
+        self._object_told(told)  # they may be objects of another Application
+        if isinstance(told, Snapshot):
+            for name in applications.replace(told.items):
+                self._queue.put(name)
+            # Who waits to lead knows what there is already when its time comes.
+            self._begin(set().union(*(group_kinds(app.annotations) for app in applications.all)))
+            return
+        if told.type == "DELETED":
+            self._queue.put(applications.remove(told.body))
+            return
+        before = applications.find(told.body["metadata"]["name"])
+        name = applications.put(told.body)
+        after = applications.find(name)
+        if _is_news(before, after):
+            self._queue.put(name)
+        if after is not None and REFRESH in after.annotations:
+            self._poller.hurry()  # whoever works on it may be waiting for an older commit
+
+    def _object_told(self, told: Snapshot | Event) -> None:
+        inventory, kind = self._parts.inventory, (told.kind.group, told.kind.kind)
+        if isinstance(told, Snapshot):
+            self._touched(inventory.replace(kind, told.items))
+        else:
+            change = inventory.remove if told.type == "DELETED" else inventory.put
+            found = change(kind, told.body)
+            self._touched([found] if found is not None else [])
+
+    def _touched(self, found: Iterable[Touched]) -> None:
+        for key, part_of in found:
+            with self._lock:
+                name = self._names.get(part_of, "")
+                record = self._records.get(name)
+            if record is None:
+                continue
+            live, known = self._parts.inventory.find(key), record.memory.find(key)
+            if live is None or known is None:
+                self._queue.put(name)
+                continue
+            verdict = judge(known.baseline, live, now=self._parts.clock.now(), people=self._parts.people())
+            if verdict != "unchanged" or has_health(key.group, key.kind):
+                self._queue.put(name)
+
+    # -- Git ----------------------------------------------------------------------------------------------------------
+
+    def logins_changed(self) -> None:
+        """Work on what could not be fetched: it may be open now."""
+        failed = self._parts.revisions.forget_failures()
+        for app in self._parts.applications.all:
+            unrendered = any(each.type == COMPARISON_ERROR for each in app.status.conditions)
+            if unrendered or any(source.repo_url in failed for source in app.application.sources):
+                with self._lock:
+                    record = self._records.get(app.key.name)
+                if record is not None:
+                    record.unrendered = None
+                self._queue.put(app.key.name)
+
+    # -- work ---------------------------------------------------------------------------------------------------------
+
+    def _work(self) -> None:
+        while (name := self._queue.take()) is not None:
+            begun = self._parts.clock.monotonic()
+            self._pulse.beat(threading.current_thread().name)
+            result = "error"
+            try:
+                again = self._worked(name)
+                result = "success"
+                if again is not None:
+                    self._queue.put(name, self._parts.clock.monotonic() + again)
+            except Withheld as error:
+                _log.info("%s", error.message, extra={"app": name})  # whoever leads now goes on with it
+            except ClusterError as error:
+                _log.warning("%s", error.message, extra={"app": name})
+                self._queue.put(name, self._parts.clock.monotonic() + _FAILED_AGAIN)
+            except Exception:  # noqa: BLE001 - one Application may not end the work on all others
+                self._mistaken(name)
+                self._queue.put(name, self._parts.clock.monotonic() + self._parts.poll())
+            finally:
+                self._pulse.rest(threading.current_thread().name)
+                self._observe(result, self._parts.clock.monotonic() - begun)
+                self._queue.done(name)
+
+    def _mistaken(self, subject: str) -> None:
+        """Tell of an exception that should not be; while everything is being ended, many may come."""
+        if not self._closed.is_set():
+            _log.exception("%s: a mistake of this program", subject)
+
+    def _worked(self, name: str) -> float | None:
+        """Work on one Application; seconds until it has to be looked at again, None for only when something changes."""
+        parts = self._parts
+        app = parts.applications.find(name)
+        if app is None:
+            with self._lock:
+                self._records.pop(name, None)
+            return None
+        if not self._leads() or not self._poller.has_begun:
+            return None  # all of them are looked at when this agent begins to lead, and knows the settings
+        with self._lock:
+            self._seen |= {name}
+        if app.annotations.get(SKIP) == "true":
+            return None
+        record = self._record(app)
+        if app.deleting:
+            return parts.ender.work(app, record)
+        refresh = app.annotations.get(REFRESH)
+        since = parts.clock.monotonic() if refresh else self._poller.since
+        if refresh:
+            parts.applications.consume(app, "refresh")
+            app = parts.applications.find(name) or app
+        next_: Next = parts.operating.work(
+            app, record, since=since, hard=refresh == "hard", cancelled=lambda: self._cancelled(app)
+        )
+        return None if next_.at is None else max(0.0, (next_.at - parts.clock.now()) / timedelta(seconds=1))
+
+    def _record(self, app: AppObject) -> Record:
+        """What is known of an Application; of one that was made anew under its name, nothing."""
+        name, uid = app.key.name, app.uid
+        with self._lock:
+            self._names[app.key.id] = name
+            record = self._records.get(name)
+            if record is None or record.uid != uid:
+                record = self._records[name] = Record(uid)
+            return record
+
+    def _cancelled(self, app: AppObject) -> str:
+        """Why an operation is not wanted any more, ``""`` when it is."""
+        self._pulse.beat(threading.current_thread().name)
+        if self._closed.is_set():
+            return "the agent is stopping"
+        if not self._leads():
+            return "another agent leads now"
+        now = self._parts.applications.find(app.key.name)
+        if now is None or now.deleting:
+            return "the Application is deleted"
+        if now.body["spec"] != app.body["spec"]:
+            return "the Application has changed"
+        return ""
+
+
+def _is_news(before: AppObject | None, after: AppObject | None) -> bool:
+    """Whether something else than our own status has changed."""
+    if before is None or after is None:
+        return True
+    one, other = before.body, after.body
+    return (
+        one["spec"] != other["spec"]
+        or one.get("operation") != other.get("operation")
+        or before.deleting != after.deleting
+        or _asking(before) != _asking(after)
+    )
+
+
+def _asking(app: AppObject) -> dict[str, str]:
+    """The annotations by which people ask for something."""
+    return {name: value for name, value in app.annotations.items() if name.startswith(("argocd.", "gitops-bot/prune"))}

@@ -1,0 +1,175 @@
+"""Applications that are defined in Git become objects of the agent's namespace, and go when Git has them no more."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterable, Mapping
+from datetime import datetime
+from typing import Any, NamedTuple
+
+from gitops_bot.agent.application.applications import API, APPLICATION, PROJECT, Applications, key_of
+from gitops_bot.agent.application.record import DEFINED, without_state
+from gitops_bot.agent.loop.removal import removals
+from gitops_bot.agent.loop.terms import Terms
+from gitops_bot.agent.ownership.identity import TRACKING_ID, parse_tracking_id
+from gitops_bot.agent.rules.guards import APPROVED, is_approved
+from gitops_bot.agent.sources.renderers import Renderers
+from gitops_bot.agent.sources.rendering import Define, Definition
+from gitops_bot.agent.sources.revisions import Revisions
+from gitops_bot.agent.sources.surroundings import Logins
+from gitops_bot.agent.values import MANAGER
+from gitops_bot.doors.cluster.errors import Refused
+from gitops_bot.doors.cluster.objects import Body, Objects
+from gitops_bot.errors import FetchError
+from gitops_bot.model import url as urls
+from gitops_bot.model.resource import ResourceKey
+
+FROM = "gitops-bot/defined-in"
+"""Annotation with the file they are from."""
+_KEPT = ("name", "labels", "annotations", "finalizers")
+_log = logging.getLogger(__name__)
+
+
+class Origin(NamedTuple):
+    """Where Applications are defined."""
+
+    url: str
+    path: str = ""
+    revision: str = "HEAD"
+
+
+class Definer:
+    """Keeps the objects equal to what a repository defines."""
+
+    def __init__(
+        self,
+        origin: Origin,
+        objects: Objects,
+        applications: Applications,
+        revisions: Revisions,
+        renderers: Renderers,
+        logins: Logins,
+        terms: Terms,
+        now: Callable[[], datetime],
+    ) -> None:
+        """Take where they are defined, the doors, where the settings beside them are kept, and the clock."""
+        self._origin = origin
+        self._objects = objects
+        self._applications = applications
+        self._revisions = revisions
+        self._renderers = renderers
+        self._logins = logins
+        self._terms = terms
+        self._now = now
+        self._held: dict[str, datetime] = {}
+        """Uids of Applications whose removal is held → since when; an approval has to be newer."""
+        self._done = ""
+        """The commit whose definitions are in the cluster."""
+        self.problem = ""
+        """Why the last look at Git came to nothing, ``""`` when it did not."""
+        self.defined: frozenset[str] = frozenset()
+        """Names of the Applications that Git defines, as it was last looked at."""
+
+    def work(self, since: float) -> None:
+        """Bring the objects to what Git defines, where it says something else than the last time.
+
+        Raises ClusterError; what is wrong with Git is told as ``problem`` and changes nothing.
+        """
+        origin = self._origin
+        try:
+            meaning = self._revisions.resolve(origin.url, origin.revision, since=since, last=self._done)
+        except FetchError as error:
+            self._tell(error.told)
+            return
+        commit = meaning.commit
+        if commit == self._done and self.defined <= {*self._applications.names, *self._applications.unreadable}:
+            self._tell(meaning.stale)
+            return  # where one is gone, it is made anew
+        logins = self._logins("", [origin.url])
+        answer = self._renderers.define(Define(url=origin.url, commit=commit, path=origin.path, logins=logins))
+        if answer.error:
+            self._tell(answer.error)
+            return
+        if answer.settings is not None:
+            self._terms.put(answer.settings)
+        wanted, problems = self._wanted(answer.definitions)
+        refused = self._applied(wanted)
+        problems = [*answer.problems, *problems, *refused.values()]
+        self.defined = frozenset(key.name for key in wanted if key.kind == "Application" and key not in refused)
+        if not self.defined:
+            problems.append(f"{urls.shown(origin.url)} defines no Application at {commit[:8]}: none is removed")
+        if not problems:
+            problems += self._remove(frozenset(wanted))
+        self._tell("; ".join(problems))
+        self._done = "" if problems else commit
+
+    def _wanted(self, definitions: Iterable[Definition]) -> tuple[dict[ResourceKey, Definition], list[str]]:
+        """The definitions by what they become, and those of which there are two."""
+        wanted: dict[ResourceKey, Definition] = {}
+        problems = []
+        for each in definitions:
+            key = _key(each, self._applications.namespace)
+            if key in wanted:
+                problems.append(f"{key} is defined in {wanted[key].file} and in {each.file}; the last one counts")
+            wanted[key] = each
+        return wanted, problems
+
+    def _is_a_child(self, key: ResourceKey) -> bool:
+        """Whether an Application is an object of another one, which says more of it than the file alone."""
+        app = self._applications.find(key.name) if key.kind == "Application" else None
+        tracking = parse_tracking_id(app.annotations.get(TRACKING_ID, "")) if app is not None else None
+        return tracking is not None and tracking.names(key)
+
+    def _applied(self, wanted: Mapping[ResourceKey, Definition]) -> dict[ResourceKey, str]:
+        """Apply projects, then Applications; what the API server does not take. Raises ClusterError for the rest."""
+        problems = {}
+        for key, definition in sorted(wanted.items(), key=lambda pair: pair[0].kind != "AppProject"):
+            if self._is_a_child(key):
+                continue
+            try:
+                self._objects.apply(_body(definition, key), key, MANAGER)
+            except Refused as error:
+                if error.retryable:
+                    raise
+                problems[key] = f"{definition.file}: {error.message}"
+        return problems
+
+    def _remove(self, wanted: frozenset[ResourceKey]) -> list[str]:
+        """Delete what this agent made and Git does not define any more; what is held instead. Raises ClusterError."""
+        made = [app for app in self._applications.all if app.labels.get(DEFINED) == "true" and not app.deleting]
+        gone = [app for app in made if key_of(*app.key) not in wanted]
+        found = removals(gone, len(made), self._terms().agent.prune_guard)
+        uids = {each.app.uid for each in found if each.reason}
+        now = self._now()
+        self._held = {uid: self._held.get(uid, now) for uid in uids}
+        problems = []
+        for app, reason in ((each.app, each.reason) for each in found):
+            if reason and not is_approved(app.annotations, self._held[app.uid], now):
+                problems.append(
+                    f"Git does not define {app.key.name} any more, but {reason}; if that is meant, annotate the "
+                    f"Application in the cluster with {APPROVED}: the time of now, as RFC 3339"
+                )
+                continue
+            _log.info("removing %s: Git does not define it any more", app.key.name)
+            self._objects.delete(key_of(*app.key), app.uid, "Background")
+        return problems
+
+    def _tell(self, problem: str) -> None:
+        if problem and problem != self.problem:
+            _log.warning("definitions: %s", problem)
+        self.problem = problem
+
+
+def _key(definition: Definition, namespace: str) -> ResourceKey:
+    kind = APPLICATION if definition.kind == "Application" else PROJECT
+    return ResourceKey(*kind, namespace, str(definition.document["metadata"]["name"]))
+
+
+def _body(definition: Definition, key: ResourceKey) -> Body:
+    """The object in the agent's namespace; the namespace in Git is only a label (ours)."""
+    given: dict[str, Any] = definition.document["metadata"]
+    metadata = {name: given[name] for name in _KEPT if given.get(name)}
+    metadata["namespace"] = key.namespace
+    metadata["labels"] = {**(metadata.get("labels") or {}), DEFINED: "true"}
+    metadata["annotations"] = {**without_state(metadata.get("annotations") or {}), FROM: definition.file}
+    return {"apiVersion": API, "kind": key.kind, "metadata": metadata, "spec": definition.document.get("spec") or {}}

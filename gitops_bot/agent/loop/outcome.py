@@ -1,0 +1,24 @@
+"""Whether Applications are what Git says, for who waits for it."""
+
+from __future__ import annotations
+
+from gitops_bot.agent.application.applications import Applications
+from gitops_bot.agent.application.record import AppObject
+
+
+def unsynced(applications: Applications) -> tuple[tuple[str, str], ...]:
+    """The Applications that are not Synced, or whose last operation failed, with the reason; in order of name."""
+    found = [(app.key.name, reason) for app in applications.all if (reason := _reason(app))]
+    found += [(name, applications.broken(name)) for name in applications.unreadable]
+    return tuple(sorted(found))
+
+
+def _reason(app: AppObject) -> str:
+    status, state = app.status, app.status.operation_state
+    if state is not None and state.phase != "Succeeded":
+        return f"its sync is {state.phase}: {state.message}"
+    errors = [each.message for each in status.conditions if each.type.endswith("Error")]
+    if errors:
+        return errors[0]
+    code = status.sync.status if status.sync is not None else "Unknown"
+    return "" if code == "Synced" else f"it is {code}"

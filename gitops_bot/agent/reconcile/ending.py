@@ -1,0 +1,95 @@
+"""The end of an Application: its objects go with it where its finalizer says so, one wave after another."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from concurrent.futures import Executor
+from datetime import datetime
+
+from gitops_bot.agent.application.applications import Applications, key_of
+from gitops_bot.agent.application.record import AppObject, Record
+from gitops_bot.agent.live.applying import Applier
+from gitops_bot.agent.live.inventory import Inventory
+from gitops_bot.agent.ownership.identity import group_kinds, is_ours
+from gitops_bot.agent.reconcile.operating import policy_of
+from gitops_bot.agent.rules import guards, options, order, project
+from gitops_bot.agent.values import Live
+from gitops_bot.doors.cluster.objects import Objects, Propagation
+from gitops_bot.model.project import Project
+from gitops_bot.model.resource import ResourceKey
+
+_AGAIN = 2.0
+"""Seconds after which is looked again whether a wave is gone."""
+
+
+class Ender:
+    """Ends Applications."""
+
+    def __init__(
+        self,
+        objects: Objects,
+        inventory: Inventory,
+        applications: Applications,
+        pool: Executor,
+        cluster: project.Cluster,
+        now: Callable[[], datetime],
+        watch: Callable[[frozenset[tuple[str, str]]], frozenset[tuple[str, str]]],
+    ) -> None:
+        """Take the doors; ``watch`` begins to watch kinds, and tells those of them whose objects are not known yet."""
+        self._objects = objects
+        self._inventory = inventory
+        self._applications = applications
+        self._pool = pool
+        self._cluster = cluster
+        self._now = now
+        self._watch = watch
+
+    def work(self, app: AppObject, record: Record) -> float | None:
+        """Do what can be done now; seconds until it has to go on, None when it is done or waits for somebody.
+
+        Raises ClusterError.
+        """
+        finalizer = app.cascades
+        if not finalizer:
+            return None
+        if not self._cluster.is_meant(app.application.spec.destination):
+            # Its objects are in a cluster that nobody here reaches (Argo CD's rule: the finalizer is dropped).
+            self._applications.let_go(app, finalizer)
+            return None
+        kinds = group_kinds(app.annotations) | {(each.group, each.kind) for each in app.status.resources}
+        if self._watch(frozenset(kinds)):
+            return _AGAIN  # objects of kinds that are not known yet may be there
+        found = [live for key in self._inventory.of(app.key.id) if (live := self._inventory.find(key)) is not None]
+        owned = [live for live in found if is_ours(live, app.key)]
+        since = datetime.fromisoformat(app.body["metadata"]["deletionTimestamp"])
+        ending = guards.ending(
+            owned,
+            itself=key_of(*app.key),
+            options=options.application_options(policy_of(app).sync_options),
+            permitted=self._permitted(app),
+            approved=guards.is_approved(app.annotations, since, self._now()),
+        )
+        if ending.waits:
+            return None
+        if not ending.delete:
+            self._applications.let_go(app, finalizer)
+            return None
+        self._delete(ending.delete, app, record, "Background" if finalizer.endswith("/background") else "Foreground")
+        return _AGAIN
+
+    def _delete(self, lives: Sequence[Live], app: AppObject, record: Record, propagation: Propagation) -> None:
+        """Delete the wave that goes first; what is being deleted already is waited for."""
+        by_key = {live.key: live for live in lives}
+        tasks = [order.Task(key=live.key, wave=order.wave_of(live.annotations)) for live in lives]
+        applier = Applier(self._objects, record.memory, self._inventory, self._now)
+        wave = order.deletion(tasks)[0]
+        for step in wave.prunes:
+            going = [by_key[task.key] for task in step if not by_key[task.key].deleting]
+            list(self._pool.map(lambda live: applier.prune(live, app.key, propagation), going))
+
+    def _permitted(self, app: AppObject) -> Callable[[ResourceKey], bool]:
+        projects: dict[str, Project | None] = dict(self._applications.projects())
+        limits = project.limits_of(app.application, projects, self._cluster)
+        if isinstance(limits, tuple):
+            return lambda _key: False
+        return limits.permits

@@ -1,0 +1,99 @@
+"""What of the prune candidates may go now: who holds it, since when, and whether somebody approved exactly that.
+
+The guards are ours (``guards``). Pure, but for the record that keeps since when a prune is held.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import datetime
+from functools import partial
+from typing import NamedTuple
+
+from gitops_bot.agent.application.record import AppObject, Held, Record
+from gitops_bot.agent.application.state import Condition, Status, told
+from gitops_bot.agent.ownership.managed import ours
+from gitops_bot.agent.rules import guards
+from gitops_bot.agent.rules.guards import Candidates, Limits, Verdict
+from gitops_bot.agent.rules.options import ApplicationOptions
+from gitops_bot.agent.values import Live
+from gitops_bot.model.resource import ResourceKey
+
+HELD = "PruneHeldWarning"
+"""The condition that says what is held and why."""
+
+
+class Counts(NamedTuple):
+    """What is wanted."""
+
+    desired: int
+    """Objects in Git."""
+    present: int
+    """Those of them that the cluster has."""
+    rendered: bool
+    """False when any source failed to render."""
+
+
+def judged(
+    app: AppObject,
+    record: Record,
+    candidates: Candidates,
+    options: ApplicationOptions,
+    limits: Limits,
+    counts: Counts,
+    now: datetime,
+) -> Verdict:
+    """What may go, and since when the rest is held."""
+    judge = partial(
+        guards.judge,
+        candidates.prunable,
+        managed=counts.present + len(candidates.prunable),
+        desired=counts.desired,
+        rendered=counts.rendered,
+        options=options,
+        limits=limits,
+        inherited=inherited(app.created, app.status, candidates.prunable),
+    )
+    held = judge(approved=False)
+    if not held.holds:
+        record.held = None
+        return held
+    going = frozenset(live.key for live in candidates.prunable)
+    since, given = _since(record.held, going, held, app.status.conditions), app.annotations.get(guards.APPROVED, "")
+    before = record.held.before if record.held is not None and since is not None else ""
+    record.held = Held(going, since, before) if since is not None else Held(going, now, given)
+    # An approval that was there when the hold began was given for something else, however few moments ago.
+    approved = since is not None and given != before and guards.is_approved(app.annotations, since, now)
+    return judge(approved=True) if approved else held
+
+
+def inherited(created: datetime, status: Status, prunable: Iterable[Live]) -> frozenset[ResourceKey]:
+    """Objects that an earlier Application of the same name left, and that this one never wanted.
+
+    They were applied before it was made, and its status has not told of them as wanted. Whoever takes a name that was
+    used before takes no right to delete with it.
+    """
+    wanted = {
+        each.key for each in status.resources if not (each.requires_pruning and each.requires_deletion_confirmation)
+    }
+    found = set()
+    for live in prunable:
+        entry = ours(live.managed)
+        # Both are in whole seconds; what this Application applied in its first one is among the wanted.
+        if entry is not None and entry.time is not None and entry.time <= created and live.key not in wanted:
+            found.add(live.key)
+    return frozenset(found)
+
+
+def _since(
+    record: Held | None, going: frozenset[ResourceKey], held: Verdict, conditions: Iterable[Condition]
+) -> datetime | None:
+    """Since when somebody may have approved exactly this, None for what nobody can have seen yet.
+
+    After a restart the conditions say it, where they name the same.
+    """
+    if record is not None:
+        return record.since if going <= record.keys else None
+    times = {each.message: each.last_transition_time for each in conditions if each.type == HELD}
+    known = [times.get(told(hold.message)) for hold in held.holds]
+    return max((each for each in known if each is not None), default=None) if all(known) else None

@@ -1,0 +1,288 @@
+"""One look at an Application: what Git wants, what the cluster has, and what that means. Writes nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import msgspec
+
+from gitops_bot.agent.application.applications import key_of
+from gitops_bot.agent.application.bounds import is_truncated
+from gitops_bot.agent.application.operation import identity
+from gitops_bot.agent.application.record import GUARD, PLAN, AppObject, Record, Rendered
+from gitops_bot.agent.application.state import Status
+from gitops_bot.agent.live.comparison import Compared, Comparer, Rules, Settled
+from gitops_bot.agent.live.inventory import Inventory
+from gitops_bot.agent.live.wellness import HealthReader
+from gitops_bot.agent.ownership.identity import group_kinds
+from gitops_bot.agent.reconcile import holding
+from gitops_bot.agent.reconcile.beside import NOT_HANDED_OVER
+from gitops_bot.agent.reports.view import View
+from gitops_bot.agent.rules import guards, options, policy, project
+from gitops_bot.agent.rules.guards import Verdict
+from gitops_bot.agent.sources.desired import Wanted, read_wanted
+from gitops_bot.agent.sources.revisions import Meaning
+from gitops_bot.agent.sources.sources import COMPARISON_ERROR, Sources
+from gitops_bot.agent.sources.surroundings import Surroundings
+from gitops_bot.agent.values import Live, live_of
+from gitops_bot.doors.cluster.objects import Objects
+from gitops_bot.errors import BotError, ClusterError
+from gitops_bot.manifests.fields import images
+from gitops_bot.model.resource import ResourceKey
+
+_MOST_IMAGES = 200
+
+
+class Looker:
+    """Looks at one Application after another; may be used by many threads for different ones."""
+
+    def __init__(
+        self,
+        objects: Objects,
+        inventory: Inventory,
+        sources: Sources,
+        health: HealthReader,
+        comparer: Callable[[Record], Comparer],
+        around: Surroundings,
+    ) -> None:
+        """Take the doors; ``comparer`` gives the one of an Application."""
+        self._objects = objects
+        self._inventory = inventory
+        self._sources = sources
+        self._health = health
+        self._comparer = comparer
+        self._around = around
+
+    def look(self, app: AppObject, record: Record, *, since: float, hard: bool = False) -> View:
+        """The Application as it is now.
+
+        Repositories are asked that were not asked since ``since`` (monotonic seconds); ``hard`` renders anew. Raises
+        ClusterError when the API server cannot be asked at all.
+        """
+        try:
+            wish = policy.read(app.body["spec"].get("syncPolicy"))
+        except policy.PolicyError as error:
+            return _blocked(project.INVALID, str(error))
+        chosen = options.application_options(wish.sync_options)
+        limits = project.limits_of(app.application, self._around.projects(), self._around.cluster)
+        if isinstance(limits, tuple):
+            return _blocked(*limits)
+        refusals = (*self._elsewhere(app), *limits.refusals())
+        if refusals:
+            return View(conditions=refusals, blocked=refusals[0][1], unknown=True, options=chosen)
+        claim = "" if app.status.history else self._around.claimed(app.key)
+        if claim:
+            return _blocked(NOT_HANDED_OVER, claim)
+        meanings: tuple[Meaning, ...] = ()
+        try:
+            meanings = self._sources.meanings(app, since)
+            commits = tuple(each.commit for each in meanings)
+            permitted = limits.project.source_repos or ()
+            rendered = self._sources.rendered(app, commits, record, permitted, hard=hard)
+            wanted = self._wanted(app, rendered)
+        except BotError as error:
+            if isinstance(error, ClusterError):
+                raise
+            return self._unrendered(app, record, error.told, chosen, meanings)
+        view = self._viewed(app, record, commits, wanted, rendered, limits, chosen)
+        return msgspec.structs.replace(view, conditions=(*view.conditions, *self._sources.told(app, meanings)))
+
+    def has_moved(self, app: AppObject, commits: tuple[str, ...]) -> bool:
+        """Whether Git is known to have something newer than these commits; nobody is asked for that."""
+        try:
+            return tuple(each.commit for each in self._sources.meanings(app, since=0.0)) != commits
+        except BotError:
+            return False
+
+    # -- what Git wants -----------------------------------------------------------------------------------------------
+
+    def _elsewhere(self, app: AppObject) -> project.Conditions:
+        destination = app.application.spec.destination
+        if self._around.cluster.is_meant(destination):
+            return ()
+        named = destination.name or destination.server or "(none)"
+        return ((project.INVALID, f"its destination {named} is not this cluster; the agent there applies it"),)
+
+    def _wanted(self, app: AppObject, rendered: Rendered) -> Wanted:
+        """What is wanted."""
+        kinds = self._objects.kinds
+
+        def namespaced(group: str, kind: str) -> bool | None:
+            found = kinds.preferred(group, kind)
+            return found.namespaced if found is not None else None
+
+        namespace = app.application.spec.destination.namespace
+        return read_wanted(rendered.packed, namespace=namespace, own=app.key.namespace, namespaced=namespaced)
+
+    def _unrendered(
+        self,
+        app: AppObject,
+        record: Record,
+        error: str,
+        chosen: options.ApplicationOptions,
+        meanings: tuple[Meaning, ...],
+    ) -> View:
+        """What is told where nobody knows what Git wants: nothing of it is applied, and nothing pruned."""
+        told = [(COMPARISON_ERROR, error), *(self._sources.told(app, meanings) if meanings else ())]
+        again = record.unrendered.again if record.unrendered is not None and meanings else None
+        return View(conditions=tuple(told), blocked=error, unknown=True, options=chosen, again=again)
+
+    # -- what the cluster has -----------------------------------------------------------------------------------------
+
+    def _viewed(
+        self,
+        app: AppObject,
+        record: Record,
+        commits: tuple[str, ...],
+        wanted: Wanted,
+        rendered: Rendered,
+        limits: project.Limits,
+        chosen: options.ApplicationOptions,
+    ) -> View:
+        spec = app.application.spec
+        keys = frozenset(each.key for each in wanted.objects)
+        forbidden, told = limits.forbidden(keys)
+        allowed = [each for each in wanted.objects if each.key not in forbidden]
+        kinds = {(key.group, key.kind) for key in keys}
+        unseen = self._around.watch(frozenset(kinds | group_kinds(app.annotations)))
+        people = self._around.settings().agent.people_managers
+        rules = Rules(spec.ignore_differences, self._around.delete_jq, people, chosen)
+        status = app.status
+        compared = self._comparer(record).compare(
+            allowed, app.key, spec.destination.namespace, rules, _settled(app, status, commits, rendered.plan)
+        )
+        found = self._labelled_and_listed(app, status, keys)
+        candidates = guards.candidates(found, keys, app.key, limits.permits)
+        guard = self._guard(app, chosen)
+        limits_now = guards.in_force(app.annotations.get(GUARD), guard)
+        present = sum(each.live is not None for each in compared)
+        counts = holding.Counts(len(wanted.objects), present, rendered=not wanted.problems)
+        judged = holding.judged(app, record, candidates, chosen, limits_now, counts, self._around.now())
+        lives = [each.live for each in compared if each.live is not None]
+        health = self._health.read(record, app.key.id, [*lives, *candidates.prunable])
+        record.memory.keep_only(keys)
+        conditions = [*told, *limits.notes(), *_told(wanted, compared, judged, chosen)]
+        blocked = _blocking(wanted, compared, chosen)
+        conditions += [(kind, message) for kind, message in blocked]
+        return View(
+            itself=key_of(*app.key),
+            commits=commits,
+            compared=compared,
+            forbidden=forbidden,
+            candidates=candidates,
+            prune=judged,
+            guard=guard,
+            unseen=unseen,
+            allow_empty=limits_now.allow_empty,
+            health=health,
+            options=chosen,
+            conditions=tuple(conditions),
+            blocked=blocked[0][1] if blocked else "",
+            images=_images(compared),
+            types=rendered.types,
+            plan=rendered.plan,
+        )
+
+    def _labelled_and_listed(self, app: AppObject, status: Status, keys: frozenset[ResourceKey]) -> list[Live]:
+        """The objects with the Application's label, and what its status lists that left Git."""
+        labelled = {key: live for key in self._inventory.of(app.key.id) if (live := self._inventory.find(key))}
+        for each in status.resources if not is_truncated(status) else ():
+            key = each.key
+            if key in keys or key in labelled or self._inventory.knows((key.group, key.kind)):
+                continue
+            body = self._objects.find(key)
+            if body is not None:
+                labelled[key] = live_of(body, key)
+        return list(labelled.values())
+
+    def _guard(self, app: AppObject, chosen: options.ApplicationOptions) -> guards.Limits:
+        """The thresholds as Git has them now."""
+        automated = policy.read(app.body["spec"].get("syncPolicy")).automated
+        usual = self._around.settings().agent.prune_guard
+        return guards.limits_of(
+            app.annotations,
+            percent=usual.percent,
+            objects=usual.objects,
+            allow_empty=automated is not None and automated.allow_empty,
+            prune=chosen.prune,
+        )
+
+
+def _blocked(kind: str, message: str) -> View:
+    return View(conditions=((kind, message),), blocked=message, unknown=True)
+
+
+def _settled(app: AppObject, status: Status, commits: tuple[str, ...], plan: str) -> Settled | None:
+    """When the last operation ended, if what is wanted now is what it brought, or what was found equal after it.
+
+    Most commits of a repository are not about an Application: nothing is synced for them, and they are in no history.
+    """
+    state = status.operation_state
+    newest = status.history[-1] if status.history else None
+    if newest is None or state is None or state.finished_at is None or not state.is_finished:
+        return None
+    if plan and plan != app.annotations.get(PLAN, plan):
+        return None  # the same commits are rendered to something else by now
+    brought = identity(newest.revisions or (newest.revision,), newest.sources or _one(newest.source))
+    if identity(commits, app.sources) not in (brought, _found_equal(app, status)):
+        return None
+    return Settled(max(state.finished_at, newest.deployed_at))
+
+
+def _found_equal(app: AppObject, status: Status) -> str:
+    """What the status says everything was equal to, ``""`` when it was not, or was compared in another way."""
+    sync, spec = status.sync, app.body["spec"]
+    compared = sync.compared_to if sync is not None else None
+    if sync is None or compared is None or sync.status != "Synced":
+        return ""
+    same = compared.destination == spec.get("destination")
+    if not same or compared.ignore_differences != tuple(spec.get("ignoreDifferences") or ()):
+        return ""
+    return identity(sync.revisions or (sync.revision,), compared.sources or _one(compared.source))
+
+
+def _one(source: dict[str, Any] | None) -> tuple[dict[str, Any], ...]:
+    return (source,) if source is not None else ()
+
+
+def _told(
+    wanted: Wanted, compared: tuple[Compared, ...], judged: Verdict, chosen: options.ApplicationOptions
+) -> list[tuple[str, str]]:
+    found = [
+        ("RepeatedResourceWarning", f"{key} is there more than once; the last one counts") for key in wanted.repeated
+    ]
+    found += [
+        ("SharedResourceWarning", f"{each.key} belongs to {each.shared} already and is left alone")
+        for each in compared
+        if each.shared
+    ]
+    found += [(holding.HELD, hold.message) for hold in judged.holds]
+    found += [("UnknownOptionWarning", f"the sync option {each} is none") for each in chosen.unknown]
+    return found
+
+
+def _blocking(
+    wanted: Wanted, compared: tuple[Compared, ...], chosen: options.ApplicationOptions
+) -> list[tuple[str, str]]:
+    """What stops a sync before it begins."""
+    found = [(COMPARISON_ERROR, problem) for problem in wanted.problems]
+    if wanted.hooks:
+        more = f" and {len(wanted.hooks) - 1} more" if len(wanted.hooks) > 1 else ""
+        found.append(
+            (
+                project.INVALID,
+                f"{wanted.hooks[0]}{more} is a hook, which this agent does not run yet; nothing is synced without it",
+            )
+        )
+    if chosen.fail_on_shared:
+        found += [
+            ("SyncError", f"{each.key} belongs to {each.shared}, and FailOnSharedResource=true") for each in compared
+            if each.shared
+        ]  # fmt: skip
+    return found
+
+
+def _images(compared: tuple[Compared, ...]) -> tuple[str, ...]:
+    found = {image for each in compared for _path, _none, image in images(None, each.desired.body) if image}
+    return tuple(sorted(found))[:_MOST_IMAGES]

@@ -1,0 +1,370 @@
+"""What is done about an Application: told, synced when that is due, and healed. The agent's one flow of writes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import Executor
+from datetime import datetime, timedelta
+from typing import NamedTuple
+
+from msgspec.structs import replace
+
+from gitops_bot.agent.application import operation
+from gitops_bot.agent.application import state as states
+from gitops_bot.agent.application.applications import Applications
+from gitops_bot.agent.application.record import AppObject, Record
+from gitops_bot.agent.application.state import Operation, OperationState, ResourceResult, SyncOperation
+from gitops_bot.agent.live.applying import Applier
+from gitops_bot.agent.live.comparison import Compared
+from gitops_bot.agent.live.inventory import Inventory
+from gitops_bot.agent.live.namespaces import ensure_namespace
+from gitops_bot.agent.ownership.managed import PEOPLE
+from gitops_bot.agent.reconcile.looking import Looker
+from gitops_bot.agent.reconcile.sync import Deadlines, Ended, Plan, Syncer
+from gitops_bot.agent.reports.reporting import Reporter
+from gitops_bot.agent.reports.telling import ENDED, HEALED, REFUSED, STARTED, Tell, drift_told
+from gitops_bot.agent.reports.view import View
+from gitops_bot.agent.rules import options, policy
+from gitops_bot.agent.rules.autosync import Full, Nothing, Selective, Situation, decide
+from gitops_bot.agent.rules.timing import healed, next_retry_at
+from gitops_bot.doors.cluster.objects import Objects
+from gitops_bot.errors import ClusterError
+from gitops_bot.model.resource import ResourceKey
+
+_INTERRUPTED = "interrupted, and goes on when an agent runs again"
+
+
+class Next(NamedTuple):
+    """When the Application has to be looked at again, if nothing else happens."""
+
+    at: datetime | None = None
+    """None: only when something changes."""
+
+
+class Manners(NamedTuple):
+    """How operations behave."""
+
+    now: Callable[[], datetime]
+    event: Tell
+    poll: Callable[[], float] = lambda: 180.0
+    """Seconds between two polls of Git."""
+    deadlines: Deadlines = Deadlines()
+    people: Callable[[], Sequence[str]] = lambda: PEOPLE
+    """Which managers are people."""
+    interrupted: Callable[[], bool] = lambda: False
+    """Whether this process is stopping, or does not lead any more: operations stay Running, for who goes on."""
+
+
+class Operating:
+    """The doors that operations need, the same for every Application."""
+
+    def __init__(
+        self,
+        objects: Objects,
+        inventory: Inventory,
+        applications: Applications,
+        looker: Looker,
+        pool: Executor,
+        *,
+        manners: Manners,
+    ) -> None:
+        """Take the doors, and how operations behave."""
+        self._objects = objects
+        self._inventory = inventory
+        self._applications = applications
+        self._looker = looker
+        self._pool = pool
+        self._now = manners.now
+        self._poll = manners.poll
+        self._deadlines = manners.deadlines
+        self._people = manners.people
+        self._event = manners.event
+        self._reporter = Reporter(applications, manners.now, manners.event)
+        self._interrupted = manners.interrupted
+
+    def work(self, app: AppObject, record: Record, *, since: float, hard: bool, cancelled: Callable[[], str]) -> Next:
+        """Look at an Application, tell what was found, and do what is due. Raises ClusterError."""
+        view = self._looker.look(app, record, since=since, hard=hard)
+        if self._interrupted():
+            return Next()  # the renderers may have been ended while it looked
+        self._reporter.tell_drift(app, record, view)
+        asked, problem = _asked(app)
+        if problem:
+            self._applications.consume(app, "operation")
+            self._event(app, REFUSED, problem)
+        if asked is not None and asked.sync is not None:
+            return self._operate(app, record, view, asked, None, cancelled)
+        state = app.status.operation_state
+        if state is not None and not state.is_finished:
+            return self._go_on(app, record, view, state, cancelled)
+        return self._automatic(app, record, view, cancelled)
+
+    def _rest(self, view: View) -> Next:
+        """When to look again where nothing is to be done now."""
+        if view.until is None and view.blocked:
+            return Next(self._now() + timedelta(seconds=self._poll()))  # what stands against it may go without a word
+        return Next(view.until)
+
+    # -- by itself ----------------------------------------------------------------------------------------------------
+
+    def _automatic(self, app: AppObject, record: Record, view: View, cancelled: Callable[[], str]) -> Next:
+        wish = policy_of(app)
+        status = app.status
+        decision = decide(
+            Situation(
+                now=self._now(),
+                policy=_guarded(wish, view),
+                status=view.status,
+                identity=operation.identity(view.commits, app.sources),
+                resources=view.seen,
+                last=operation.last_attempt(status, app.failures),
+                deleting=app.deleting,
+                blocked=view.blocked,
+                approved=bool(view.prune.approved),
+                heals=record.heals,
+                poll=self._poll(),
+            )
+        )
+        if isinstance(decision, Nothing):
+            self._reporter.write(app, view)
+            self._take_back(view, record, wish)
+            return self._rest(view)
+        if decision.at > self._now():
+            self._reporter.write(app, view)
+            return Next(decision.at)
+        prune = decision.prune
+        if isinstance(decision, Full):
+            if prune and view.prune.holds:
+                self._reporter.write(app, view)
+                return Next(view.appraisal.until)  # half of a commit is no better; a condition says what is held
+            record.heals.clear()
+            return self._operate(app, record, view, _automated(view, app, prune=prune), None, cancelled)
+        return self._operate(app, record, view, _automated(view, app, prune=prune), decision, cancelled)
+
+    def _take_back(self, view: View, record: Record, wish: policy.SyncPolicy) -> None:
+        """Take ownership back that was lost with nothing changed, where corrections are wanted."""
+        if wish.automatic is None or not wish.automatic.self_heal or view.blocked:
+            return
+        applier = Applier(self._objects, record.memory, self._inventory, self._now, self._people())
+        for each in view.compared:
+            if each.silent:
+                applier.apply(each, options.effective(view.options, each.desired.annotations, _annotations(each)))
+
+    # -- an operation -------------------------------------------------------------------------------------------------
+
+    def _go_on(
+        self, app: AppObject, record: Record, view: View, state: OperationState, cancelled: Callable[[], str]
+    ) -> Next:
+        """An operation that waits for its retry, or that a process before this one has left."""
+        by_itself = state.operation.initiated_by is not None and state.operation.initiated_by.automated
+        reason = _overtaken(app, view, state, by_itself=by_itself)
+        if reason:
+            results = state.sync_result.resources if state.sync_result is not None else ()
+            state = operation.finished(state, "Failed", f"given up: {reason}", results, self._now())
+            app = self._reporter.write(app, view, state=state)
+            if by_itself:
+                return self._automatic(app, record, view, cancelled)
+            return self._operate(app, record, view, state.operation, None, cancelled)
+        if state.finished_at is not None:
+            retry = self._retry(app, state.operation)
+            at = next_retry_at(retry.backoff, state.finished_at, max(0, state.retry_count - 1))
+            if at > self._now():
+                self._reporter.write(app, view)
+                return Next(at)
+        return self._operate(app, record, view, state.operation, None, cancelled, former=state)
+
+    def _operate(
+        self,
+        app: AppObject,
+        record: Record,
+        view: View,
+        asked: Operation,
+        selective: Selective | None,
+        cancelled: Callable[[], str],
+        *,
+        former: OperationState | None = None,
+    ) -> Next:
+        """Carry an operation out and write down what became of it."""
+        asked = _narrowed(asked, selective)
+        assert asked.sync is not None
+        revisions = view.commits
+        state = operation.resumed(former) if former is not None else operation.begun(
+            asked, revisions=revisions, sources=app.sources, several=app.several, now=self._now()
+        )  # fmt: skip
+
+        def unwanted() -> str:
+            moved = self._looker.has_moved(app, view.commits)
+            return cancelled() or ("Git has a newer commit" if moved else "")
+
+        # One write says what was found and what is done about it: OutOfSync stands there before anything is applied.
+        app = self._reporter.write(app, view, state=state)
+        self._applications.consume(app, "operation")
+        if view.blocked:
+            ended = Ended("Error", view.blocked, ())
+        else:
+            if selective is None and former is None:
+                self._event(app, STARTED, f"sync to {', '.join(map(_shown, revisions))}")
+            ended = self._carried_out(app, record, view, asked.sync, unwanted, state)
+        if ended.phase != "Succeeded" and self._interrupted():
+            self._reporter.write(app, view, state=operation.progressed(state, _INTERRUPTED, ended.results))
+            return Next()
+        retry = self._retry(app, asked)
+        if ended.phase != "Succeeded" and retry.allows(state.retry_count) and not unwanted() and not view.blocked:
+            now, done = self._now(), state.retry_count
+            at = next_retry_at(retry.backoff, now, done)
+            state = operation.waiting(state, f"{ended.message}; {_announced(retry, done + 1, at - now)}", now)
+            self._reporter.write(app, view, state=state)
+            return Next(at)
+        state = operation.finished(state, ended.phase, ended.message, ended.results, self._now())
+        if selective is not None:
+            now = self._now()
+            record.heals.update({key: healed(record.heals.get(key), now) for key in selective.keys})
+            corrected = [each for each in view.compared if each.key in selective.keys]
+            if ended.phase == "Succeeded" and corrected:
+                self._event(app, HEALED, drift_told(corrected), objects=len(corrected))
+        failures = 0 if ended.phase == "Succeeded" else _failures_at(app, view) + 1
+        self._event(app, f"{ENDED}{ended.phase}", ended.message)
+        looked = self._looker.look(app, record, since=0.0)
+        view = view if self._interrupted() else looked
+        self._reporter.write(app, view, state=state, failures=failures)
+        return Next(self._now()) if view.status == "OutOfSync" else self._rest(view)
+
+    def _carried_out(
+        self,
+        app: AppObject,
+        record: Record,
+        view: View,
+        sync: SyncOperation,
+        cancelled: Callable[[], str],
+        state: OperationState,
+    ) -> Ended:
+        chosen = options.application_options((*policy_of(app).sync_options, *sync.sync_options))
+
+        def told(message: str, results: tuple[ResourceResult, ...]) -> None:
+            self._reporter.write(app, view, state=operation.progressed(state, message, results))
+
+        applier = Applier(self._objects, record.memory, self._inventory, self._now, self._people())
+        syncer = Syncer(
+            self._objects, self._inventory, applier, self._pool, now=self._now, cancelled=cancelled, told=told,
+            deadlines=self._deadlines,
+        )  # fmt: skip
+        wanted = _chosen(view, sync, chosen)
+        if chosen.create_namespace and not sync.dry_run:
+            try:
+                ensure_namespace(self._objects, app, policy_of(app).namespace_metadata, wanted)
+            except ClusterError as error:
+                return Ended("Failed", f"the namespace could not be made: {error.message}", ())
+        if sync.prune and view.prune.holds and not sync.resources:
+            return Ended("Failed", view.prune.holds[0].message, ())
+        prunes = [live for live in view.prune.prune if _is_asked(live.key, sync)] if sync.prune else []
+        skipped = [*view.prune.kept, *(() if sync.prune else view.candidates.prunable)]
+        return syncer.run(Plan(app.key, wanted, tuple(prunes), chosen, tuple(skipped), sync.dry_run))
+
+    def _retry(self, app: AppObject, asked: Operation) -> policy.Retry:
+        by_itself = asked.initiated_by is not None and asked.initiated_by.automated
+        if asked.retry is not None:
+            return policy.read({"retry": asked.retry}).retries(automated=by_itself)
+        return policy_of(app).retries(automated=by_itself)
+
+
+def _overtaken(app: AppObject, view: View, state: OperationState, *, by_itself: bool) -> str:
+    """Why an operation that was begun is not gone on with, ``""`` when it is."""
+    if by_itself:
+        wish, sync = policy_of(app).automatic, state.operation.sync
+        if wish is None:
+            return "automated syncs are switched off"
+        if sync is not None and sync.prune and not wish.prune:
+            return "automated prunes are switched off"
+    if view.unknown or state.sync_result is None:
+        return ""
+    same = operation.identity_of(state.sync_result) == operation.identity(view.commits, app.sources)
+    return "" if same else "Git has something newer"
+
+
+def policy_of(app: AppObject) -> policy.SyncPolicy:
+    """The sync policy; one that cannot be read asks for nothing (its look says so)."""
+    try:
+        return policy.read(app.body["spec"].get("syncPolicy"))
+    except policy.PolicyError:
+        return policy.SyncPolicy()
+
+
+def _guarded(wish: policy.SyncPolicy, view: View) -> policy.SyncPolicy:
+    """The policy with ``allowEmpty`` as the last synced revision has it."""
+    if wish.automated is None:
+        return wish
+    return replace(wish, automated=replace(wish.automated, allow_empty=view.allow_empty))
+
+
+def _announced(retry: policy.Retry, number: int, wait: timedelta) -> str:
+    """What becomes of a failed operation: ``retry 1 of 5 in 5 s``."""
+    most = f" of {retry.limit:,}" if retry.limit > 0 else ""
+    return f"retry {number:,}{most} in {wait / timedelta(seconds=1):,.10g} s"
+
+
+def _asked(app: AppObject) -> tuple[Operation | None, str]:
+    try:
+        return app.operation, ""
+    except ValueError as error:
+        return None, str(error)
+
+
+def _automated(view: View, app: AppObject, *, prune: bool) -> Operation:
+    several = app.several
+    return Operation(
+        sync=SyncOperation(
+            revision="" if several else "".join(view.commits[:1]),
+            revisions=view.commits if several else (),
+            prune=prune,
+        ),
+        initiated_by=states.Initiator(automated=True),
+    )
+
+
+def _narrowed(asked: Operation, selective: Selective | None) -> Operation:
+    if selective is None or asked.sync is None:
+        return asked
+    resources = tuple(
+        states.OperationResource(group=key.group, kind=key.kind, namespace=key.namespace, name=key.name)
+        for key in sorted(selective.keys)
+    )
+    return replace(asked, sync=replace(asked.sync, resources=resources))
+
+
+def _is_asked(key: ResourceKey, sync: SyncOperation) -> bool:
+    return not sync.resources or any(
+        (each.group, each.kind, each.name) == (key.group, key.kind, key.name) and each.namespace in ("", key.namespace)
+        for each in sync.resources
+    )
+
+
+def _chosen(view: View, sync: SyncOperation, chosen: options.ApplicationOptions) -> tuple[Compared, ...]:
+    """What is applied: what differs. What is equal already needs no write."""
+    return tuple(
+        each
+        for each in view.compared
+        if _is_asked(each.key, sync)
+        and not each.shared
+        and (each.status != "Synced" or each.silent or _always(each, chosen))
+    )
+
+
+def _always(compared: Compared, chosen: options.ApplicationOptions) -> bool:
+    """``Replace=true`` writes an object in every sync, unless only what differs is asked for."""
+    replaced = options.effective(chosen, compared.desired.annotations, _annotations(compared)).replace
+    return replaced and not chosen.out_of_sync_only
+
+
+def _shown(commit: str) -> str:
+    return commit[:8] if commit else "a chart"
+
+
+def _annotations(compared: Compared) -> Mapping[str, str] | None:
+    return compared.live.annotations if compared.live is not None else None
+
+
+def _failures_at(app: AppObject, view: View) -> int:
+    """How often in a row a sync of what Git says now has failed already."""
+    last = operation.last_attempt(app.status, app.failures)
+    same = last is not None and last.identity == operation.identity(view.commits, app.sources)
+    return last.failures if last is not None and same else 0

@@ -1,0 +1,130 @@
+"""What is told of a look at an Application: its status, written where it says something new, and what others hear."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from datetime import datetime
+from typing import Any
+
+from msgspec.structs import replace
+
+from gitops_bot.agent.application import operation
+from gitops_bot.agent.application import state as states
+from gitops_bot.agent.application.applications import Applications
+from gitops_bot.agent.application.bounds import fit
+from gitops_bot.agent.application.record import FAILURES, GUARD, PLAN, AppObject, Record
+from gitops_bot.agent.application.state import OperationState, Status
+from gitops_bot.agent.ownership.identity import GROUP_KINDS, NAMESPACES, TOOLING, group_kinds, parent
+from gitops_bot.agent.reports.telling import DRIFT, Tell, drift_told
+from gitops_bot.agent.reports.view import View
+from gitops_bot.agent.rules import guards
+
+_TOLD = frozenset((TOOLING, GROUP_KINDS, NAMESPACES, PLAN, GUARD, FAILURES))
+"""The annotations of an Application that are written with its status."""
+
+
+class Reporter:
+    """Writes statuses."""
+
+    def __init__(self, applications: Applications, now: Callable[[], datetime], tell: Tell) -> None:
+        """Take where they are written, the clock, and who else is told."""
+        self._applications = applications
+        self._now = now
+        self._event = tell
+
+    def tell_drift(self, app: AppObject, record: Record, view: View) -> None:
+        """Tell what differs although Git says what was synced last: somebody has changed it in the cluster."""
+        last = operation.last_attempt(app.status, 0)
+        same = last is not None and last.succeeded and last.identity == operation.identity(view.commits, app.sources)
+        differs = [each for each in view.compared if each.status == "OutOfSync" and not each.error] if same else []
+        found = {each.key: (each.key, tuple(change.path for change in each.drift)) for each in differs}
+        new = [each for each in differs if found[each.key] not in record.drifted]
+        record.drifted = frozenset(found.values())
+        if new:
+            self._event(app, DRIFT, drift_told(new), objects=len(new))
+
+    def write(
+        self,
+        app: AppObject,
+        view: View,
+        *,
+        state: OperationState | None = None,
+        failures: int | None = None,
+    ) -> AppObject:
+        """Write the status where it says something new; the Application as it is then. Raises ClusterError."""
+        now, former = self._now(), app.status
+        state = state if state is not None else former.operation_state
+        health = former.health or states.Health(status="Unknown")
+        if not view.unknown:
+            appraisal = view.appraisal
+            health = states.health(former.health, appraisal.status, appraisal.message, now)
+        history = former.history
+        if state is not None and state != former.operation_state and state.is_finished:
+            limit = app.application.spec.revision_history_limit
+            history = operation.recorded(history, state, limit)
+        status = Status(
+            sync=_sync(app, view),
+            health=health,
+            operation_state=state,
+            history=history,
+            resources=view.resources if not view.unknown else former.resources,
+            conditions=states.conditions(former.conditions, view.conditions, now),
+            reconciled_at=former.reconciled_at,
+            source_type="" if app.several else "".join(view.types[:1]),
+            source_types=view.types if app.several else (),
+            summary=states.Summary(images=view.images),
+        )
+        labels, annotations = _metadata(app, view, app.failures if failures is None else failures)
+        fitted = fit(status, now)
+        if _is_there(app, fitted, labels, annotations):
+            return app
+        self._applications.write_status(app, replace(fitted, reconciled_at=now), labels, annotations)
+        before = {(each.type, each.message) for each in former.conditions}
+        for each in status.conditions:
+            if (each.type, each.message) not in before:
+                self._event(app, each.type, each.message)
+        return self._applications.find(app.key.name) or app
+
+
+def _is_there(app: AppObject, status: Status, labels: Mapping[str, str], annotations: Mapping[str, str]) -> bool:
+    """Whether the Application says all of it already, whoever has written it."""
+    metadata = app.body["metadata"]
+    return (
+        labels.items() <= (metadata.get("labels") or {}).items()
+        and annotations == {name: text for name, text in app.annotations.items() if name in _TOLD}
+        and states.write(status) == states.write(app.status)
+    )
+
+
+def _sync(app: AppObject, view: View) -> states.Sync:
+    spec: dict[str, Any] = app.body["spec"]
+    several = app.several
+    return states.Sync(
+        status=view.status,
+        compared_to=states.ComparedTo(
+            destination=spec.get("destination") or {},
+            source=None if several else spec.get("source"),
+            sources=tuple(spec.get("sources") or ()),
+            ignore_differences=tuple(spec.get("ignoreDifferences") or ()),
+        ),
+        revision="" if several else "".join(view.commits[:1]),
+        revisions=view.commits if several else (),
+    )
+
+
+def _metadata(app: AppObject, view: View, failures: int) -> tuple[dict[str, str], dict[str, str]]:
+    keys = [each.key for each in view.compared]
+    keys += [live.key for live in (*view.candidates.prunable, *view.candidates.going)]
+    earlier = group_kinds(app.annotations)
+    told = parent(app.key, keys, earlier=earlier if view.unknown else earlier & view.unseen)
+    annotations = dict(told.annotations)
+    if view.plan:
+        annotations[PLAN] = view.plan
+    recorded = app.annotations.get(GUARD)
+    if view.guard is not None and view.status == "Synced" and not view.blocked and not view.prune.holds:
+        recorded = guards.record(view.guard)
+    if recorded is not None:
+        annotations[GUARD] = recorded
+    if failures:
+        annotations[FAILURES] = str(failures)
+    return dict(told.labels), annotations

@@ -1,0 +1,139 @@
+"""What one look at an Application found: everything that a status tells and a decision is made of. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+
+import msgspec
+
+from gitops_bot.agent.application.state import Health as ToldHealth
+from gitops_bot.agent.application.state import ResourceStatus
+from gitops_bot.agent.health.aggregate import Part, aggregate
+from gitops_bot.agent.health.verdict import Health
+from gitops_bot.agent.live.comparison import Compared
+from gitops_bot.agent.rules.autosync import Seen, SyncStatus
+from gitops_bot.agent.rules.guards import Candidates, Limits, Verdict
+from gitops_bot.agent.rules.options import ApplicationOptions, effective, object_options
+from gitops_bot.agent.rules.order import wave_of
+from gitops_bot.agent.values import Live
+from gitops_bot.model.resource import ResourceKey
+
+
+class View(msgspec.Struct, frozen=True, kw_only=True):
+    """One look."""
+
+    itself: ResourceKey | None = None
+    """The Application, which may be among its own objects; None where nothing is known of those."""
+    commits: tuple[str, ...] = ()
+    """Of the sources, in their order."""
+    compared: tuple[Compared, ...] = ()
+    forbidden: frozenset[ResourceKey] = frozenset()
+    """Objects that the project does not allow."""
+    candidates: Candidates = Candidates()
+    prune: Verdict = Verdict()
+    guard: Limits | None = None
+    """The thresholds as Git has them now; None where they are not known."""
+    unseen: frozenset[tuple[str, str]] = frozenset()
+    """Groups and kinds of which it is not known what there is."""
+    allow_empty: bool = False
+    """Whether a sync may leave nothing, as the last synced revision has it."""
+    health: Mapping[ResourceKey, Health | None] = {}
+    options: ApplicationOptions = ApplicationOptions()
+    conditions: tuple[tuple[str, str], ...] = ()
+    blocked: str = ""
+    """Why nothing may be synced, ``""`` when it may."""
+    unknown: bool = False
+    """True when what Git wants is not known."""
+    images: tuple[str, ...] = ()
+    types: tuple[str, ...] = ()
+    plan: str = ""
+    again: datetime | None = None
+    """When it has to be looked at again though nothing has changed, because the last try came to nothing."""
+
+    @property
+    def status(self) -> SyncStatus:
+        """Argo CD's rule (2.2)."""
+        if self.unknown:
+            return "Unknown"
+        return "OutOfSync" if any(seen.status == "OutOfSync" for seen in self.seen) else "Synced"
+
+    @property
+    def seen(self) -> tuple[Seen, ...]:
+        """What counts for the sync status."""
+        found = [
+            Seen(key=each.key, status=each.status, held=bool(each.shared))
+            for each in self.compared
+            if each.key not in self.forbidden
+        ]
+        kept = {live.key for live in self.prune.kept} | {
+            live.key for live in self.candidates.prunable if self.prune.holds
+        }
+        gone = [
+            Seen(key=live.key, status="OutOfSync", prune=True, held=live.key in kept)
+            for live in (*self.candidates.prunable, *self.candidates.going)
+            if not object_options(live.annotations).ignore_extraneous
+        ]
+        return (*found, *gone)
+
+    @property
+    def appraisal(self) -> Health:
+        """The Application's health (2.7)."""
+        parts = [
+            Part(key=each.key, wanted=each.desired.annotations, live=each.live, health=self.health.get(each.key))
+            for each in self.compared
+        ]
+        return aggregate(parts, application=self.itself)
+
+    @property
+    def until(self) -> datetime | None:
+        """When it has to be looked at again although nothing else happens; None for never."""
+        moments = (self.again, self.appraisal.until, *(each.until for each in self.compared))
+        return min((each for each in moments if each is not None), default=None)
+
+    @property
+    def resources(self) -> tuple[ResourceStatus, ...]:
+        """``status.resources``, in order of identity."""
+        found = {
+            each.key: _resource(
+                each.key,
+                each.desired.api_version,
+                status="Unknown" if each.key in self.forbidden else each.status,
+                health=_health(each, self.health.get(each.key)),
+                wave=wave_of(each.desired.annotations),
+            )
+            for each in self.compared
+        }
+        for live in (*self.candidates.prunable, *self.candidates.going):
+            asks = effective(self.options, None, live.annotations).prune == "confirm"
+            confirm = asks or live.key in self.prune.inherited
+            found[live.key] = _pruned(live, confirm=confirm, health=self.health.get(live.key))
+        return tuple(found[key] for key in sorted(found))
+
+    def find(self, key: ResourceKey) -> Compared | None:
+        """One of the objects that Git wants."""
+        return next((each for each in self.compared if each.key == key), None)
+
+
+def _health(compared: Compared, health: Health | None) -> ToldHealth | None:
+    if compared.live is None:
+        return ToldHealth(status="Missing") if compared.status != "Unknown" else None
+    return ToldHealth(status=health.status, message=health.message) if health is not None else None
+
+
+def _resource(
+    key: ResourceKey, api_version: str, *, status: SyncStatus, health: ToldHealth | None, wave: int
+) -> ResourceStatus:
+    return ResourceStatus(
+        group=key.group, version=api_version.rpartition("/")[2], kind=key.kind, namespace=key.namespace,
+        name=key.name, status=status, health=health, sync_wave=wave,
+    )  # fmt: skip
+
+
+def _pruned(live: Live, *, confirm: bool, health: Health | None) -> ResourceStatus:
+    found = _resource(
+        live.key, live.api_version, status="OutOfSync",
+        health=ToldHealth(status=health.status, message=health.message) if health is not None else None,
+        wave=wave_of(live.annotations),
+    )  # fmt: skip
+    return msgspec.structs.replace(found, requires_pruning=True, requires_deletion_confirmation=confirm)

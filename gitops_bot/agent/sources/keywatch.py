@@ -1,0 +1,56 @@
+"""Watches the Secrets with logins, and the keys of SSH hosts, in the agent's namespace: those, and no other."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+
+from gitops_bot.agent.sources.keys import Keys
+from gitops_bot.agent.sources.logins import KNOWN_HOSTS, KNOWN_HOSTS_KEY, SELECTOR
+from gitops_bot.doors.cluster.objects import Objects
+from gitops_bot.doors.cluster.watch import Event, Snapshot, Watcher
+
+
+class KeyWatch:
+    """Tells the keys of what changes, until it is closed."""
+
+    def __init__(self, objects: Objects, namespace: str, keys: Keys, changed: Callable[[], None]) -> None:
+        """Take the doors, the keys that are told, and what is called when something opens now that did not before."""
+        self._objects = objects
+        self._keys = keys
+        self._changed = changed
+        self._known = threading.Event()
+        self._secrets = Watcher(objects, SELECTOR, self._secret_told, namespace=namespace, metadata=False)
+        self._hosts = Watcher(objects, "", self._hosts_told, namespace=namespace, metadata=False, name=KNOWN_HOSTS)
+
+    def start(self, within: float = 20.0) -> None:
+        """Begin, and wait some seconds at most until the logins are known. Raises ClusterError."""
+        kind = self._objects.kinds.preferred("", "Secret")
+        if kind is not None:
+            self._secrets.watch(kind)
+            self._known.wait(within)
+
+    def close(self) -> None:
+        """End the watches."""
+        self._secrets.close()
+        self._hosts.close()
+
+    def _secret_told(self, told: Snapshot | Event) -> None:
+        if isinstance(told, Snapshot):
+            changed = self._keys.replace(told.items)
+        else:
+            changed = (self._keys.remove if told.type == "DELETED" else self._keys.put)(told.body)
+        if self._keys.uses_ssh:
+            kind = self._objects.kinds.preferred("", "ConfigMap")
+            if kind is not None:
+                self._hosts.watch(kind)
+        first = not self._known.is_set()
+        self._known.set()
+        if changed and not first:
+            self._changed()
+
+    def _hosts_told(self, told: Snapshot | Event) -> None:
+        bodies = told.items if isinstance(told, Snapshot) else () if told.type == "DELETED" else (told.body,)
+        text = "\n".join(str((body.get("data") or {}).get(KNOWN_HOSTS_KEY, "")) for body in bodies)
+        if self._keys.put_hosts(text):
+            self._changed()
