@@ -19,7 +19,7 @@ from gitops_bot.agent.rules.policy import (
     seconds,
 )
 
-FULL = Path(__file__).parent.parent / "fixtures" / "full-application" / "argocd" / "application.yaml"
+FULL = Path(__file__).parents[2] / "fixtures" / "full-application" / "argocd" / "application.yaml"
 
 
 def test_the_application_that_has_everything() -> None:
