@@ -32,6 +32,8 @@ from gitops_bot.model.settings import seconds
 _GRACE = 20.0
 """Seconds in which what is under way may end; the Deployment gives thirty until it kills."""
 _LOOK_EVERY = 0.05
+_LISTEN_EVERY = 1.0
+"""Python runs a signal's handler in the main thread alone, and not while that one waits without an end."""
 _log = logging.getLogger(__name__)
 
 
@@ -130,7 +132,8 @@ def command(
             if once:
                 _wait(agent, wanted, stop)
             else:
-                stop.wait()
+                while not stop.wait(_LISTEN_EVERY):
+                    pass
         _end(agent, stop)
         return 0 if not once else _told(agent, stop)
 
@@ -171,7 +174,7 @@ class _Stop:
     def is_asked(self) -> bool:
         return self._came.is_set()
 
-    def wait(self, seconds: float | None = None) -> bool:
+    def wait(self, seconds: float) -> bool:
         return self._came.wait(seconds)
 
 
