@@ -8,12 +8,11 @@ from typing import Any
 
 import msgspec
 
-from gitops_bot.agent.application.record import REFRESH, AppObject
+from gitops_bot.agent.application.record import REFRESH, AppObject, as_object
 from gitops_bot.agent.application.state import Status, write
 from gitops_bot.agent.values import STATUS_MANAGER, is_newer
 from gitops_bot.doors.cluster.errors import Conflict, Invalid, NotFound
 from gitops_bot.doors.cluster.objects import Body, Objects
-from gitops_bot.model.application import Application
 from gitops_bot.model.project import Project
 from gitops_bot.model.project import read as read_project
 from gitops_bot.model.resource import ResourceKey
@@ -95,7 +94,7 @@ class Applications:
         name: str = body["metadata"]["name"]
         body = {**body, "apiVersion": API, "kind": "Application"}
         try:
-            self._found[name] = AppObject(body=body, application=msgspec.convert(_even(body), Application))
+            self._found[name] = as_object(body)
             self._broken.pop(name, None)
         except msgspec.ValidationError as error:
             self._found.pop(name, None)
@@ -190,10 +189,3 @@ class Applications:
             self.put(self._objects.patch(key_of(*app.key), [*operations], API))
         except (NotFound, Conflict, Invalid):
             return  # it is gone, or somebody was faster
-
-
-def _even(value: Any) -> Any:
-    """Without nulls: a field that is null is not given."""
-    if isinstance(value, dict):
-        return {key: _even(item) for key, item in value.items() if item is not None}
-    return [_even(item) for item in value] if isinstance(value, list) else value

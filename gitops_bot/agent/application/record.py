@@ -106,6 +106,18 @@ class AppObject(msgspec.Struct, frozen=True, kw_only=True):
         return bool(self.body["spec"].get("sources"))
 
 
+def as_object(body: dict[str, Any]) -> AppObject:
+    """An Application from its JSON. Raises msgspec.ValidationError for what is none."""
+    return AppObject(body=body, application=msgspec.convert(_even(body), Application))
+
+
+def _even(value: Any) -> Any:
+    """Without nulls: a field that is null is not given."""
+    if isinstance(value, dict):
+        return {key: _even(item) for key, item in value.items() if item is not None}
+    return [_even(item) for item in value] if isinstance(value, list) else value
+
+
 class Judged(NamedTuple):
     """The health of one object as it was in one version."""
 

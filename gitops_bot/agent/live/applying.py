@@ -6,9 +6,10 @@ from collections.abc import Callable, Sequence
 from datetime import datetime
 from typing import NamedTuple
 
-from gitops_bot.agent.live.comparison import Compared, at_version
+from gitops_bot.agent.live.comparison import Compared
 from gitops_bot.agent.live.inventory import Inventory
-from gitops_bot.agent.ownership.adoption import take_over
+from gitops_bot.agent.live.owning import own
+from gitops_bot.agent.ownership.difference import at_version
 from gitops_bot.agent.ownership.fingerprint import baseline
 from gitops_bot.agent.ownership.identity import App, is_ours
 from gitops_bot.agent.ownership.managed import PEOPLE
@@ -144,7 +145,9 @@ class Applier:
                 if left == 1:
                     raise
                 live = live_of(self._objects.get(key, compared.desired.api_version), key)
-                take = take_over(live, sent, people=self._people)
+                take = own(
+                    self._objects, live, sent, compared.earlier, people=self._people, migrate=options.migrate
+                ).take  # fmt: skip
         return self._sent(sent, key, options)
 
     def _replaced(self, compared: Compared, options: Effective) -> Done:

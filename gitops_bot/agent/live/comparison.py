@@ -15,14 +15,15 @@ import msgspec
 from msgspec.structs import replace
 
 from gitops_bot.agent.live.inventory import Inventory
-from gitops_bot.agent.ownership.adoption import TakeOver, take_over
-from gitops_bot.agent.ownership.difference import drift, keep_ignored
+from gitops_bot.agent.live.owning import own
+from gitops_bot.agent.ownership.adoption import TakeOver
+from gitops_bot.agent.ownership.difference import at_version, drift, keep_ignored
 from gitops_bot.agent.ownership.fingerprint import baseline, is_settled, judge
 from gitops_bot.agent.ownership.fingerprint import due as due_at
 from gitops_bot.agent.ownership.identity import App, claimant, stamp
 from gitops_bot.agent.ownership.managed import PEOPLE, covers, ours
 from gitops_bot.agent.ownership.memory import Known, Memory, digest
-from gitops_bot.agent.ownership.strangers import strangers, without
+from gitops_bot.agent.ownership.strangers import without
 from gitops_bot.agent.rules.options import ApplicationOptions, effective
 from gitops_bot.agent.sources.desired import Desired
 from gitops_bot.agent.values import MANAGER, Live, live_of
@@ -57,6 +58,8 @@ class Compared(msgspec.Struct, frozen=True, kw_only=True):
     """The fields that an apply would change, secrets masked."""
     take: TakeOver | None = None
     """What has to be done before it is applied."""
+    earlier: Body | None = None
+    """What Git said of it when it was last synced, stamped; None unless our own entry is lost."""
     put: Body | None = None
     """What takes the place of the live object, where the API server's apply cannot take it."""
     silent: bool = False
@@ -75,14 +78,21 @@ class Compared(msgspec.Struct, frozen=True, kw_only=True):
         return self.desired.key
 
 
+Earlier = Callable[[Live], Body | None]
+"""What was applied, stamped, when the Application was last synced, of an object with our marks and without our entry.
+
+None for one that was not in Git then; asked by many threads.
+"""
+
+
 class Rules(NamedTuple):
     """What of an Application decides about differences."""
 
     ignore: Sequence[IgnoreDifference] = ()
     delete_jq: DeleteJq | None = None
     people: Sequence[str] = PEOPLE
-
     options: ApplicationOptions = ApplicationOptions()
+    earlier: Earlier = lambda _live: None
 
     def of(self, key: ResourceKey) -> tuple[IgnoreDifference, ...]:
         """What of one object is ignored."""
@@ -210,8 +220,9 @@ class Comparer:
         live = live_of(body, key)
         ignore, options = rules.of(key), effective(rules.options, asked.desired.annotations, live.annotations)
         sent = keep_ignored(stamped, body, live=live, rules=ignore, delete_jq=rules.delete_jq)
-        strange = strangers(live, sent, people=rules.people)
-        take, put, silent = take_over(live, sent, people=rules.people), None, False
+        earlier = self._earlier(body, live, rules)
+        strange, take = own(self._objects, live, sent, earlier, people=rules.people, migrate=options.migrate)
+        put, silent = None, False
         try:
             if options.replace:
                 put = _overlaid(without(body, strange), sent)
@@ -234,8 +245,15 @@ class Comparer:
             self._memory.put(key, Known(asked.digest, baseline(live, people=rules.people, looked=looked)))
         return replace(
             asked, sent=sent, live=live, status="OutOfSync" if changes else "Synced", drift=changes,
-            take=take if put is None else None, put=put, silent=silent,
+            take=take if put is None else None, earlier=earlier, put=put, silent=silent,
         )  # fmt: skip
+
+    def _earlier(self, body: Body, live: Live, rules: Rules) -> Body | None:
+        """What was applied last of an object that came back without our entry."""
+        then = rules.earlier(live) if ours(live.managed) is None else None
+        if then is None:
+            return None
+        return keep_ignored(then, body, live=live, rules=rules.of(live.key), delete_jq=rules.delete_jq)
 
     def _is_generation_only(self, live: Live, rules: Rules) -> bool:
         known = self._memory.find(live.key)
@@ -247,11 +265,6 @@ def _overlaid(live: Any, sent: Any) -> Any:
     if isinstance(live, dict) and isinstance(sent, dict):
         return {**live, **{key: _overlaid(live.get(key), value) for key, value in sent.items()}}
     return sent
-
-
-def at_version(body: Body, version: str) -> Body:
-    """A body that the API server takes only while the object has this resourceVersion."""
-    return {**body, "metadata": {**body["metadata"], "resourceVersion": version}}
 
 
 def keys_of(compared: Iterable[Compared]) -> frozenset[ResourceKey]:

@@ -246,3 +246,8 @@ def _put(body: Any, path: Path, value: Any) -> None:
         body.append(value)
     else:
         body[index] = value
+
+
+def at_version(body: Mapping[str, Any], version: str) -> dict[str, Any]:
+    """A body that the API server takes only while the object has this resourceVersion."""
+    return {**body, "metadata": {**body["metadata"], "resourceVersion": version}}

@@ -50,10 +50,13 @@ def is_our_apply(entry: ManagedFields) -> bool:
 def matches(entry: ManagedFields, managers: Sequence[str]) -> bool:
     """Whether an entry is of one of these managers (globs, case matters) and of the object itself.
 
+    A glob that begins with ``!`` excludes, whatever the others say.
     Entries of a subresource match nothing: who writes status or scales is doing what a controller does. An Update
     under our own name counts as of any manager.
     """
     if entry.subresource or is_our_apply(entry):
+        return False
+    if any(glob[:1] == "!" and fnmatchcase(entry.manager, glob[1:]) for glob in managers):
         return False
     return entry.manager == MANAGER or any(fnmatchcase(entry.manager, glob) for glob in managers)
 

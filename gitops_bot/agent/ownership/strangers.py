@@ -65,13 +65,10 @@ class Stranger(NamedTuple):
         return f"{readable(self.path)} ({', '.join(self.managers)})"
 
 
-def strangers(
-    live: Live, desired: Mapping[str, Any], *, people: Sequence[str] = PEOPLE, declared: Sequence[Any] = ()
-) -> tuple[Stranger, ...]:
-    """The topmost strangers in an object, in order.
+def strangers(live: Live, desired: Mapping[str, Any], *, people: Sequence[str] = PEOPLE) -> tuple[Stranger, ...]:
+    """The topmost strangers in an object, in order; ``desired`` is it as it is applied.
 
-    ``desired`` is the object as it is applied; ``declared`` are earlier versions of it, see ``strays``. An object that
-    is being deleted has none.
+    An object that is being deleted has none.
     """
     if live.deleting:
         return ()
@@ -79,7 +76,7 @@ def strangers(
     found: dict[Path, set[str]] = {}
     for entry in live.managed:
         if matches(entry, people):
-            for path in strays(entry, live.key, desired, others=others, declared=declared):
+            for path in strays(entry, live.key, desired, others=others):
                 found.setdefault(path, set()).add(entry.manager)
     return tuple(Stranger(path, tuple(sorted(found[path]))) for path in topmost(found))
 
@@ -106,8 +103,8 @@ def strays(
     """The fields of an entry that Git does not have and that may be taken out of the object.
 
     ``others`` is what ``controlled`` gives. The entry ``before-first-apply`` holds whatever stood in an object whose
-    managedFields were cleared, also what controllers wrote: of it only fields count that an earlier version of the
-    object had (``declared``), and content that hardly anybody but people writes.
+    managedFields were cleared, also what controllers wrote: of it only fields count that somebody has said to want
+    (``declared``: objects), and content that hardly anybody but people writes.
     """
     found = [
         path

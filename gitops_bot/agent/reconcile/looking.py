@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable
 from typing import Any
 
@@ -9,7 +10,7 @@ import msgspec
 
 from gitops_bot.agent.application.applications import key_of
 from gitops_bot.agent.application.bounds import is_truncated
-from gitops_bot.agent.application.operation import identity
+from gitops_bot.agent.application.operation import identity, identity_of
 from gitops_bot.agent.application.record import GUARD, PLAN, AppObject, Record, Rendered
 from gitops_bot.agent.application.state import Status
 from gitops_bot.agent.live.comparison import Compared, Comparer, Rules, Settled
@@ -18,10 +19,11 @@ from gitops_bot.agent.live.wellness import HealthReader
 from gitops_bot.agent.ownership.identity import group_kinds
 from gitops_bot.agent.reconcile import holding
 from gitops_bot.agent.reconcile.beside import NOT_HANDED_OVER
+from gitops_bot.agent.reconcile.earlier import Earlier
 from gitops_bot.agent.reports.view import View
 from gitops_bot.agent.rules import guards, options, policy, project
 from gitops_bot.agent.rules.guards import Verdict
-from gitops_bot.agent.sources.desired import Wanted, read_wanted
+from gitops_bot.agent.sources.desired import Desired, Wanted, read_wanted
 from gitops_bot.agent.sources.revisions import Meaning
 from gitops_bot.agent.sources.sources import COMPARISON_ERROR, Sources
 from gitops_bot.agent.sources.surroundings import Surroundings
@@ -32,6 +34,7 @@ from gitops_bot.manifests.fields import images
 from gitops_bot.model.resource import ResourceKey
 
 _MOST_IMAGES = 200
+_log = logging.getLogger(__name__)
 
 
 class Looker:
@@ -147,7 +150,8 @@ class Looker:
         kinds = {(key.group, key.kind) for key in keys}
         unseen = self._around.watch(frozenset(kinds | group_kinds(app.annotations)))
         people = self._around.settings().agent.people_managers
-        rules = Rules(spec.ignore_differences, self._around.delete_jq, people, chosen)
+        earlier = Earlier(lambda: self._earlier(app, commits, wanted, limits), app.key, spec.destination.namespace)
+        rules = Rules(spec.ignore_differences, self._around.delete_jq, people, chosen, earlier)
         status = app.status
         compared = self._comparer(record).compare(
             allowed, app.key, spec.destination.namespace, rules, _settled(app, status, commits, rendered.plan)
@@ -183,6 +187,19 @@ class Looker:
             types=rendered.types,
             plan=rendered.plan,
         )
+
+    def _earlier(
+        self, app: AppObject, commits: tuple[str, ...], wanted: Wanted, limits: project.Limits
+    ) -> tuple[Desired, ...]:
+        """What Git said when the Application was last synced; nothing where nobody can tell any more."""
+        if _brought(app.status) == identity(commits, app.sources):
+            return wanted.objects
+        try:
+            rendered = self._sources.earlier(app, limits.project.source_repos or ())
+        except BotError as error:
+            _log.warning("the revision synced last cannot be rendered: %s", error.told, extra={"app": app.key.name})
+            return ()
+        return self._wanted(app, rendered).objects if rendered is not None else ()
 
     def _labelled_and_listed(self, app: AppObject, status: Status, keys: frozenset[ResourceKey]) -> list[Live]:
         """The objects with the Application's label, and what its status lists that left Git."""
@@ -224,10 +241,15 @@ def _settled(app: AppObject, status: Status, commits: tuple[str, ...], plan: str
         return None
     if plan and plan != app.annotations.get(PLAN, plan):
         return None  # the same commits are rendered to something else by now
-    brought = identity(newest.revisions or (newest.revision,), newest.sources or _one(newest.source))
-    if identity(commits, app.sources) not in (brought, _found_equal(app, status)):
+    if identity(commits, app.sources) not in (_brought(status), _found_equal(app, status)):
         return None
     return Settled(max(state.finished_at, newest.deployed_at))
+
+
+def _brought(status: Status) -> str:
+    """What the last full sync brought, ``""`` where there was none."""
+    newest = status.history[-1] if status.history else None
+    return identity_of(newest) if newest is not None else ""
 
 
 def _found_equal(app: AppObject, status: Status) -> str:

@@ -8,7 +8,7 @@ from datetime import timedelta
 from typing import Any, NamedTuple
 
 from gitops_bot.agent.application.operation import identity
-from gitops_bot.agent.application.record import AppObject, Record, Rendered, Unrendered
+from gitops_bot.agent.application.record import AppObject, Record, Rendered, Unrendered, as_object
 from gitops_bot.agent.sources.desired import pack
 from gitops_bot.agent.sources.renderers import Renderers
 from gitops_bot.agent.sources.rendering import Render
@@ -112,6 +112,20 @@ class Sources:
             raise
         record.unrendered = None
         return record.rendered
+
+    def earlier(self, app: AppObject, permitted: tuple[str, ...]) -> Rendered | None:
+        """The manifests of the last full sync, rendered anew from the same commits; None where there was none.
+
+        Raises BotError, also where they cannot be rendered any more.
+        """
+        if not app.status.history:
+            return None
+        newest = app.status.history[-1]
+        spec = {name: value for name, value in app.body["spec"].items() if name not in ("source", "sources")}
+        spec |= {"sources": list(newest.sources)} if newest.sources else {"source": newest.source}
+        then = as_object({**app.body, "spec": spec})
+        commits = newest.revisions or (newest.revision,)
+        return self._render(then, commits, identity(commits, then.sources), permitted)
 
     def _render(self, app: AppObject, commits: tuple[str, ...], key: str, permitted: tuple[str, ...]) -> Rendered:
         terms, spec = self._around.settings(), app.application.spec

@@ -90,6 +90,22 @@ def test_what_leaves_git_goes_whoever_made_the_object(agent, place, kubectl, mad
     assert LAST not in found["metadata"].get("annotations", {})
 
 
+@pytest.mark.parametrize("where", ["application", "object"])
+def test_a_client_side_apply_keeps_what_it_owns_where_git_says_so(agent, place, kubectl, where):
+    """``ClientSideApplyMigration=false``: what it applied and Git does not have stays, and it can go on applying."""
+    by_kubectl_apply(agent, place, kubectl, BEFORE)
+    name, option = f"web-{place}", "ClientSideApplyMigration=false"
+    marks = {"argocd.argoproj.io/sync-options": option} if where == "object" else None
+    repository = agent.repository({"app.yaml": manifests(config("web", marks, one="1", two="x"))})
+    policy = {"automated": {"selfHeal": True}, "syncOptions": [option] if where == "application" else []}
+    agent.follow(repository, place, name, policy=policy)
+    agent.synced(name, repository.git("rev-parse", "HEAD"))
+    found = agent.get("ConfigMap", place, "web")
+    assert found["data"] == {"one": "1", "two": "x", "three": "3"}
+    assert LAST in found["metadata"]["annotations"]
+    assert "kubectl-client-side-apply" in {each["manager"] for each in found["metadata"]["managedFields"]}
+
+
 def test_a_workload_is_adopted_without_rolling_its_pods(agent, place, kubectl):
     body = deployment("web", 2)
     by_kubectl_apply(agent, place, kubectl, body)

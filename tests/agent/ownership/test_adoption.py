@@ -86,7 +86,8 @@ def test_a_clearings_snapshot_gives_only_what_git_has_or_had():
     snapshot = entry(
         "before-first-apply", {**CREATED, "f:metadata": {"f:annotations": {"f:deployment.kubernetes.io/revision": {}}}}
     )
-    change = take_over(live(ours(APPLIED), snapshot), deployment(), earlier=[deployment(revisionHistoryLimit=3)])
+    last = {LAST_APPLIED: json.dumps(deployment(revisionHistoryLimit=3))}
+    change = take_over(live(ours(APPLIED), snapshot, annotations=last), deployment())
     mine, theirs = change.patch[0]["value"]
 
     assert ("f:spec", "f:revisionHistoryLimit") in paths(mine["fieldsV1"])

@@ -11,10 +11,10 @@ from urllib.error import HTTPError
 
 import pytest
 
-from gitops_bot.agent.ownership.adoption import LAST_APPLIED, take_over
+from gitops_bot.agent.ownership.adoption import LAST_APPLIED, reclaim, take_over
 from gitops_bot.agent.ownership.difference import drift, keep_ignored
 from gitops_bot.agent.ownership.fingerprint import baseline, fingerprint, is_settled, judge
-from gitops_bot.agent.ownership.managed import _ATOMIC, _KEYED, beyond, ours, uncovered
+from gitops_bot.agent.ownership.managed import _ATOMIC, _KEYED, beyond, ours, owned, uncovered
 from gitops_bot.agent.ownership.strangers import strangers, survivors, without
 from gitops_bot.agent.values import MANAGER, Live, live_of
 from gitops_bot.model.resource import ResourceKey
@@ -85,6 +85,21 @@ class Cluster:
                     left = self.patch(desired["kind"], change.patch, MANAGER, content_type=JSON)
                 version = left["metadata"]["resourceVersion"]
                 return left, self.apply({**desired, "metadata": {**desired["metadata"], "resourceVersion": version}})
+            except HTTPError as error:
+                if error.code != 409:
+                    raise AssertionError(error.read().decode()) from error
+
+    def reclaim_and_apply(self, desired: dict[str, Any], *, earlier: dict[str, Any]) -> dict[str, Any]:
+        """The same for an object that has lost our entry: a dry run of what Git said then tells what it was."""
+        assert ours(live(self.get(desired["kind"])).managed) is None
+        while True:
+            there = live(self.get(desired["kind"]))
+            found = reclaim(there, live(self.apply(earlier, dry_run=True)), desired)
+            change = take_over(found, desired, reclaimed=True)
+            try:
+                left = self.patch(desired["kind"], change.patch, MANAGER, content_type=JSON)
+                version = left["metadata"]["resourceVersion"]
+                return self.apply({**desired, "metadata": {**desired["metadata"], "resourceVersion": version}})
             except HTTPError as error:
                 if error.code != 409:
                     raise AssertionError(error.read().decode()) from error
@@ -360,14 +375,32 @@ def test_cleared_managed_fields_cost_nobody_anything(cluster):
     cluster.apply(deployment(minReadySeconds=5))
     cluster.patch("Deployment", {"metadata": {"annotations": {"theirs": "1"}}}, "scanner")
     cluster.patch("Deployment", CLEARED, "kubectl-patch", content_type=JSON)
-    assert owners(cluster.apply(deployment(minReadySeconds=5))) == ["before-first-apply/Update", "gitops-bot/Apply"]
-    kept = cluster.apply(deployment())
-    assert kept["spec"]["minReadySeconds"] == 5, "before-first-apply owns it too"
-    _, healed = cluster.take_over_and_apply(deployment(), earlier=[deployment(minReadySeconds=5)])
+    healed = cluster.reclaim_and_apply(deployment(), earlier=deployment(minReadySeconds=5))
 
     assert "minReadySeconds" not in healed["spec"]
     assert healed["metadata"]["annotations"]["theirs"] == "1"
     assert take_over(live(healed), deployment()) is None
+
+
+def test_a_restored_object_is_ours_again_and_what_its_controllers_wrote_is_theirs(cluster):
+    """A probe goes with the defaults in it, replicas stay, and so does an injected variable with its container."""
+    probe = {"livenessProbe": {"httpGet": {"path": "/", "port": 1}}}
+    before = deployment(minReadySeconds=5)
+    containers = before["spec"]["template"]["spec"]["containers"]
+    containers[0].update(probe)
+    containers.append({"name": "side", "image": "side"})
+    cluster.create(before, "velero-server")
+    injected = {"containers": [{"name": "side", "env": [{"name": "X", "value": "1"}]}]}
+    cluster.patch("Deployment", {"spec": {"template": {"spec": injected}}}, "injector")
+    now = deployment()
+    del now["spec"]["replicas"]
+    healed = cluster.reclaim_and_apply(now, earlier=before)
+
+    spec = healed["spec"]
+    assert (spec["replicas"], "minReadySeconds" in spec) == (2, False)
+    assert [each["name"] for each in spec["template"]["spec"]["containers"]] == ["web", "side"]
+    assert "livenessProbe" not in spec["template"]["spec"]["containers"][0]
+    assert ("f:spec", "f:selector") not in owned(each for each in live(healed).managed if each.manager != MANAGER)
 
 
 def test_a_stale_patch_is_refused_and_so_is_an_apply_after_somebody_else(cluster):

@@ -133,13 +133,13 @@ def test_after_a_clearing_only_what_people_write_counts():
     ]
 
 
-def test_after_a_clearing_what_an_earlier_version_had_counts():
+def test_after_a_clearing_what_somebody_said_to_want_counts():
     snapshot = entry("before-first-apply", {"f:spec": {"f:paused": {}, "f:minReadySeconds": {}}})
-    earlier = deployment(paused=True)
+    object_, wanted = live(snapshot), deployment()
 
-    assert [str(each) for each in strangers(live(snapshot), deployment(), declared=[earlier])] == [
-        "spec.paused (before-first-apply)"
-    ]
+    assert strangers(object_, wanted) == ()
+    found = strays(snapshot, object_.key, wanted, others=frozenset(), declared=[deployment(paused=True)])
+    assert found == {("f:spec", "f:paused")}
 
 
 def test_the_object_without_its_strangers():
