@@ -83,13 +83,24 @@ def hidden_block_of(proposal: Proposal) -> str:
 
     A squash merge may make its message of that text; without them nothing would tell what was merged.
     """
-    safe = block_of(proposal).replace("<", "%3C").replace(">", "%3E")
-    return f"{_HIDDEN[0]}\n{safe}\n{_HIDDEN[1]}\n"
+    return _hidden(block_of(proposal))
+
+
+def words_of(message: str) -> tuple[str, str]:
+    """Title and text of a pull request that proposes one commit of ours, whose whole message is given."""
+    subject, _, rest = message.partition("\n\n")
+    text, _, block = rest.rpartition("\n\n")
+    return subject, f"{text}\n\n{_hidden(block)}" if text else _hidden(block)
 
 
 def message_of(proposal: Proposal) -> str:
     """The whole message."""
     return f"{subject_of(proposal)}\n\n{rest_of(proposal)}"
+
+
+def _hidden(block: str) -> str:
+    safe = block.replace("<", "%3C").replace(">", "%3E")
+    return f"{_HIDDEN[0]}\n{safe}\n{_HIDDEN[1]}\n"
 
 
 def visible_text(text: str) -> str:

@@ -27,6 +27,11 @@ class OwnBranch(NamedTuple):
         """As ``only_ours`` of its log."""
         return only_ours(self.log)
 
+    @property
+    def newest(self) -> Logged | None:
+        """The newest commit that is no merge (of the base, by the button on the page); None when no such is near."""
+        return newest(self.log)
+
     def has_newer(self, base: Head, make: Make) -> bool:
         """Whether it has something newer than what ``make`` makes, which must not be taken back."""
         try:
@@ -49,10 +54,15 @@ class OwnBranch(NamedTuple):
         return clone.merged(base.commit, self.head.commit) == clone.changed(base.commit, proposal.files)
 
 
+def newest(log: Sequence[Logged]) -> Logged | None:
+    """The newest commit of a log that is no merge, None when it has none."""
+    return next((one for one in log if len(one.parents) < 2), None)
+
+
 def only_ours(log: Sequence[Logged]) -> bool:
     """Whether the newest commit that is no merge (of the base, by the button on the page) is one of ours."""
-    newest = next((one for one in log if len(one.parents) < 2), None)
-    return newest is not None and bool(topic_of(newest.message))
+    made = newest(log)
+    return made is not None and bool(topic_of(made.message))
 
 
 def own_branch(name: str, clone: Clone) -> OwnBranch | None:

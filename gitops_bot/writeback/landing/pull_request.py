@@ -12,7 +12,7 @@ from gitops_bot.model.writeback import Head, Landed, Proposal
 from gitops_bot.text.balance import open_end
 from gitops_bot.writeback.landing.changes import Make
 from gitops_bot.writeback.landing.closing import retire
-from gitops_bot.writeback.landing.commit_message import hidden_block_of, message_of, subject_of, title_of
+from gitops_bot.writeback.landing.commit_message import hidden_block_of, message_of, subject_of, title_of, words_of
 from gitops_bot.writeback.landing.own_branch import OwnBranch, own_branch
 from gitops_bot.writeback.landing.topics import branch_of, closed_by_us, marked, marker_of
 
@@ -42,17 +42,20 @@ def open_or_update(head: Head, proposal: Proposal, make: Make, github: Writing, 
     body = marked(proposal.topic, title, text_of(proposal))
     found = github.pulls.of_branch(name)
     own = next((pull for pull in found if pull.base_ref == head.branch), found[0] if found else None)
-    if own is None and (declined := _declined(name, head, proposal, body, github, clone)) is not None:
+    closed = github.pulls.of_branch(name, state="closed") if own is None else []
+    if (declined := _declined(closed, head, proposal, body, clone)) is not None:
         return _turned_down(declined)
     state = own_branch(name, clone)
-    if own is not None and state is not None and state.has_newer(head, make):
-        note = f"#{own.number} proposes something newer already"
-        return Landed(mode="nothing", url=own.url, pull=own.number, notes=(note,))
     # A branch that was merged and left has nothing to propose any more, whatever its files say.
-    used = own is None and state is not None and _used(name, head, state, github)
+    used = own is None and state is not None and _used(closed, head, state, github)
+    # One without any pull request is another run's that is about to open it.
+    left = used or (state is not None and any(pull.head_sha == state.head.commit for pull in closed))
+    if state is not None and not left and state.has_newer(head, make):
+        return _left_alone(name, own)
     commit, wrote = _branched(name, head, proposal, state, github, clone, used=used)
     if own is None or _differs(own, body) or own.base_ref != head.branch:
-        if wrote and github.refs.get(f"refs/heads/{name}") != commit:
+        ref = f"refs/heads/{name}"
+        if wrote and github.refs.get(ref) != commit:
             # Another run has replaced it already, and its words are the ones that count.
             raise Rejected(f"{name} was replaced meanwhile", "moved")
         wrote = True
@@ -60,10 +63,36 @@ def open_or_update(head: Head, proposal: Proposal, make: Make, github: Writing, 
         # What was there already when it should be made is another run's.
         if _differs(own, body) or own.base_ref != head.branch:
             own = github.pulls.edit(own.number, title=title, body=body, base=head.branch)
+        if github.refs.get(ref) != commit:
+            # Another run came between the look and the words, and may have said its own before: they would be lost.
+            _put_right(proposal.topic, body, github, clone)
+            raise Rejected(f"{name} was replaced meanwhile", "moved")
     notes = _labelled(own, proposal.labels, github)
     notes += retire(proposal.topic, head, make, github, clone, by=own.number)
     notes += _approval(own, github) if wrote else []
     return Landed(mode="pull-request", commit=commit, url=own.url, pull=own.number, notes=tuple(notes))
+
+
+def _left_alone(name: str, own: PullRequest | None) -> Landed:
+    """Nothing, because another run proposes something newer already, or is about to."""
+    if own is None:
+        return Landed(mode="nothing", notes=(f"{name} has something newer already",))
+    note = f"#{own.number} proposes something newer already"
+    return Landed(mode="nothing", url=own.url, pull=own.number, notes=(note,))
+
+
+def _put_right(topic: str, body: str, github: Writing, clone: Clone) -> None:
+    """Have our branch's own words on its pull request where ``body`` stands, which was written for another commit."""
+    name = branch_of(topic)
+    while (state := own_branch(name, clone)) is not None and (made := state.newest) is not None:
+        own = next((pull for pull in github.pulls.of_branch(name) if not _differs(pull, body)), None)
+        if own is None:
+            return
+        title, text = words_of(made.message)
+        body = marked(topic, title, fitted(text))
+        github.pulls.edit(own.number, title=title, body=body, base=own.base_ref)
+        if github.refs.get(f"refs/heads/{name}") == state.head.commit:
+            return
 
 
 def open_between(
@@ -129,11 +158,10 @@ def fitted(body: str, longest: int = LONGEST) -> str:
     return _CUT.lstrip()
 
 
-def _used(name: str, base: Head, state: OwnBranch, github: Writing) -> bool:
-    """Whether what a branch of ours has was merged, squashed or not."""
+def _used(closed: Sequence[PullRequest], base: Head, state: OwnBranch, github: Writing) -> bool:
+    """Whether what a branch of ours has was merged, squashed or not; ``closed`` are its closed pull requests."""
     tip = state.head.commit
-    merged = (pull for pull in github.pulls.of_branch(name, state="closed") if pull.merged)
-    return any(pull.head_sha == tip for pull in merged) or github.commits.on(base.branch, tip)
+    return any(pull.head_sha == tip and pull.merged for pull in closed) or github.commits.on(base.branch, tip)
 
 
 def _branched(
@@ -172,13 +200,12 @@ def _approval(own: PullRequest, github: Writing) -> list[str]:
 
 
 def _declined(
-    name: str, head: Head, proposal: Proposal, body: str, github: Writing, clone: Clone
+    closed: Sequence[PullRequest], head: Head, proposal: Proposal, body: str, clone: Clone
 ) -> PullRequest | None:  # fmt: skip
-    """The last pull request of a branch, when somebody closed it unmerged and it proposed the same.
+    """The last of a branch's closed pull requests, when somebody closed it unmerged and it proposed the same.
 
     The same is what has the same words, or the same title and effect: the state of gates and links to builds change.
     """
-    closed = github.pulls.of_branch(name, state="closed")
     last = closed[-1] if closed else None
     if last is None or last.merged or closed_by_us(last.body):
         return None

@@ -123,6 +123,40 @@ def test_pull_requests_raced_for_one_key_end_as_one_with_the_newest(github, shop
     assert "tag: 7 " in content(shop, "s0", pull.head_ref)
 
 
+@pytest.mark.parametrize("after", [False, True], ids=["before", "after"])
+@pytest.mark.parametrize("opened", [False, True], ids=["new", "open"])
+def test_a_newer_one_that_lands_at_any_request_of_an_older_one_keeps_branch_and_words(
+    github, shop, tmp_path, opened, after
+):
+    """The older run may be caught between its look at the branch and its words for the pull request."""
+    requests = 0
+    while True:
+        service, requests = f"s{requests}", requests + 1
+        raced = False
+
+        def newer(service=service, requests=requests):
+            nonlocal raced
+            raced = True
+            with landing_doors(github, shop, tmp_path / f"newer-{requests}") as doors:
+                land(bump(service, 7), branch="main", mode="pull-request", doors=doors)
+
+        if opened:
+            with landing_doors(github, shop, tmp_path / f"first-{requests}") as doors:
+                land(bump(service, 3), branch="main", mode="pull-request", doors=doors)
+        github.faults.add("*", "/repos/*", faults.meanwhile(newer, after=after), nth=requests)
+        with landing_doors(github, shop, tmp_path / f"older-{requests}") as doors:
+            land(bump(service, 4), branch="main", mode="pull-request", doors=doors)
+        github.faults.clear()
+        if not raced:
+            break
+        pull = shop.pulls[max(shop.pulls)]
+        assert (pull.state, pull.title) == ("open", f"chore: update {service} to 7"), requests
+        assert "tag: 7 " in content(shop, service, pull.head_ref)
+        assert re.search(rf"{service}\W.* 7", pull.body), pull.body
+        assert f"Gitops-Bot-Image: {service}:7" in pull.body
+    assert requests > 5
+
+
 def test_one_pull_request_in_six_jobs_at_once_is_one_pull_request(github, shop, tmp_path):
     landed = race(github, shop, tmp_path, "pull-request", [bump("s0", 2)] * 6)
     assert {one.pull for one in landed} == {1}
