@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import Executor
 from datetime import datetime
-from typing import Any, Literal, NamedTuple
+from typing import Literal, NamedTuple
 
 import msgspec
 from msgspec.structs import replace
@@ -17,7 +17,7 @@ from msgspec.structs import replace
 from gitops_bot.agent.live.inventory import Inventory
 from gitops_bot.agent.live.owning import own
 from gitops_bot.agent.ownership.adoption import TakeOver
-from gitops_bot.agent.ownership.difference import at_version, drift, keep_ignored
+from gitops_bot.agent.ownership.difference import at_version, drift, keep_ignored, overlaid, without_dropped
 from gitops_bot.agent.ownership.fingerprint import baseline, is_settled, judge
 from gitops_bot.agent.ownership.fingerprint import due as due_at
 from gitops_bot.agent.ownership.identity import App, claimant, stamp
@@ -79,7 +79,7 @@ class Compared(msgspec.Struct, frozen=True, kw_only=True):
 
 
 Earlier = Callable[[Live], Body | None]
-"""What was applied, stamped, when the Application was last synced, of an object with our marks and without our entry.
+"""What was applied, stamped, when the Application was last synced, of an object that has our marks.
 
 None for one that was not in Git then; asked by many threads.
 """
@@ -225,13 +225,13 @@ class Comparer:
         put, silent = None, False
         try:
             if options.replace:
-                put = _overlaid(without(body, strange), sent)
+                put = overlaid(without(body, strange), sent)
                 predicted = self._objects.replace(key, put, MANAGER, dry_run=True, validate=options.validate)
             else:
                 judged = at_version(sent, live.resource_version)
                 predicted = self._objects.apply(judged, key, MANAGER, dry_run=True, validate=options.validate).body
         except NotTyped:
-            put = _overlaid(without(body, strange), sent)
+            put = overlaid(without_dropped(without(body, strange), rules.earlier(live), sent), sent)
             predicted = self._objects.replace(key, put, MANAGER, dry_run=True, validate=options.validate)
         except NotFound:
             return replace(asked, live=None)
@@ -258,13 +258,6 @@ class Comparer:
     def _is_generation_only(self, live: Live, rules: Rules) -> bool:
         known = self._memory.find(live.key)
         return known is not None and judge(known.baseline, live, now=self._now(), people=rules.people) == "later"
-
-
-def _overlaid(live: Any, sent: Any) -> Any:
-    """An object with every field that Git has as Git has it, for where the API server's apply cannot do it."""
-    if isinstance(live, dict) and isinstance(sent, dict):
-        return {**live, **{key: _overlaid(live.get(key), value) for key, value in sent.items()}}
-    return sent
 
 
 def keys_of(compared: Iterable[Compared]) -> frozenset[ResourceKey]:

@@ -251,3 +251,21 @@ def _put(body: Any, path: Path, value: Any) -> None:
 def at_version(body: Mapping[str, Any], version: str) -> dict[str, Any]:
     """A body that the API server takes only while the object has this resourceVersion."""
     return {**body, "metadata": {**body["metadata"], "resourceVersion": version}}
+
+
+# -- where the API server's apply cannot do it -------------------------------------------------------------------------
+
+
+def overlaid(live: Any, sent: Any) -> Any:
+    """An object with every field that Git has as Git has it."""
+    if isinstance(live, dict) and isinstance(sent, dict):
+        return {**live, **{key: overlaid(live.get(key), value) for key, value in sent.items()}}
+    return sent
+
+
+def without_dropped(live: Any, then: Any, sent: Any) -> Any:
+    """An object without the fields that Git had ``then`` (None: nothing) and has no more."""
+    if not (isinstance(live, dict) and isinstance(then, dict) and isinstance(sent, dict)):
+        return live
+    kept = {key: value for key, value in live.items() if key not in then or key in sent}
+    return {key: without_dropped(value, then.get(key), sent.get(key)) for key, value in kept.items()}

@@ -92,8 +92,8 @@ def judge(known: Baseline | None, live: Live, *, now: datetime, people: Sequence
         return "unchanged"
     if fingerprint(live, people=people) != known.fingerprint:
         return "look"
-    if live.generation != known.generation:
-        return "later"
+    if live.generation != known.generation or not live.managed:
+        return "later"  # an API server that keeps no managedFields does not say what has moved
     if not live.generation and known.written is not None and now - known.written <= SETTLE:
         return "look"
     return "unchanged"

@@ -50,7 +50,10 @@ class Invalid(Refused):
 
 
 class NotTyped(Invalid):
-    """Server-side apply cannot take it: a field that its kind does not have, or two items of a list with one key."""
+    """Server-side apply cannot take it: a field that its kind does not have, two items of a list with one key.
+
+    Or the API server of its kind knows no server-side apply.
+    """
 
 
 class Unavailable(Refused):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any, Literal, NamedTuple
 
-from gitops_bot.doors.cluster.errors import NotFound
+from gitops_bot.doors.cluster.errors import NotFound, NotTyped, Refused
 from gitops_bot.doors.cluster.kinds import Kind, Kinds, discover_kinds
 from gitops_bot.doors.cluster.requests import Requests
 from gitops_bot.model.resource import ResourceKey
@@ -17,6 +17,8 @@ METADATA_LIST = "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v
 METADATA = "application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1,application/json"
 """A watch needs this one: with the list's form the stream is empty (tried on v1.36.3)."""
 _PAGE = 500
+_KNOWS_NO_APPLY = (405, 415)
+"""How API servers answer a server-side apply that do not know it: aggregated ones, and those before 1.16."""
 
 
 class Applied(NamedTuple):
@@ -77,7 +79,12 @@ class Objects:
         """
         kind = self.kinds.of(key, body["apiVersion"])
         query = {**_written(manager, dry_run=dry_run, validate=validate), "force": "true"}
-        answer = self.requests.apply(kind.path(key.namespace, key.name), query, body)
+        try:
+            answer = self.requests.apply(kind.path(key.namespace, key.name), query, body)
+        except Refused as error:
+            if error.status not in _KNOWS_NO_APPLY:
+                raise
+            raise NotTyped(error.message, status=error.status, reason=error.reason) from error
         return Applied(answer.body, answer.warnings)
 
     def delete(

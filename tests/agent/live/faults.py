@@ -172,7 +172,13 @@ class _Handler(BaseHTTPRequestHandler):
             self._behind = None
 
     def _refuse(self, fault: Fault) -> None:
-        reasons = {409: "Conflict", 429: "TooManyRequests", 500: "InternalError"}
+        reasons = {
+            405: "MethodNotAllowed",
+            415: "UnsupportedMediaType",
+            409: "Conflict",
+            429: "TooManyRequests",
+            500: "InternalError",
+        }
         told = {"kind": "Status", "status": "Failure", "code": fault.status, "reason": reasons[fault.status],
                 "message": "made to fail by the proxy"}  # fmt: skip
         headers = [("Content-Type", "application/json")]

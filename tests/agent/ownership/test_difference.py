@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec import UNSET
 
-from gitops_bot.agent.ownership.difference import drift, keep_ignored
+from gitops_bot.agent.ownership.difference import drift, keep_ignored, overlaid, without_dropped
 from gitops_bot.doors.jq import JqWorker
 from gitops_bot.model.application import IgnoreDifference
 from tests.agent.entries import APPLIED, DEBUG, WEB, deployment, entry, live, ours
@@ -254,3 +254,13 @@ def test_what_an_object_is_called_cannot_be_ignored():
     del body["metadata"]["labels"]
 
     assert sent(deployment(), body, ours({"f:spec": {"f:replicas": {}}}), rules=rules) == body
+
+
+def test_what_takes_an_objects_place_has_all_that_git_has_nothing_that_it_dropped_and_what_others_added():
+    then = {"data": {"a": "1", "b": "2"}, "spec": {"ports": [1, 2], "gone": {"x": 1}}}
+    live = {"data": {"a": "by hand", "b": "2", "theirs": "x"}, "spec": {"ports": [1, 3], "gone": {"x": 1, "y": 2}}}
+    now = {"data": {"a": "1"}, "spec": {"ports": [1]}}
+
+    made = overlaid(without_dropped(live, then, now), now)
+    assert made == {"data": {"a": "1", "theirs": "x"}, "spec": {"ports": [1]}}
+    assert without_dropped(live, None, now) == live

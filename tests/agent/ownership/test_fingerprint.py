@@ -98,6 +98,12 @@ def test_a_generation_that_moves_alone_is_looked_at_later_once_a_minute():
     assert due(looked, now=NOON + seconds(90)) == NOON + seconds(90)
 
 
+def test_an_object_of_a_server_without_managed_fields_is_looked_at_when_it_changes():
+    bare = live()
+    assert judge(baseline(bare), bare, now=NOON) == "unchanged"
+    assert judge(baseline(bare), changed(bare, labels={"other": "x"}), now=NOON) == "later"
+
+
 def test_both_signals_are_looked_at_at_once():
     assert judge(baseline(CLEAN), changed(CLEAN, managed=(), generation=4), now=NOON) == "look"
 
