@@ -19,6 +19,7 @@ from gitops_bot.agent.application.state import (
     ResourceResult,
     Specification,
     Status,
+    SyncOperation,
     SyncResult,
     told,
 )
@@ -26,6 +27,8 @@ from gitops_bot.agent.rules.autosync import Attempt
 from gitops_bot.agent.rules.policy import DEFAULT_HISTORY
 from gitops_bot.model.application import Source
 
+_SHORT = 7
+"""Letters of a commit that name it at least, as Git abbreviates."""
 _LONG = 500
 """Characters of one text of a source, beyond which the history names its length only."""
 
@@ -49,6 +52,44 @@ def begun(
         sources=tuple(sources) if several else (),
     )
     return OperationState(operation=operation, phase="Running", sync_result=result, started_at=now)
+
+
+_BACK = "to go back, revert in Git (`gitops-bot rollback`)"
+
+
+def refusal(sync: SyncOperation, commits: Sequence[str], sources: Sequence[Specification], *, several: bool) -> str:
+    """Why an operation that somebody asked for is not carried out, ``""`` when it is.
+
+    It may name what is followed in any way that is true: the commit, the beginning of it, the ``targetRevision``. What
+    differs from it is refused (ours): Git alone says what is applied. ``commits`` are those of the ``sources``, in
+    their order, empty where nobody knows them.
+    """
+    if sync.manifests:
+        return "it brings manifests of its own, and only what Git says is applied: commit them"
+    wanted = sync.sources if several else ((sync.source,) if sync.source is not None else sync.sources)
+    if wanted and identity((), wanted) != identity((), sources):
+        return f"it names another source than spec does: {_BACK}; to follow another one, change the spec"
+    revisions = sync.revisions or ((sync.revision,) if sync.revision and not several else ())
+    if not revisions or not commits:
+        return ""
+    if len(revisions) != len(sources):
+        return f"it names {len(revisions):,} revisions for {len(sources):,} sources"
+    for revision, commit, source in zip(revisions, commits, sources, strict=True):
+        target = str(source.get("targetRevision") or "HEAD")
+        if revision not in ("", target) and not (commit and _names(revision, commit)):
+            followed = f"{target} at {commit[:8]}" if commit else target
+            return f"it asks for {revision}, and {followed} is followed: {_BACK}; to follow it, change targetRevision"
+    return ""
+
+
+def _names(revision: str, commit: str) -> bool:
+    return len(revision) >= _SHORT and commit.startswith(revision.lower())
+
+
+def refused(operation: Operation, reason: str, now: datetime) -> OperationState:
+    """An operation that was not begun. It is nobody's attempt at what Git says."""
+    message = told(f"refused: {reason}")
+    return OperationState(operation=operation, phase="Failed", message=message, started_at=now, finished_at=now)
 
 
 def progressed(state: OperationState, message: str, results: Iterable[ResourceResult]) -> OperationState:

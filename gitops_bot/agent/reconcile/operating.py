@@ -90,10 +90,9 @@ class Operating:
         self._reporter.tell_drift(app, record, view)
         asked, problem = _asked(app)
         if problem:
-            self._applications.consume(app, "operation")
-            self._event(app, REFUSED, problem)
+            return self._refused(app, record, view, Operation(), problem, cancelled)
         if asked is not None and asked.sync is not None:
-            return self._operate(app, record, view, asked, None, cancelled)
+            return self._as_asked(app, record, view, asked, cancelled)
         state = app.status.operation_state
         if state is not None and not state.is_finished:
             return self._go_on(app, record, view, state, cancelled)
@@ -150,6 +149,26 @@ class Operating:
             if each.silent:
                 applier.apply(each, options.effective(view.options, each.desired.annotations, _annotations(each)))
 
+    # -- what somebody asks for ---------------------------------------------------------------------------------------
+
+    def _as_asked(
+        self, app: AppObject, record: Record, view: View, asked: Operation, cancelled: Callable[[], str]
+    ) -> Next:
+        assert asked.sync is not None
+        reason = operation.refusal(asked.sync, view.commits, app.sources, several=app.several)
+        if reason:
+            return self._refused(app, record, view, asked, reason, cancelled)
+        return self._operate(app, record, view, asked, None, cancelled)
+
+    def _refused(
+        self, app: AppObject, record: Record, view: View, asked: Operation, reason: str, cancelled: Callable[[], str]
+    ) -> Next:
+        """Say why it is not done, and go on with what is due by itself."""
+        app = self._reporter.write(app, view, state=operation.refused(asked, reason, self._now()))
+        self._applications.consume(app, "operation")
+        self._event(app, REFUSED, reason)
+        return self._automatic(app, record, view, cancelled)
+
     # -- an operation -------------------------------------------------------------------------------------------------
 
     def _go_on(
@@ -164,7 +183,7 @@ class Operating:
             app = self._reporter.write(app, view, state=state)
             if by_itself:
                 return self._automatic(app, record, view, cancelled)
-            return self._operate(app, record, view, state.operation, None, cancelled)
+            return self._as_asked(app, record, view, state.operation, cancelled)
         if state.finished_at is not None:
             retry = self._retry(app, state.operation)
             at = next_retry_at(retry.backoff, state.finished_at, max(0, state.retry_count - 1))
