@@ -366,20 +366,31 @@ def test_a_nearer_look_is_taken_before_a_write_is_repeated_after_a_long_wait(git
     assert github.comments(1)[0].body == "other"
 
 
-def test_writes_keep_a_second_between_them(github, pull):
+def test_ten_writes_go_at_once_and_from_there_on_they_are_a_second_apart(github, pull):
     waits = Waits()
     door = GitHub(
         api_url=github.url,
         repository="shop/apps",
         auth=Token(github.tokens.actions.value),
+        patience=Patience(requests=100, creations=100),
         wait=waits,
         clock=waits.clock,
     )
-    door.create_comment(1, "a", is_it=lambda _: False)
+
+    def write(count: int) -> list[float]:
+        """How long each was waited for."""
+        before = len(waits.all)
+        for number in range(count):
+            door.create_comment(1, f"{number}", is_it=lambda _: False)
+        return waits.all[before:]
+
+    assert write(10) == []
     door.pull(1)
-    assert waits.all == []
-    door.create_comment(1, "b", is_it=lambda _: False)
-    assert waits.all == [1.0]
+    assert write(3) == [1.0, 1.0, 1.0]
+    waits(4.5)
+    assert write(6) == [0.5, 1.0]
+    waits(3600)
+    assert write(11) == [1.0]
 
 
 def test_more_than_the_budget_is_a_mistake_of_ours_not_githubs(github, pull):

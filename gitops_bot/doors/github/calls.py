@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import logging
+import math
 from collections.abc import Callable, Mapping
 from typing import NamedTuple
 from urllib.parse import urljoin, urlsplit
@@ -16,8 +17,6 @@ from gitops_bot.errors import GitHubError
 _log = logging.getLogger(__name__)
 _REDIRECTS = frozenset({301, 302, 307, 308})
 _MOST_REDIRECTS = 3
-_BETWEEN_WRITES = 1.0
-"""Seconds, as GitHub asks of those who write several times."""
 LONG_WAIT = 10.0
 """Seconds after which the world may have moved on, so that a write is thought over before it is repeated."""
 
@@ -79,7 +78,7 @@ class Caller:
         self._now = now
         self._jitter = jitter
         self._hide = hide
-        self._last_write: float | None = None
+        self._paced = -math.inf
         self._repeated = 0
         self.requests = 0
         """Every request that was sent."""
@@ -112,11 +111,9 @@ class Caller:
         """
         self._spend(call, number)
         if call.writing:
-            self._keep_distance()
+            self._keep_pace()
         began = self._clock()
         heard = self._follow(call)
-        if call.writing:
-            self._last_write = self._clock()
         _log.debug("%s %s: %d", call.method, call.doing, heard.status)
         now = pacing.server_time(heard.headers, self._now())
         trouble = pacing.judge(heard, now)
@@ -181,11 +178,10 @@ class Caller:
             hint="run the job again later, see also githubstatus.com",
         )
 
-    def _keep_distance(self) -> None:
-        if self._last_write is not None:
-            missing = _BETWEEN_WRITES - (self._clock() - self._last_write)
-            if missing > 0:
-                self._rest(missing)
+    def _keep_pace(self) -> None:
+        missing, self._paced = pacing.write_turn(self._paced, self._clock())
+        if missing > 0:
+            self._rest(missing)
 
     def _rest(self, seconds: float) -> None:
         self.waited += seconds

@@ -22,6 +22,10 @@ _FAULTS = 6
 _TRANSIENT = frozenset({408, 500, 502, 503, 504, 520, 521, 522, 523, 524})
 _LIMIT_WORDS = re.compile(r"rate limit|abuse detection|submitted too quickly", re.IGNORECASE)
 _SECONDS = re.compile(r"[0-9]{1,11}(\.[0-9]{1,9})?")
+_BURST = 10
+_BETWEEN_WRITES = 1.0
+"""Writes that go at once, and the seconds between further ones: GitHub asks those for a second who make many, and takes
+80 a minute that make content. What one promotion or rollback writes is below ten."""
 _NEVER = 1e9
 """Seconds (30 years): a wait longer than this is as good as none at all."""
 
@@ -179,6 +183,16 @@ def _pause(trouble: Trouble, attempt: int, jitter: float) -> float:
         return trouble.after if trouble.after is not None else _FIRST_LIMIT * doubled + jitter
     pause = min(_FIRST_PAUSE * doubled, _LONGEST_PAUSE)
     return max(pause * (0.5 + jitter / 2), trouble.after or 0.0)
+
+
+def write_turn(paced: float, now: float) -> tuple[float, float]:
+    """Seconds that the next write must wait (0: none), and the ``paced`` of the one after it.
+
+    ``paced`` is when all writes so far would be over had each taken its second; before the first it is any moment long
+    ago. ``now`` is by the same monotonic clock.
+    """
+    missing = max(paced - now - (_BURST - 1) * _BETWEEN_WRITES, 0.0)
+    return missing, max(paced, now + missing) + _BETWEEN_WRITES
 
 
 def _moment(seconds: float) -> str:
