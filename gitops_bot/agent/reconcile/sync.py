@@ -112,7 +112,7 @@ class Syncer:
         try:
             refused = self._refused(plan)
             if refused:
-                return self._ended("Failed", f"nothing was written: {_counted(refused)} would not be taken")
+                return self._ended("Failed", f"nothing was written: {self._why(refused)}")
             if plan.dry_run:
                 for each in plan.applies:
                     self._result(each, "Synced", "would be applied")
@@ -139,26 +139,31 @@ class Syncer:
         """What the API server would not take: nothing is written then.
 
         Objects that are there had their answer in the comparison. New ones are tried out, unless there are only such: a
-        first install has nothing to protect, and would take twice the time.
+        first install has nothing to protect, and would take twice the time. A kind that is missing is seen for nothing.
         """
         for each in plan.applies:
             if each.error and not (each.live is not None and _options(each, plan.options).force):
                 self._result(each, "SyncFailed", each.error)
         fresh = [each for each in plan.applies if each.live is None and not each.error]
-        if any(each.live is not None for each in plan.applies) or plan.prunes or plan.dry_run:
-            ready = [each for each in fresh if self._can_be_tried(each, plan.options)]
-            for each, error in zip(ready, self._pool.map(self._tried(plan.options), ready), strict=True):
-                if error:
-                    self._result(each, "SyncFailed", error)
+        thorough = any(each.live is not None for each in plan.applies) or bool(plan.prunes) or plan.dry_run
+        ready = [
+            each for each in fresh if (thorough or not self._has_kind(each)) and self._can_be_tried(each, plan.options)
+        ]
+        for each, error in zip(ready, self._pool.map(self._tried(plan.options), ready), strict=True):
+            if error:
+                self._result(each, "SyncFailed", error)
         return [key for key, result in self._results.items() if result.status == "SyncFailed"]
 
     def _can_be_tried(self, compared: Compared, options: ApplicationOptions) -> bool:
         """False for what needs something first that the same sync makes: its kind, or its namespace."""
-        if self._objects.kinds.find(compared.desired.api_version, compared.key.kind) is None:
+        if not self._has_kind(compared):
             by_itself = (compared.key.group, compared.key.kind) in self._definitions
             return not by_itself and not _options(compared, options).skip_dry_run_on_missing
         namespace = compared.key.namespace
         return not namespace or self._objects.find(ResourceKey("", "Namespace", "", namespace), "v1") is not None
+
+    def _has_kind(self, compared: Compared) -> bool:
+        return self._objects.kinds.find(compared.desired.api_version, compared.key.kind) is not None
 
     def _tried(self, options: ApplicationOptions) -> Callable[[Compared], str]:
         def tried(each: Compared) -> str:
@@ -190,7 +195,7 @@ class Syncer:
             self._check()
             failed = self._applied([compared[task.key] for task in step], plan.options)
             if failed:
-                return f"wave {wave.number}: {_counted(failed)} could not be applied"
+                return f"wave {wave.number}: {self._why(failed)}"
             if time.monotonic() - self._begun > _TELL_AFTER:
                 self._begun = time.monotonic()
                 self._told(f"wave {wave.number}: {len(self._results):,} objects done", tuple(self._results.values()))
@@ -297,6 +302,10 @@ class Syncer:
         body: Body | None = self._objects.find(key)
         health = assess(body, now=self._now()) if body is not None else None
         return health.status if health is not None else ""
+
+    def _why(self, failed: Sequence[ResourceKey]) -> str:
+        """What was refused, with the first of the reasons."""
+        return f"{_counted(failed)} would not be taken: {self._results[failed[0]].message}"
 
     def _result(self, compared: Compared, code: ResultCode, message: str) -> None:
         self._results[compared.key] = _result(compared.key, compared.desired.api_version, code, message)

@@ -22,6 +22,9 @@ from gitops_bot.cli.agent.asking import (
 from gitops_bot.text.escape import visible
 from gitops_bot.text.table import pairs, table
 
+_MOST = 20
+"""Refusals that are listed; their rest is counted."""
+
 
 @click.command("status")
 @click.argument("app", required=False)
@@ -102,6 +105,7 @@ def _one(app: AppObject) -> str:
     ])  # fmt: skip
     for condition in status.conditions:
         text += f"{condition.type}: {visible(condition.message)}\n"
+    text += _refusals(operation)
     rows = [
         (
             f"{each.kind}.{each.group}".rstrip("."),
@@ -113,3 +117,11 @@ def _one(app: AppObject) -> str:
         for each in status.resources
     ]
     return text + ("\n" if rows else "") + table(("KIND", "NAMESPACE", "NAME", "SYNC", "HEALTH"), rows)
+
+
+def _refusals(operation: state.OperationState | None) -> str:
+    """What the last operation could not apply, and why: a line each."""
+    results = operation.sync_result.resources if operation is not None and operation.sync_result is not None else ()
+    failed = [each for each in results if each.status == "SyncFailed"]
+    more = f"! and {len(failed) - _MOST:,} more\n" if len(failed) > _MOST else ""
+    return "".join(f"! {each.key}: {visible(each.message)}\n" for each in failed[:_MOST]) + more

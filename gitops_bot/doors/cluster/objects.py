@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+import math
+import time
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Literal, NamedTuple
 
 from gitops_bot.doors.cluster.errors import NotFound, NotTyped, Refused
@@ -19,6 +21,8 @@ METADATA = "application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1,applica
 _PAGE = 500
 _KNOWS_NO_APPLY = (405, 415)
 """How API servers answer a server-side apply that do not know it: aggregated ones, and those before 1.16."""
+_LEARN_EVERY = 10.0
+"""Seconds in which kinds are asked for once at most, however many are missing."""
 
 
 class Applied(NamedTuple):
@@ -40,17 +44,33 @@ class Listed(NamedTuple):
 class Objects:
     """The objects of one cluster. Kinds are looked up once, and again when one is missing."""
 
-    def __init__(self, requests: Requests, kinds: Kinds | None = None) -> None:
-        """Take the door, and the kinds where they are known; nothing is asked yet."""
+    def __init__(
+        self, requests: Requests, kinds: Kinds | None = None, clock: Callable[[], float] = time.monotonic
+    ) -> None:
+        """Take the door, and the kinds where they are known; nothing is asked yet. ``clock`` is in seconds."""
         self.requests = requests
         self._kinds = kinds
+        self._clock = clock
+        self._learned = -math.inf
 
     @property
     def kinds(self) -> Kinds:
         """Every kind of the cluster. Raises ClusterError."""
         if self._kinds is None:
+            self._learned = self._clock()
             self._kinds = discover_kinds(self.requests)
         return self._kinds
+
+    def learn(self) -> bool:
+        """Ask for the kinds anew, because one is missing that others may have defined meanwhile; whether that was done.
+
+        It was not when they were asked for a moment ago. Raises ClusterError.
+        """
+        if self._clock() - self._learned < _LEARN_EVERY:
+            return False
+        self._learned = self._clock()
+        self._kinds = discover_kinds(self.requests)
+        return True
 
     def forget_kinds(self) -> None:
         """Ask for them anew when they are needed next: a CustomResourceDefinition was changed."""

@@ -1,0 +1,69 @@
+"""Kinds that the cluster does not have, or does not have yet."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from tests.agent.live.harness import LiveAgent, config, manifests, phase_of, status_of
+
+
+@pytest.fixture
+def group(agent: LiveAgent, place: str) -> Iterator[str]:
+    """A group of the test's own; its definitions go with the test."""
+    name = f"{place}.example.org"
+    yield name
+    agent.delete("CustomResourceDefinition", "", f"teas.{name}")
+
+
+def definition(group: str) -> dict[str, Any]:
+    return {
+        "apiVersion": "apiextensions.k8s.io/v1", "kind": "CustomResourceDefinition",
+        "metadata": {"name": f"teas.{group}"},
+        "spec": {
+            "group": group, "scope": "Namespaced", "names": {"kind": "Tea", "plural": "teas"},
+            "versions": [{
+                "name": "v1", "served": True, "storage": True,
+                "schema": {"openAPIV3Schema": {"type": "object", "x-kubernetes-preserve-unknown-fields": True}},
+            }],
+        },
+    }  # fmt: skip
+
+
+def tea(group: str) -> dict[str, Any]:
+    return {"apiVersion": f"{group}/v1", "kind": "Tea", "metadata": {"name": "green"}, "spec": {"minutes": 3}}
+
+
+def test_nothing_is_written_where_a_kind_is_missing_and_the_reason_is_told(agent, place, group):
+    repository = agent.repository({"app/all.yaml": manifests(config("settings"), tea(group))})
+    agent.follow(repository, place, name := f"kinds-{place}", source={"path": "app"})
+
+    body = agent.wait(name, lambda body: "no kind" in (status_of(body).get("operationState") or {}).get("message", ""))
+
+    told = status_of(body)["operationState"]["message"]
+    assert (
+        f"nothing was written: Tea.{group}/{place}/green would not be taken: the cluster has no kind Tea in {group}/v1"
+        in told
+    )
+    assert agent.find("ConfigMap", place, "settings") is None
+
+
+def test_a_kind_that_others_define_later_is_learned_without_a_restart(agent, place, group):
+    repository = agent.repository({"app/all.yaml": manifests(config("settings"), tea(group))})
+    retry = {"limit": 0}
+    agent.follow(
+        repository, place, name := f"kinds-{place}", source={"path": "app"},
+        policy={"automated": {"prune": True, "selfHeal": True}, "retry": retry},
+    )  # fmt: skip
+    agent.wait(name, lambda body: phase_of(body) == "Failed")
+
+    agent.create(definition(group), "")
+
+    def synced() -> bool:
+        agent.ask(name)
+        return phase_of(agent.wait(name, lambda body: phase_of(body) in ("Failed", "Succeeded"))) == "Succeeded"
+
+    agent.until(synced, "the kind is known")
+    assert agent.find("ConfigMap", place, "settings") is not None
