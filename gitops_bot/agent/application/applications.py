@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import threading
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 import msgspec
@@ -20,6 +21,10 @@ from gitops_bot.model.resource import ResourceKey
 API = "argoproj.io/v1alpha1"
 APPLICATION = ("argoproj.io", "Application")
 PROJECT = ("argoproj.io", "AppProject")
+
+
+_TRIES = 5
+"""How often something is written that others' writes of the same moment are in the way of."""
 
 
 def key_of(name: str, namespace: str) -> ResourceKey:
@@ -159,12 +164,8 @@ class Applications:
                          "annotations": dict(annotations)},
             "status": write(status),
         }  # fmt: skip
-        try:
-            # With its uid it cannot make an Application anew that somebody has deleted meanwhile.
-            answer = self._objects.apply(body, key_of(*app.key), STATUS_MANAGER)
-        except (NotFound, Conflict):
-            return
-        self.put(answer.body)
+        # With its uid it cannot make an Application anew that somebody has deleted meanwhile.
+        self._write(app, lambda key: self._objects.apply(body, key, STATUS_MANAGER).body)
 
     def consume(self, app: AppObject, *fields: str) -> None:
         """Take away what was asked for and is done: ``operation``, the annotation ``refresh``. Raises ClusterError."""
@@ -185,7 +186,27 @@ class Applications:
         self._patch(app, [{"op": "test", "path": path, "value": finalizer}, {"op": "remove", "path": path}])
 
     def _patch(self, app: AppObject, operations: list[dict[str, Any]]) -> None:
-        try:
-            self.put(self._objects.patch(key_of(*app.key), [*operations], API))
-        except (NotFound, Conflict, Invalid):
-            return  # it is gone, or somebody was faster
+        """Patch; where a test among the operations fails, somebody was faster, or we were ourselves, unheard."""
+        with contextlib.suppress(Invalid):
+            self._write(app, lambda key: self._objects.patch(key, operations, API))
+
+    def _write(self, app: AppObject, write: Callable[[ResourceKey], Body]) -> None:
+        """Write to an Application, and know it as it is then; to one that is gone, nothing is written.
+
+        A refusal because of another write at the same moment says nothing about ours: it is tried again. Raises
+        ClusterError.
+        """
+        key = key_of(*app.key)
+        for left in range(_TRIES, 0, -1):
+            try:
+                self.put(write(key))
+            except NotFound:
+                return
+            except Conflict:
+                found = self._objects.find(key, API)
+                if found is None or found["metadata"]["uid"] != app.uid:
+                    return
+                if left == 1:
+                    raise
+            else:
+                return

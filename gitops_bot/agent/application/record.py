@@ -174,3 +174,5 @@ class Record:
         self.drifted: frozenset[tuple[ResourceKey, tuple[str, ...]]] = frozenset()
         """What somebody changed in the cluster as it was told last: objects, and the paths of their fields."""
         self.held: Held | None = None
+        self.refresh = ""
+        """What the annotation asked for that was taken away, until it was done: whatever fails on the way."""

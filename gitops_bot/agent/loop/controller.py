@@ -29,8 +29,6 @@ from gitops_bot.doors.cluster.watch import Event, Snapshot, Watcher
 from gitops_bot.errors import ClusterError
 
 _log = logging.getLogger(__name__)
-_FAILED_AGAIN = 10.0
-"""Seconds after which an Application is worked on again that the API server had no answer for."""
 _KNOWN_WITHIN = 20.0
 """Seconds that the first snapshot of a kind is waited for; objects are asked for one by one after that."""
 _STUCK = 1800.0
@@ -228,19 +226,14 @@ class Controller:
     def _app_told(self, told: Snapshot | Event) -> None:
         applications = self._parts.applications
         if told.kind.kind == "AppProject":
-            if isinstance(told, Snapshot):
-                applications.replace_projects(told.items)
-            elif told.type == "DELETED":
-                applications.remove_project(told.body)
-            else:
-                applications.put_project(told.body)
-            for app in applications.all:
-                self._queue.put(app.key.name)
+            self._project_told(told)
             return
         self._object_told(told)  # they may be objects of another Application
         if isinstance(told, Snapshot):
             for name in applications.replace(told.items):
                 self._queue.put(name)
+            if any(REFRESH in app.annotations for app in applications.all):
+                self._poller.hurry()
             # Who waits to lead knows what there is already when its time comes.
             self._begin(set().union(*(group_kinds(app.annotations) for app in applications.all)))
             return
@@ -254,6 +247,17 @@ class Controller:
             self._queue.put(name)
         if after is not None and REFRESH in after.annotations:
             self._poller.hurry()  # whoever works on it may be waiting for an older commit
+
+    def _project_told(self, told: Snapshot | Event) -> None:
+        applications = self._parts.applications
+        if isinstance(told, Snapshot):
+            applications.replace_projects(told.items)
+        elif told.type == "DELETED":
+            applications.remove_project(told.body)
+        else:
+            applications.put_project(told.body)
+        for app in applications.all:
+            self._queue.put(app.key.name)
 
     def _object_told(self, told: Snapshot | Event) -> None:
         inventory, kind = self._parts.inventory, (told.kind.group, told.kind.kind)
@@ -299,7 +303,7 @@ class Controller:
         while (name := self._queue.take()) is not None:
             begun = self._parts.clock.monotonic()
             self._pulse.beat(threading.current_thread().name)
-            result = "error"
+            result, failed = "error", False
             try:
                 again = self._worked(name)
                 result = "success"
@@ -309,14 +313,14 @@ class Controller:
                 _log.info("%s", error.message, extra={"app": name})  # whoever leads now goes on with it
             except ClusterError as error:
                 _log.warning("%s", error.message, extra={"app": name})
-                self._queue.put(name, self._parts.clock.monotonic() + _FAILED_AGAIN)
+                failed = True
             except Exception:  # noqa: BLE001 - one Application may not end the work on all others
                 self._mistaken(name)
                 self._queue.put(name, self._parts.clock.monotonic() + self._parts.poll())
             finally:
                 self._pulse.rest(threading.current_thread().name)
                 self._observe(result, self._parts.clock.monotonic() - begun)
-                self._queue.done(name)
+                self._queue.done(name, failed=failed)
 
     def _mistaken(self, subject: str) -> None:
         """Tell of an exception that should not be; while everything is being ended, many may come."""
@@ -341,13 +345,16 @@ class Controller:
         if app.deleting:
             return parts.ender.work(app, record)
         refresh = app.annotations.get(REFRESH)
-        since = parts.clock.monotonic() if refresh else self._poller.since
         if refresh:
+            record.refresh = "hard" if "hard" in (refresh, record.refresh) else refresh
             parts.applications.consume(app, "refresh")
             app = parts.applications.find(name) or app
+        # Asked after it was taken away: who asks once more while it stands there means what is in Git by then.
+        since = parts.clock.monotonic() if record.refresh else self._poller.since
         next_: Next = parts.operating.work(
-            app, record, since=since, hard=refresh == "hard", cancelled=lambda: self._cancelled(app)
+            app, record, since=since, hard=record.refresh == "hard", cancelled=lambda: self._cancelled(app)
         )
+        record.refresh = ""
         return None if next_.at is None else max(0.0, (next_.at - parts.clock.now()) / timedelta(seconds=1))
 
     def _record(self, app: AppObject) -> Record:

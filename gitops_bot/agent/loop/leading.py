@@ -99,6 +99,7 @@ class Leadership:
     def _try(self) -> None:
         before = self._clock.monotonic()
         taken = self._lease.take(self._clock.now(), before)
+        self._tell()  # it may have run out meanwhile: what was given up then has to be begun anew
         # Counted from before the request: whoever looks at the Lease counts from later.
         self._until = before + self._times.renew_within if taken else float("-inf")
 

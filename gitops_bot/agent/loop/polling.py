@@ -12,12 +12,15 @@ from gitops_bot.agent.application.record import REFRESH, AppObject
 from gitops_bot.agent.loop.definitions import Definer
 from gitops_bot.agent.loop.pulse import Pulse
 from gitops_bot.agent.loop.queue import Queue
+from gitops_bot.agent.rules.timing import growing
 from gitops_bot.agent.sources.revisions import Followed, Revisions
 from gitops_bot.errors import ClusterError
 from gitops_bot.model.project import DEFAULT_PROJECT
 
 JITTER = 60.0
 """Seconds: what is added to an interval at most, so that many agents do not ask a Git host together."""
+_SOON = 2.0
+"""Seconds after which definitions are looked at again that the API server had no answer for; doubled each time."""
 _NOT_SAID = float("inf")
 _log = logging.getLogger(__name__)
 
@@ -50,6 +53,8 @@ class Poller:
         self._wake = threading.Event()
         self._due = 0.0
         """When every repository is asked next."""
+        self._failed = 0
+        """How often in a row the API server had no answer for the definitions."""
         self.since = clock()
         """Repositories that were asked before this are asked again."""
         self.has_begun = False
@@ -83,11 +88,15 @@ class Poller:
                 if not self._closed.is_set():
                     _log.exception("a mistake of this program while Git was asked")
             if self._due == _NOT_SAID:  # the interval may have been read just now
-                interval = self._interval()
-                self._due = now + interval + random.random() * min(JITTER, interval / 3)  # noqa: S311
+                self._due = now + self._distance()
             self._pulse.rest(self.thread.name)
             self._wake.wait(max(0.0, self._due - self._clock()))
             self._wake.clear()
+
+    def _distance(self) -> float:
+        interval = self._interval()
+        usual = interval + random.random() * min(JITTER, interval / 3)  # noqa: S311
+        return growing(_SOON, 2.0, self._failed - 1, usual) if self._failed else usual
 
     def _ask(self, now: float) -> None:
         applications = self._applications
@@ -101,7 +110,9 @@ class Poller:
         if self._definer is not None:
             try:
                 self._definer.work(now)
+                self._failed = 0
             except ClusterError as error:
+                self._failed += 1
                 _log.warning("definitions: %s", error.message)
         if not self.has_begun:
             self.has_begun = True

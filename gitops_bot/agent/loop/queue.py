@@ -5,6 +5,11 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 
+from gitops_bot.agent.rules.timing import growing
+
+_AGAIN, _LONGEST = 1.0, 10.0
+"""Seconds after which one is due again that came to nothing: at first, and at most."""
+
 
 class Queue:
     """Names with the moment at which they are due; safe under many threads."""
@@ -15,15 +20,19 @@ class Queue:
         self._changed = threading.Condition()
         self._due: dict[str, float] = {}
         self._running: set[str] = set()
+        self._failed: dict[str, int] = {}
+        """How often in a row one came to nothing."""
         self._closed = False
 
     def put(self, name: str, at: float | None = None) -> None:
         """Have it looked at, at once or at some moment; an earlier moment stands."""
         with self._changed:
-            moment = self._clock() if at is None else at
-            if name not in self._due or moment < self._due[name]:
-                self._due[name] = moment
-                self._changed.notify_all()
+            self._put(name, self._clock() if at is None else at)
+
+    def _put(self, name: str, moment: float) -> None:
+        if name not in self._due or moment < self._due[name]:
+            self._due[name] = moment
+            self._changed.notify_all()
 
     def take(self) -> str | None:
         """Wait for the next one that is due and that nobody works on; None when the queue is closed."""
@@ -39,10 +48,15 @@ class Queue:
                 self._changed.wait(None if left == float("inf") else left)
             return None
 
-    def done(self, name: str) -> None:
-        """Say that nobody works on it any more."""
+    def done(self, name: str, *, failed: bool = False) -> None:
+        """Say that nobody works on it any more; what came to nothing is due again soon, then less and less often."""
         with self._changed:
             self._running.discard(name)
+            if failed:
+                times = self._failed[name] = self._failed.get(name, 0) + 1
+                self._put(name, self._clock() + growing(_AGAIN, 2.0, times - 1, _LONGEST))
+            else:
+                self._failed.pop(name, None)
             self._changed.notify_all()
 
     def is_idle(self, until: float) -> bool:

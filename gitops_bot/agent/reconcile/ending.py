@@ -45,7 +45,7 @@ class Ender:
         self._watch = watch
 
     def work(self, app: AppObject, record: Record) -> float | None:
-        """Do what can be done now; seconds until it has to go on, None when it is done or waits for somebody.
+        """Do what can be done now; seconds until it has to be looked at again, None when it waits for somebody.
 
         Raises ClusterError.
         """
@@ -55,7 +55,7 @@ class Ender:
         if not self._cluster.is_meant(app.application.spec.destination):
             # Its objects are in a cluster that nobody here reaches (Argo CD's rule: the finalizer is dropped).
             self._applications.let_go(app, finalizer)
-            return None
+            return _AGAIN  # it is gone then, unless somebody else's write was in the way
         kinds = group_kinds(app.annotations) | {(each.group, each.kind) for each in app.status.resources}
         if self._watch(frozenset(kinds)):
             return _AGAIN  # objects of kinds that are not known yet may be there
@@ -73,7 +73,7 @@ class Ender:
             return None
         if not ending.delete:
             self._applications.let_go(app, finalizer)
-            return None
+            return _AGAIN  # it is gone then, unless somebody else's write was in the way
         self._delete(ending.delete, app, record, "Background" if finalizer.endswith("/background") else "Foreground")
         return _AGAIN
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, Literal, NamedTuple
 
 from gitops_bot.doors.cluster.errors import NotFound, NotTyped, Refused
@@ -152,11 +152,14 @@ class Objects:
         made: Body = self.requests.once("PUT", path, body, query=query).body
         return made
 
-    def patch(self, key: ResourceKey, operations: list[Mapping[str, Any]], api_version: str = "") -> Body:
-        """A JSON patch (RFC 6902), all of it or nothing. Raises ClusterError."""
-        kind = self.kinds.of(key, api_version)
-        path = kind.path(key.namespace, key.name)
-        made: Body = self.requests.once("PATCH", path, operations, content_type="application/json-patch+json").body
+    def patch(self, key: ResourceKey, operations: Sequence[Mapping[str, Any]], api_version: str = "") -> Body:
+        """A JSON patch (RFC 6902), all of it or nothing.
+
+        Where no answer comes it is sent again, so it has to be one that does the same when it is done twice, or is
+        refused because of what it tests. Raises ClusterError: Invalid for such a test, also when it was done, unheard.
+        """
+        path = self.kinds.of(key, api_version).path(key.namespace, key.name)
+        made: Body = self.requests.patch(path, operations).body
         return made
 
     def list(

@@ -1,7 +1,8 @@
 """Requests to one API server, repeated where that is safe, within a bounded time.
 
-Reads, server-side applies and deletions of a named UID may be repeated: done twice they have done the same. Everything
-else is sent once. ``Retry-After`` is obeyed; each wait ends at once when the run is stopped.
+Reads, server-side applies, deletions of a named UID and patches that are made for it may be repeated: done twice they
+have done the same. Everything else is sent once. ``Retry-After`` is obeyed; each wait ends at once when the run is
+stopped.
 """
 
 from __future__ import annotations
@@ -120,6 +121,13 @@ class Requests:
         """Server-side apply. Raises ClusterError."""
         return self._repeated("PATCH", path, query, body, "application/apply-patch+yaml", "application/json")
 
+    def patch(self, path: str, operations: Any) -> Answer:
+        """A JSON patch (RFC 6902) that does the same twice, or is refused when it was done already.
+
+        Raises ClusterError.
+        """
+        return self._repeated("PATCH", path, None, operations, "application/json-patch+json", "application/json")
+
     def delete(self, path: str, options: Any) -> Answer:
         """Delete what the options' precondition names. Raises ClusterError."""
         return self._repeated("DELETE", path, None, options, "application/json", "application/json")
@@ -127,7 +135,7 @@ class Requests:
     def once(
         self, verb: str, path: str, body: Any, *, query: Query | None = None, content_type: str = "application/json"
     ) -> Answer:
-        """Anything that must not be done twice: create, replace, patch. Raises ClusterError."""
+        """Anything that must not be done twice: create, replace. Raises ClusterError."""
         return self._answered(self._send(verb, path, query, body, content_type, "application/json"), path)
 
     def stream(self, path: str, query: Query, *, accept: str, idle: float) -> BaseHTTPResponse:

@@ -96,6 +96,22 @@ class Proxy(ThreadingHTTPServer):
 
         self.choose = choose
 
+    def once(self, fault: Fault, meant: Callable[[str, str], bool], number: int = 1) -> threading.Event:
+        """One request goes wrong: the one with this number of those whose verb and path are meant. Set when it has."""
+        failed, left = threading.Event(), number
+
+        def choose(verb: str, path: str) -> Fault | None:
+            nonlocal left
+            with self.lock:
+                left -= meant(verb, path)
+                if left or failed.is_set():
+                    return None
+                failed.set()
+                return fault
+
+        self.choose = choose
+        return failed
+
     def kubeconfig(self, path: Path, of: Path) -> Path:
         """A kubeconfig that goes through the proxy, with the account of another one."""
         body = json.loads(of.read_text())

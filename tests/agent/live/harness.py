@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
+from gitops_bot.agent.application.record import REFRESH
 from gitops_bot.agent.loop.definitions import Origin
 from gitops_bot.agent.reconcile.sync import Deadlines
 from gitops_bot.cli.agent.assembly import Agent, Wanted, assembled
@@ -326,7 +327,7 @@ class LiveAgent(Cluster):
 
     def refresh(self, name: str, kind: str = "normal") -> None:
         """Have Git asked now, as a webhook or an impatient person does."""
-        self.change(name, {"metadata": {"annotations": {"argocd.argoproj.io/refresh": kind}}})
+        self.change(name, {"metadata": {"annotations": {REFRESH: kind}}})
 
     def ask(self, name: str, **sync: Any) -> None:
         """Ask for a sync, as a person does."""
@@ -446,6 +447,7 @@ def is_settled(body: Body, commit: str) -> bool:
         and health_of(body) == "Healthy"
         and phase_of(body) in ("", "Succeeded")
         and "operation" not in body
+        and REFRESH not in (body["metadata"].get("annotations") or {})
     )
 
 

@@ -16,6 +16,9 @@ from typing import Any
 
 import pytest
 
+from gitops_bot.agent.application.record import REFRESH
+from gitops_bot.agent.loop.definitions import Origin
+from gitops_bot.doors.cluster.requests import DEFAULT_PATIENCE
 from tests.agent.live.faults import (
     BUSY,
     BUSY_WITHOUT_A_WORD,
@@ -35,6 +38,7 @@ from tests.agent.live.harness import (
     conditions_of,
     config,
     deployment,
+    is_settled,
     manifests,
     status_of,
     sync_of,
@@ -42,8 +46,8 @@ from tests.agent.live.harness import (
 from tests.agent.live.program import Programs, definition, programs
 from tests.controlplane.plane import ControlPlane
 
-WITHIN = 150.0
-"""Seconds that it may take to get over a fault: every pause of the agent is shorter."""
+WITHIN = 90.0
+"""Seconds that it may take to get over a fault on a busy machine: each pause of the agent is a few."""
 QUICK = {"automated": {"prune": True, "selfHeal": True}, "retry": {"limit": 20, "backoff": {"duration": "1s", "factor": 1}}}  # fmt: skip
 
 
@@ -78,8 +82,10 @@ class Story:
     def files(self) -> dict[str, str]:
         return {f"k8s/{name}.yaml": manifests(config(name, it=number)) for name, number in self.wanted.items()}
 
-    def follow(self) -> None:
-        self.agent.follow(self.repository, self.place, self.name, source={"path": "k8s"}, policy=QUICK)
+    def follow(self, *, finalizer: bool = False) -> None:
+        self.agent.follow(
+            self.repository, self.place, self.name, source={"path": "k8s"}, policy=QUICK, finalizer=finalizer
+        )
 
     def define(self) -> None:
         """Have Git define it."""
@@ -193,6 +199,34 @@ def test_a_write_that_fails_a_few_times(story, proxy, own_agent, fault):
     assert left == 0
 
 
+@pytest.mark.parametrize("fault", [CONFLICT, LOST_AFTER], ids=["conflict", "lost"])
+@pytest.mark.parametrize("number", [1, 2])
+def test_no_word_of_an_operation_is_lost(story, proxy, own_agent, number, fault):
+    """That it begins, and that it has ended. Nothing else happens afterwards that would have it said again."""
+    own_agent.start()
+    story.follow()
+    story.ends_well()
+    own_agent.until(lambda: own_agent.is_idle, "nothing else is written")
+    failed = proxy.once(fault, lambda verb, path: verb == "PATCH" and "/applications/" in path, number)
+    mark = own_agent.apps.mark(story.name)
+    own_agent.patch("ConfigMap", story.place, "a", {"data": {"it": "99"}})
+    own_agent.apps.until(story.name, lambda body: sync_of(body) == "OutOfSync", since=mark, within=WITHIN)
+    own_agent.until(failed.is_set, "it has failed", WITHIN)
+    own_agent.until(lambda: is_settled(own_agent.app(story.name), story.commits[-1]), "its end is told", WITHIN)
+    assert story.live() == story.wanted
+
+
+def test_a_refresh_that_meets_another_write_is_taken_all_the_same(story, proxy, own_agent):
+    own_agent.start()
+    story.follow()
+    story.ends_well()
+    own_agent.until(lambda: own_agent.is_idle, "nothing else is written")
+    failed = proxy.once(CONFLICT, lambda verb, path: verb == "PATCH" and "/applications/" in path, 1)
+    own_agent.refresh(story.name)
+    own_agent.synced(story.name, story.commits[-1], WITHIN)
+    assert failed.is_set()
+
+
 def test_watches_that_are_cut_lose_nothing(story, proxy, own_agent):
     own_agent.start(poll=600.0)
     story.follow()
@@ -237,6 +271,35 @@ def started(agent: LiveAgent) -> bool:
     return True
 
 
+def test_definitions_that_could_not_be_written_do_not_wait_for_the_next_poll(story, proxy, own_agent):
+    story.define()
+    failed = 0
+
+    def choose(verb: str, path: str) -> Fault | None:
+        nonlocal failed
+        if verb != "PATCH" or "/applications/" not in path or failed == DEFAULT_PATIENCE.attempts:
+            return None
+        failed += 1
+        return SERVER_ERROR
+
+    proxy.choose = choose
+    own_agent.start(origin=Origin(story.repository.url, "apps", "main"))
+    own_agent.until_there("Application", own_agent.namespace, story.name)
+    assert failed == DEFAULT_PATIENCE.attempts
+    story.ends_well()
+
+
+def test_the_end_of_an_application_that_meets_another_write_comes_all_the_same(story, proxy, own_agent):
+    own_agent.start()
+    story.follow(finalizer=True)
+    story.ends_well()
+    failed = proxy.once(CONFLICT, lambda verb, path: verb == "PATCH" and "/applications/" in path)
+    own_agent.delete("Application", own_agent.namespace, story.name)
+    own_agent.until_gone("Application", own_agent.namespace, story.name)
+    assert failed.is_set()
+    assert story.live() == {}
+
+
 # -- Git --------------------------------------------------------------------------------------------------------------
 
 
@@ -247,8 +310,7 @@ def test_a_git_host_that_is_gone_changes_nothing_until_it_is_back(story, own_age
     bare = own_agent.served / story.repository.url.rpartition("/")[2]
     bare.rename(bare.with_name(f"{bare.name}-gone"))
     own_agent.refresh(story.name)
-    asked = "argocd.argoproj.io/refresh"
-    body = own_agent.wait(story.name, lambda body: asked not in (body["metadata"].get("annotations") or {}))
+    body = own_agent.wait(story.name, lambda body: REFRESH not in (body["metadata"].get("annotations") or {}))
     # It may be back in a moment; how long it is tolerated, and what is told then, tests of its revisions show.
     assert (sync_of(body), "ComparisonError" in conditions_of(body)) == ("Synced", False)
     assert story.live() == story.wanted

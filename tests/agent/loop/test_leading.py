@@ -91,6 +91,22 @@ def test_who_sees_another_holder_stops_at_once_and_who_gets_no_answer_goes_on_fo
     one.close(release=True)
 
 
+def test_who_was_not_sure_for_a_moment_begins_anew():
+    """What was withheld in that moment is not done by anybody else."""
+    clock = Clock()
+    place = Place(clock, True, True)
+    one = leadership(clock, place)
+    told: list[bool] = []
+    one.start(told.append)
+    clock.at += 9
+    place._slow = 2.0
+    one._try()
+    one._tell()
+    assert one.leads()
+    assert told == [True, False, True]
+    one.close(release=True)
+
+
 def test_what_may_still_be_under_way_keeps_the_lease_from_being_given_up():
     clock = Clock()
     for release, times in ((True, 1), (False, 0)):

@@ -55,7 +55,7 @@ def asked(server: Server, tmp_path: Path) -> Asked:
     return Asked(server, tmp_path)
 
 
-READS = ("get", "apply", "delete")
+READS = ("get", "apply", "delete", "patch")
 
 
 def ask(asked: Asked, way: str) -> object:
@@ -64,6 +64,8 @@ def ask(asked: Asked, way: str) -> object:
         return requests.get("/api/v1/x").body
     if way == "apply":
         return requests.apply("/api/v1/x", {"fieldManager": "m"}, {"a": 1}).body
+    if way == "patch":
+        return requests.patch("/api/v1/x", [{"op": "test", "path": "/a", "value": 1}]).body
     if way == "delete":
         return requests.delete("/api/v1/x", {"a": 1}).body
     return requests.once(way, "/api/v1/x", {"a": 1}).body
