@@ -51,6 +51,8 @@ _PLURALS = {
     "CronJob": "/apis/batch/v1/{}cronjobs",
     "HorizontalPodAutoscaler": "/apis/autoscaling/v2/{}horizontalpodautoscalers",
     "Role": "/apis/rbac.authorization.k8s.io/v1/{}roles",
+    "ClusterRole": "/apis/rbac.authorization.k8s.io/v1/clusterroles",
+    "ClusterRoleBinding": "/apis/rbac.authorization.k8s.io/v1/clusterrolebindings",
     "CustomResourceDefinition": "/apis/apiextensions.k8s.io/v1/customresourcedefinitions",
     "ValidatingAdmissionPolicy": "/apis/admissionregistration.k8s.io/v1/validatingadmissionpolicies",
     "ValidatingAdmissionPolicyBinding": "/apis/admissionregistration.k8s.io/v1/validatingadmissionpolicybindings",

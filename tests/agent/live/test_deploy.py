@@ -2,19 +2,27 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import re
 import subprocess
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
 from gitops_bot.doors import tools
-from tests.agent.live.harness import LiveAgent, config, manifests, sync_of
+from gitops_bot.doors.cluster.connect import connect
+from gitops_bot.doors.cluster.errors import Forbidden
+from gitops_bot.doors.cluster.objects import Objects
+from gitops_bot.doors.cluster.requests import Requests
+from gitops_bot.model.resource import ResourceKey
+from tests.agent.live.harness import Cluster, LiveAgent, config, manifests, sync_of
 from tests.agent.live.program import Programs, definition, programs
-from tests.controlplane.install import shipped
+from tests.controlplane.install import apply, shipped
 from tests.controlplane.plane import ControlPlane, control_plane
 from tests.controlplane.plugin import PROGRAMS
 
@@ -129,3 +137,35 @@ def test_the_shipped_rights_cover_them_and_nothing_that_gives_rights_away():
     (role,) = (body for body in shipped() if body["kind"] == "ClusterRole")
     verbs = {verb for rule in role["rules"] if "resources" in rule for verb in rule["verbs"]}
     assert verbs == {"get", "list", "watch", "create", "update", "patch", "delete"}  # no bind, escalate, impersonate
+
+
+def test_roles_of_any_rights_need_one_more_file(installed, place):
+    role = {
+        "apiVersion": "rbac.authorization.k8s.io/v1", "kind": "Role",
+        "metadata": {"name": "everything", "namespace": place},
+        "rules": [{"apiGroups": ["*"], "resources": ["*"], "verbs": ["*"]}],
+    }  # fmt: skip
+    key = ResourceKey("rbac.authorization.k8s.io", "Role", place, "everything")
+    granted = list(yaml.safe_load_all((ROOT / "deploy" / "grant-roles.yaml").read_text()))
+    with contextlib.closing(connect(str(installed.kubeconfig))) as connection:
+        objects = Objects(Requests(connection))
+        with pytest.raises(Forbidden, match="not currently held"):
+            objects.apply(role, key, "gitops-bot")
+        for body in granted:
+            apply(installed.plane, body)
+        try:
+            assert _taken(objects, role, key)
+        finally:
+            for body in granted:
+                Cluster(installed.plane).delete(body["kind"], "", body["metadata"]["name"])
+
+
+def _taken(objects: Objects, role: dict[str, Any], key: ResourceKey) -> bool:
+    """Whether an object is taken once the API server's authorizer has heard of new rights."""
+    end = time.monotonic() + 60
+    while time.monotonic() < end:
+        try:
+            return bool(objects.apply(role, key, "gitops-bot").body)
+        except Forbidden:
+            time.sleep(0.05)
+    return False
