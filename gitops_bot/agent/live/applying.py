@@ -11,7 +11,7 @@ from gitops_bot.agent.live.inventory import Inventory
 from gitops_bot.agent.live.owning import own
 from gitops_bot.agent.ownership.difference import at_version
 from gitops_bot.agent.ownership.fingerprint import baseline
-from gitops_bot.agent.ownership.identity import App, is_ours
+from gitops_bot.agent.ownership.identity import PART_OF, App, is_ours
 from gitops_bot.agent.ownership.managed import PEOPLE
 from gitops_bot.agent.ownership.memory import Known, Memory
 from gitops_bot.agent.ownership.strangers import survivors
@@ -77,7 +77,14 @@ class Applier:
         self._created(compared, options, dry_run=True)
 
     def apply(self, compared: Compared, options: Effective) -> Done:
-        """Bring an object to what Git says. Raises ClusterError."""
+        """Bring an object to what Git says. Raises ClusterError, also when another Application has taken it."""
+        before = compared.live.labels.get(PART_OF, "") if compared.live is not None else ""
+        with self._inventory.turn(compared.key, compared.stamped["metadata"]["labels"][PART_OF], before) as free:
+            if not free:
+                raise ClusterError(f"{compared.key} was taken by another Application just now, and is left alone")
+            return self._brought(compared, options)
+
+    def _brought(self, compared: Compared, options: Effective) -> Done:
         try:
             if compared.live is None:
                 return self._made(compared, options)

@@ -77,6 +77,11 @@ class Compared(msgspec.Struct, frozen=True, kw_only=True):
     def key(self) -> ResourceKey:
         return self.desired.key
 
+    @property
+    def is_drifted(self) -> bool:
+        """Whether the cluster has something else than Git says of an object that is ours."""
+        return self.status == "OutOfSync" and not self.error and not self.shared
+
 
 Earlier = Callable[[Live], Body | None]
 """What was applied, stamped, when the Application was last synced, of an object that has our marks.
@@ -180,7 +185,7 @@ class Comparer:
                 return asked
             other = claimant(asked.live, app)
             if other is not None:
-                return replace(asked, status="Unknown", shared=other)
+                return replace(asked, shared=other)
             return self._remembered(asked, asked.live, rules, settled) or self._look(asked, body, rules)
         except ClusterError as error:
             return replace(asked, status="OutOfSync" if asked.live else "Unknown", error=error.message)

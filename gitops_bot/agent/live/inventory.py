@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import threading
 import zlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any, NamedTuple
 
 import msgspec
@@ -43,6 +44,8 @@ class Inventory:
         self._changed = threading.Condition(self._lock)
         self._entries: dict[Kind, dict[ResourceKey, _Entry]] = {}
         self._by_owner: dict[str, set[ResourceKey]] = {}
+        self._writing: dict[ResourceKey, str] = {}
+        """Objects that are being written → for whom."""
 
     # -- fed ----------------------------------------------------------------------------------------------------------
 
@@ -95,6 +98,26 @@ class Inventory:
             self._forget(old.part_of, key)
             self._changed.notify_all()
             return Touched(key, old.part_of)
+
+    # -- one at a time ------------------------------------------------------------------------------------------------
+
+    @contextmanager
+    def turn(self, key: ResourceKey, part_of: str, before: str) -> Iterator[bool]:
+        """Have an object for one write; whether it is still as it was judged.
+
+        ``part_of`` is the label of who writes, ``before`` the one that the object had then, ``""`` for none. It is not
+        when another Application has it meanwhile, or just writes it: of two that want the same one, one gets it.
+        """
+        with self._lock:
+            entry = self._entries.get((key.group, key.kind), {}).get(key)
+            now = entry.part_of if entry is not None else before
+            free = now in (before, part_of) and self._writing.setdefault(key, part_of) == part_of
+        try:
+            yield free
+        finally:
+            if free:
+                with self._lock:
+                    del self._writing[key]
 
     # -- read ---------------------------------------------------------------------------------------------------------
 

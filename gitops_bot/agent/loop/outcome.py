@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from gitops_bot.agent.application.applications import Applications
 from gitops_bot.agent.application.record import AppObject
+from gitops_bot.agent.reconcile.holding import HELD
+from gitops_bot.agent.reconcile.looking import SHARED
 
 
 def unsynced(applications: Applications) -> tuple[tuple[str, str], ...]:
@@ -21,4 +23,7 @@ def _reason(app: AppObject) -> str:
     if errors:
         return errors[0]
     code = status.sync.status if status.sync is not None else "Unknown"
-    return "" if code == "Synced" else f"it is {code}"
+    if code == "Synced":
+        return ""
+    warnings = [each.message for each in status.conditions if each.type in (SHARED, HELD)]
+    return f"it is {code}: {warnings[0]}" if warnings else f"it is {code}"

@@ -33,6 +33,8 @@ from gitops_bot.errors import BotError, ClusterError
 from gitops_bot.manifests.fields import images
 from gitops_bot.model.resource import ResourceKey
 
+SHARED = "SharedResourceWarning"
+"""The condition that says which objects are another Application's."""
 _MOST_IMAGES = 200
 _log = logging.getLogger(__name__)
 
@@ -280,9 +282,7 @@ def _told(
         ("RepeatedResourceWarning", f"{key} is there more than once; the last one counts") for key in wanted.repeated
     ]
     found += [
-        ("SharedResourceWarning", f"{each.key} belongs to {each.shared} already and is left alone")
-        for each in compared
-        if each.shared
+        (SHARED, f"{each.key} belongs to {each.shared} already and is left alone") for each in compared if each.shared
     ]
     found += [(holding.HELD, hold.message) for hold in judged.holds]
     found += [("UnknownOptionWarning", f"the sync option {each} is none") for each in chosen.unknown]

@@ -100,7 +100,7 @@ class Operating:
 
     def _rest(self, view: View) -> Next:
         """When to look again where nothing is to be done now."""
-        if view.until is None and view.blocked:
+        if view.until is None and (view.blocked or any(each.shared for each in view.compared)):
             return Next(self._now() + timedelta(seconds=self._poll()))  # what stands against it may go without a word
         return Next(view.until)
 

@@ -36,7 +36,7 @@ class Reporter:
         """Tell what differs although Git says what was synced last: somebody has changed it in the cluster."""
         last = operation.last_attempt(app.status, 0)
         same = last is not None and last.succeeded and last.identity == operation.identity(view.commits, app.sources)
-        differs = [each for each in view.compared if each.status == "OutOfSync" and not each.error] if same else []
+        differs = [each for each in view.compared if each.is_drifted] if same else []
         found = {each.key: (each.key, tuple(change.path for change in each.drift)) for each in differs}
         new = [each for each in differs if found[each.key] not in record.drifted]
         record.drifted = frozenset(found.values())
@@ -121,7 +121,7 @@ def _metadata(app: AppObject, view: View, failures: int) -> tuple[dict[str, str]
     if view.plan:
         annotations[PLAN] = view.plan
     recorded = app.annotations.get(GUARD)
-    if view.guard is not None and view.status == "Synced" and not view.blocked and not view.prune.holds:
+    if view.guard is not None and view.is_brought and not view.blocked and not view.prune.holds:
         recorded = guards.record(view.guard)
     if recorded is not None:
         annotations[GUARD] = recorded

@@ -59,6 +59,11 @@ class View(msgspec.Struct, frozen=True, kw_only=True):
         return "OutOfSync" if any(seen.status == "OutOfSync" for seen in self.seen) else "Synced"
 
     @property
+    def is_brought(self) -> bool:
+        """Whether everything is as Git says that this Application may change."""
+        return not self.unknown and all(each.status == "Synced" or each.held for each in self.seen)
+
+    @property
     def seen(self) -> tuple[Seen, ...]:
         """What counts for the sync status."""
         found = [

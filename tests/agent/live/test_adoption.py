@@ -9,7 +9,19 @@ from pathlib import Path
 import pytest
 
 from gitops_bot.doors import tools
-from tests.agent.live.harness import APPLY, JSON_PATCH, LiveAgent, config, deployment, manifests, status_of
+from tests.agent.live.harness import (
+    APPLY,
+    JSON_PATCH,
+    LiveAgent,
+    config,
+    deployment,
+    manifests,
+    phase_of,
+    resources_of,
+    results_of,
+    status_of,
+    sync_of,
+)
 
 LAST = "kubectl.kubernetes.io/last-applied-configuration"
 BEFORE = config("web", one="1", two="2", three="3")
@@ -162,9 +174,49 @@ def test_an_object_that_another_application_has_is_refused(agent, place):
     assert condition == f"{place}/ConfigMap/web belongs to {first} already and is left alone" or first in condition
     assert agent.get("ConfigMap", place, "web")["data"] == {"from_": "first"}
     assert agent.find("ConfigMap", place, "own") is not None
+    body = agent.wait(second, lambda body: phase_of(body) == "Succeeded")
+    assert (sync_of(body), resources_of(body)) == (
+        "OutOfSync",
+        {"ConfigMap/own": "Synced", "ConfigMap/web": "OutOfSync"},
+    )
+    assert results_of(body) == {"ConfigMap/own": "Synced"}
+    agent.until(lambda: agent.is_idle)
 
     # Nor is it pruned when the second one drops it.
     agent.push(second, repository, {"other/app.yaml": manifests(config("own"))})
     agent.wait(second, lambda body: "conditions" not in status_of(body))
     agent.until(lambda: agent.is_idle)
     assert agent.get("ConfigMap", place, "web")["data"] == {"from_": "first"}
+
+    # When the first one drops it, the second gets it.
+    agent.push(second, repository, {"other/app.yaml": manifests(config("web", from_="second"), config("own"))})
+    agent.wait(second, lambda body: sync_of(body) == "OutOfSync")
+    agent.push_and_wait(first, repository, {"app.yaml": manifests(config("another"))})
+    agent.refresh(second)
+    agent.synced(second, repository.git("rev-parse", "HEAD"))
+    assert agent.get("ConfigMap", place, "web")["data"] == {"from_": "second"}
+
+
+@pytest.mark.parametrize("attempt", range(3))
+def test_of_two_applications_that_make_one_object_at_once_one_gets_it(own_agent, place, attempt):
+    """Both are new when the agent begins, so eight threads work on them side by side."""
+    agent, names = own_agent, [f"{letter}-{place}" for letter in "abcd"]
+    shared = [config(f"cm-{number}", it="1") for number in range(40)]
+    repository = agent.repository({"app.yaml": manifests(*shared)})
+    for name in names:
+        agent.follow(repository, place, name)
+    agent.start()
+    for name in names:
+        agent.wait(name, lambda body: status_of(body).get("history") and phase_of(body) == "Succeeded", within=60)
+    agent.until(lambda: agent.is_idle)
+    owners = {}
+    for each in shared:
+        found = agent.get("ConfigMap", place, each["metadata"]["name"])["metadata"]
+        owners[f"ConfigMap/{found['name']}"] = found["annotations"]["argocd.argoproj.io/tracking-id"].partition(":")[0]
+    for name in names:
+        body = agent.app(name)
+        own = {key for key, owner in owners.items() if owner == name}
+        assert {key for key, status in resources_of(body).items() if status == "Synced"} == own
+        assert sync_of(body) == ("Synced" if len(own) == len(shared) else "OutOfSync")
+    made = [call for call in agent.about(place) if call.resource == "configmaps" and call.is_write and call.code < 300]
+    assert len(made) == len(shared), "each was written once"

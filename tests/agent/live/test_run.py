@@ -75,6 +75,16 @@ def test_an_application_that_is_gone_and_in_git_comes_back(run, own_agent, repos
     assert (after["uid"], after["resourceVersion"]) == (before["uid"], before["resourceVersion"])
 
 
+def test_once_tells_of_an_object_that_another_application_has(run, own_agent, repository, place):
+    repository.push(definition(repository, place, "twin", "shop"))
+    program = run.run("--once", repository=repository)
+    assert program.end() == 10, program.said
+    told = program.errors.read_text()
+    assert "it is OutOfSync: " in told
+    assert "/settings belongs to " in told
+    assert " already and is left alone" in told
+
+
 # -- where it cannot work ---------------------------------------------------------------------------------------------
 
 
