@@ -110,20 +110,15 @@ class Looker:
         return ((project.INVALID, f"its destination {named} is not this cluster; the agent there applies it"),)
 
     def _wanted(self, app: AppObject, rendered: Rendered) -> Wanted:
-        """What is wanted. Kinds that the cluster did not have yet are asked for again."""
+        """What is wanted."""
+        kinds = self._objects.kinds
 
         def namespaced(group: str, kind: str) -> bool | None:
-            found = self._objects.kinds.preferred(group, kind)
+            found = kinds.preferred(group, kind)
             return found.namespaced if found is not None else None
 
-        def read() -> Wanted:
-            namespace = app.application.spec.destination.namespace
-            return read_wanted(rendered.packed, namespace=namespace, own=app.key.namespace, namespaced=namespaced)
-
-        wanted = read()
-        known = self._objects.kinds
-        missing = any(known.find(each.api_version, each.key.kind) is None for each in wanted.objects)
-        return read() if missing and self._objects.learn() else wanted
+        namespace = app.application.spec.destination.namespace
+        return read_wanted(rendered.packed, namespace=namespace, own=app.key.namespace, namespaced=namespaced)
 
     def _unrendered(
         self,

@@ -250,19 +250,21 @@ class Syncer:
 
     def _established(self, objects: Iterable[Compared]) -> None:
         """Wait until the kinds that were defined are there. Raises ClusterError."""
-        definitions = [each.key for each in objects if each.key.kind == "CustomResourceDefinition"]
-        if not definitions:
-            return
-        waiting = set(definitions)
+        defined = {each.key: kind for each in objects if (kind := _task_of(each).defines) is not None}
+        waiting = set(defined)
 
         def established() -> bool:
-            waiting.difference_update([key for key in waiting if self._status(key) == "Healthy"])
+            ready = {key for key in waiting if self._status(key) == "Healthy"}
+            if ready:
+                # The API server may say so a moment before it serves the kind.
+                self._objects.forget_kinds()
+                kinds = self._objects.kinds
+                waiting.difference_update(key for key in ready if kinds.preferred(*defined[key]) is not None)
             return not waiting
 
-        if not self._until(established, self._deadlines.definition):
+        if defined and not self._until(established, self._deadlines.definition):
             names = ", ".join(sorted(key.name for key in waiting))
             raise ClusterError(f"{names}: not established after {self._deadlines.definition:.0f} s")
-        self._objects.forget_kinds()
 
     def _healthy(self, keys: Sequence[ResourceKey], number: int) -> str:
         """Wait for a wave; why it failed, ``""`` when everything of it is healthy. Raises ClusterError, Cancelled."""

@@ -19,6 +19,7 @@ from gitops_bot.agent.application.applications import Applications
 from gitops_bot.agent.application.record import Record
 from gitops_bot.agent.live.comparison import Comparer
 from gitops_bot.agent.live.inventory import Inventory
+from gitops_bot.agent.live.kindwatch import KindWatch
 from gitops_bot.agent.live.wellness import HealthReader
 from gitops_bot.agent.loop.controller import Controller, Parts
 from gitops_bot.agent.loop.definitions import Definer, Origin
@@ -225,9 +226,9 @@ def assembled(wanted: Wanted) -> Iterator[Agent]:
         metrics.watch(lambda: _state(controller, applications, inventory))
         agent = Agent(controller, leadership, recorder, renderers, metrics, applications)
         stack.callback(agent.close)
-        watch = KeyWatch(objects, wanted.namespace, keys, controller.logins_changed)
-        stack.callback(watch.close)
-        watch.start()
+        for watch in (KeyWatch(objects, wanted.namespace, keys, controller.logins_changed), KindWatch(objects)):
+            stack.callback(watch.close)
+            watch.start()
         yield agent
 
 

@@ -21,8 +21,10 @@ METADATA = "application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1,applica
 _PAGE = 500
 _KNOWS_NO_APPLY = (405, 415)
 """How API servers answer a server-side apply that do not know it: aggregated ones, and those before 1.16."""
-_LEARN_EVERY = 10.0
-"""Seconds in which kinds are asked for once at most, however many are missing."""
+_SETTLES = 10.0
+"""Seconds after a definition changed in which the API server may still answer without it."""
+_AGAIN = 1.0
+"""Seconds after which kinds are asked for again meanwhile."""
 
 
 class Applied(NamedTuple):
@@ -42,7 +44,7 @@ class Listed(NamedTuple):
 
 
 class Objects:
-    """The objects of one cluster. Kinds are looked up once, and again when one is missing."""
+    """The objects of one cluster. Kinds are asked for once, and again when somebody says that they have changed."""
 
     def __init__(
         self, requests: Requests, kinds: Kinds | None = None, clock: Callable[[], float] = time.monotonic
@@ -51,30 +53,25 @@ class Objects:
         self.requests = requests
         self._kinds = kinds
         self._clock = clock
-        self._learned = -math.inf
+        self._asked = self._changed = -math.inf
 
     @property
     def kinds(self) -> Kinds:
         """Every kind of the cluster. Raises ClusterError."""
-        if self._kinds is None:
-            self._learned = self._clock()
+        now = self._clock()
+        unsettled = self._asked < self._changed + _SETTLES and now - self._asked >= _AGAIN
+        if self._kinds is None or unsettled:
+            self._asked = now
             self._kinds = discover_kinds(self.requests)
         return self._kinds
 
-    def learn(self) -> bool:
-        """Ask for the kinds anew, because one is missing that others may have defined meanwhile; whether that was done.
-
-        It was not when they were asked for a moment ago. Raises ClusterError.
-        """
-        if self._clock() - self._learned < _LEARN_EVERY:
-            return False
-        self._learned = self._clock()
-        self._kinds = discover_kinds(self.requests)
-        return True
-
     def forget_kinds(self) -> None:
-        """Ask for them anew when they are needed next: a CustomResourceDefinition was changed."""
+        """Ask for them anew when they are needed next: a definition was changed, and is in force."""
         self._kinds = None
+
+    def kinds_changed(self) -> None:
+        """Take that somebody is changing which kinds there are: for some seconds they are asked for anew, when needed."""
+        self._changed = self._clock()
 
     def get(self, key: ResourceKey, api_version: str = "") -> Body:
         """An object, in the version given, else in the preferred one. Raises ClusterError: NotFound when it is gone."""

@@ -67,3 +67,26 @@ def test_a_kind_that_others_define_later_is_learned_without_a_restart(agent, pla
 
     agent.until(synced, "the kind is known")
     assert agent.find("ConfigMap", place, "settings") is not None
+
+
+def test_charts_hear_of_kinds_that_others_define_later(agent, place, group):
+    template = (
+        f'{{{{- if .Capabilities.APIVersions.Has "{group}/v1" }}}}\n'
+        "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: with-tea}\n{{- end }}\n"
+    )
+    chart = "apiVersion: v2\nname: shop\nversion: 1.0.0\n"
+    repository = agent.repository({
+        "shop/Chart.yaml": chart, "shop/templates/tea.yaml": template, "shop/templates/all.yaml": manifests(config("settings")),
+    })  # fmt: skip
+    agent.follow(repository, place, name := f"kinds-{place}", source={"path": "shop"})
+    agent.synced(name, repository.git("rev-parse", "HEAD"))
+    assert agent.find("ConfigMap", place, "with-tea") is None
+
+    agent.create(definition(group), "")
+
+    def there() -> bool:
+        agent.refresh(name)
+        agent.wait(name, lambda body: "refresh" not in str(body["metadata"].get("annotations")))
+        return agent.find("ConfigMap", place, "with-tea") is not None
+
+    agent.until(there, "the chart is rendered for the new kind")

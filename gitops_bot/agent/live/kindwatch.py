@@ -1,0 +1,37 @@
+"""Watches what defines kinds: CustomResourceDefinitions, and the API servers that stand beside Kubernetes' own."""
+
+from __future__ import annotations
+
+from gitops_bot.doors.cluster.objects import Objects
+from gitops_bot.doors.cluster.watch import Event, Snapshot, Watcher
+
+_DEFINING = (
+    ("apiextensions.k8s.io", "CustomResourceDefinition"),
+    ("apiregistration.k8s.io", "APIService"),
+)
+
+
+class KindWatch:
+    """Has the kinds asked for anew whenever somebody changes what there is, until it is closed."""
+
+    def __init__(self, objects: Objects) -> None:
+        """Take the objects whose kinds are kept up to date."""
+        self._objects = objects
+        self._watcher = Watcher(objects, "", self._told)
+        self._known: set[str] = set()
+
+    def start(self) -> None:
+        """Begin. Raises ClusterError."""
+        kinds = [self._objects.kinds.preferred(*each) for each in _DEFINING]
+        for kind in kinds:
+            if kind is not None:
+                self._watcher.watch(kind)
+
+    def close(self) -> None:
+        """End the watches."""
+        self._watcher.close()
+
+    def _told(self, told: Snapshot | Event) -> None:
+        if isinstance(told, Event) or told.kind.kind in self._known:
+            self._objects.kinds_changed()
+        self._known.add(told.kind.kind)
