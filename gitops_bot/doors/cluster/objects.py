@@ -70,7 +70,7 @@ class Objects:
         self._kinds = None
 
     def kinds_changed(self) -> None:
-        """Take that somebody is changing which kinds there are: for some seconds they are asked for anew, when needed."""
+        """Take that which kinds there are is being changed: for some seconds they are asked for anew, when needed."""
         self._changed = self._clock()
 
     def get(self, key: ResourceKey, api_version: str = "") -> Body:
