@@ -25,13 +25,17 @@ KEPT_BYTES = 512 * 1024 * 1024
 class Cache:
     """A content-addressed store of renders. Safe under several processes; an unusable directory only costs time."""
 
-    def __init__(self, directory: Path | None) -> None:
-        """Keep entries below ``directory``, which is made when first needed; None keeps nothing."""
+    def __init__(self, directory: Path | None, *, anew: bool = False) -> None:
+        """Keep entries below ``directory``, which is made when first needed; None keeps nothing.
+
+        ``anew`` finds none: everything is rendered again, and takes the place of what was there.
+        """
         self._directory = directory / "render" if directory else None
+        self._anew = anew
 
     def get(self, key: str) -> bytes | None:
         """The render of that key, None when there is none or its content does not match its hash."""
-        if self._directory is None:
+        if self._directory is None or self._anew:
             return None
         path = self._path(self._directory, key)
         try:

@@ -34,7 +34,6 @@ from gitops_bot.manifests.plan import plan_hash
 from gitops_bot.manifests.yaml import YamlError
 from gitops_bot.model import url as urls
 from gitops_bot.model.application import Application
-from gitops_bot.model.settings import Render as RenderSettings
 from gitops_bot.model.settings import seconds
 from gitops_bot.model.tree import Tree
 from gitops_bot.render.applicationsets.applicationset import expand
@@ -116,7 +115,7 @@ class Renderer:
 
     def _render(self, request: Render, fetcher: RemoteSources, stack: ExitStack) -> Rendered:
         application = _pinned(msgspec.convert(request.application, Application), request.commits)
-        workshop = self._workshop(fetcher, stack, request.settings)
+        workshop = self._workshop(fetcher, stack, request)
         target = application_target(application, file="", own=lambda _url: False)
         preparation = workshop.prepare(target, _NOWHERE, request.capabilities)
         rendering = workshop.render(preparation)
@@ -192,13 +191,16 @@ class Renderer:
                     folder, offered, seconds=_GIT_SECONDS, partial=True, bounds=_KEPT_GIT, trees=self._trees
                 ),
                 credentials=Credentials(),
+                anew=isinstance(request, Render) and request.anew,
             )
         )
 
-    def _workshop(self, fetcher: RemoteSources, stack: ExitStack, settings: RenderSettings) -> Workshop:
+    def _workshop(self, fetcher: RemoteSources, stack: ExitStack, request: Render) -> Workshop:
+        settings = request.settings
         scratch = stack.enter_context(tempfile.TemporaryDirectory(prefix="gitops-bot-render-"))
         return Workshop(
-            tools=self._tools(), cache=self._cache, fetcher=fetcher, own=lambda _url: False, scratch=Path(scratch),
+            tools=self._tools(), cache=Cache(self._directory, anew=request.anew), fetcher=fetcher,
+            own=lambda _url: False, scratch=Path(scratch),
             build_options=settings.kustomize.build_options,
             limits=self._limits._replace(seconds=min(self._limits.seconds, seconds(settings.timeout))),
             deadline=Deadline(seconds(settings.deadline)),

@@ -51,6 +51,8 @@ class Render(msgspec.Struct, frozen=True, kw_only=True, tag="render"):
     """URL prefixes that may be fetched beside the sources' own; None: what they name themselves."""
     permitted: tuple[str, ...] = ("*",)
     """The project's ``sourceRepos``: to no other place is a login sent, whatever charts and overlays name."""
+    anew: bool = False
+    """Whether nothing that was rendered before counts, and charts are fetched again though their version is whole."""
 
 
 class Define(msgspec.Struct, frozen=True, kw_only=True, tag="define"):

@@ -103,7 +103,7 @@ class Sources:
         if failed is not None and same and not hard and self._around.now() < failed.again:
             raise BotError(failed.error)
         try:
-            record.rendered = self._render(app, commits, key, permitted)
+            record.rendered = self._render(app, commits, key, permitted, anew=hard)
         except BotError as error:
             times = failed.times + 1 if failed is not None and same else 0
             wait = min(_LAST_AGAIN, _FIRST_AGAIN * 2.0 ** min(times, 20))
@@ -127,7 +127,9 @@ class Sources:
         commits = newest.revisions or (newest.revision,)
         return self._render(then, commits, identity(commits, then.sources), permitted)
 
-    def _render(self, app: AppObject, commits: tuple[str, ...], key: str, permitted: tuple[str, ...]) -> Rendered:
+    def _render(
+        self, app: AppObject, commits: tuple[str, ...], key: str, permitted: tuple[str, ...], *, anew: bool = False
+    ) -> Rendered:
         terms, spec = self._around.settings(), app.application.spec
         repositories = [source.repo_url for source in app.application.sources]
         answer = self._renderers.render(
@@ -139,6 +141,7 @@ class Sources:
                 settings=terms.render,
                 allow=terms.fetch.allow,
                 permitted=permitted,
+                anew=anew,
             )
         )
         if answer.error:

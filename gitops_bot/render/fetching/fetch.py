@@ -64,6 +64,7 @@ class RemoteSources:
         policy: Places,
         *,
         offline: bool = False,
+        anew: bool = False,
         credentials: Credentials | None = None,
         client: http.Client | None = None,
         remote: RemoteGit | None = None,
@@ -71,15 +72,16 @@ class RemoteSources:
     ) -> None:
         """Take the directory that keeps what was fetched, and the base revision's policy.
 
-        ``offline`` uses the cache only. ``credentials`` None reads those that the environment names; ``client`` and
-        ``remote`` None make one with the usual limits, and both are closed with this; ``environment`` None is the
-        process's own.
+        ``offline`` uses the cache only; ``anew`` asks also for charts of a whole version, since some are published
+        twice. ``credentials`` None reads those that the environment names; ``client`` and ``remote`` None make one with
+        the usual limits, and both are closed with this; ``environment`` None is the process's own.
         Raises UsageError for a credentials file that cannot be read.
         """
         known = os.environ if environment is None else environment
         bound = credential_door.load(known) if credentials is None else credentials
         self._policy = policy
         self._offline = offline
+        self._anew = anew
         self._blobs = Blobs(directory)
         self._client = client or http.Client(bound, environment=known)
         self._charts = Charts(self._client, policy)
@@ -178,7 +180,7 @@ class RemoteSources:
         shown = f"{urls.shown(str(url))}{'/' if request.name else ''}{request.name}"
         key = f"chart {url} {request.name} {request.revision}"
         note = self._blobs.note(key)
-        if note is not None and (self._offline or not _moves("chart", request.revision)):
+        if note is not None and (self._offline or not (self._anew or _moves("chart", request.revision))):
             kept = self._blobs.get(note["digest"])
             if kept is not None:
                 return self._unpacked(request, shown, kept, note["version"], "cache")
