@@ -93,8 +93,8 @@ def pull_in(repository: Path, folder: Path, building: Building) -> int:
         commit(repository, "fix: roll back staging")
         here.follow(here.settled(here.push()))
         say("What the cluster has had, which is what Git has had:")
-        asked = ("agent", "history", "churn-mlops-staging", "--kubeconfig", str(here.plane.kubeconfig))
-        return code or gitops_bot(repository, *asked)
+        asked = ("agent", "history", "churn-mlops-staging")
+        return code or gitops_bot(repository, *asked, kubeconfig=str(here.plane.kubeconfig))
 
 
 def write_back(repository: Path) -> int:
@@ -116,10 +116,12 @@ def write_back(repository: Path) -> int:
     return code or gitops_bot(repository, "hold", "list")
 
 
-def gitops_bot(repository: Path, *arguments: str) -> int:
-    """Show and run one of our commands; its exit code."""
+def gitops_bot(repository: Path, *arguments: str, kubeconfig: str = os.devnull) -> int:
+    """Show and run one of our commands, of which those of the agent ask a cluster; its exit code."""
     print(f"$ gitops-bot {shlex.join(arguments)}\n", flush=True)
-    ended = subprocess.run([sys.executable, "-m", "gitops_bot", *arguments], cwd=repository, check=False)
+    argv = [sys.executable, "-m", "gitops_bot", *arguments]
+    environment = {**os.environ, "KUBECONFIG": kubeconfig, "NO_PROXY": "127.0.0.1"}
+    ended = subprocess.run(argv, cwd=repository, env=environment, check=False)
     print(flush=True)
     return ended.returncode
 

@@ -168,7 +168,8 @@ def cluster(programs: Path, repository: Path, folder: Path) -> Iterator[Cluster]
 
 
 def _follow(repository: Path, url: str) -> None:
-    """Let the Applications name the Git host of the demo in place of GitHub."""
+    """Let the Git host of the demo stand for GitHub: as the repository's remote, and in the Applications."""
+    subprocess.run(["git", "remote", "add", "origin", url], cwd=repository, check=True)
     for file in sorted((repository / "argocd").rglob("*.yaml")):
         file.write_text(file.read_text().replace(ORIGIN, url))
 
