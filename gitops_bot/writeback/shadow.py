@@ -116,7 +116,12 @@ class Shadows:
         seen = self._compared(self._before, edited.files, carried)
         if seen.broken:
             raise Refused(seen.broken, hint="correct the value")
-        shadowed = [f"{old.target.name} renders as before: {self._why(old, edited)}" for old in seen.silent]
+        # A chart's folder holds files of values that only other targets read: beside those they are not worth a word.
+        shadowed = [
+            f"{old.target.name} renders as before: {why or self._unused(edited)}"
+            for old in seen.silent
+            if (why := self._why(old, edited)) or not seen.changed
+        ]
         if shadowed and not seen.changed:
             raise Refused([f"writing {edited.what} would change nothing: {each}" for each in shadowed], hint=_HINT)
         notes = [*seen.notes, *shadowed]
@@ -194,11 +199,14 @@ class Shadows:
         return sorted(image.decode("utf-8", "replace") for image in after - before)
 
     def _why(self, old: Preparation, edited: Edited) -> str:
+        """What decides instead for a target; ``""`` where nothing is found."""
         found = [
             winner for file, address in edited.values for winner in winners(self.tree, old, file, address, edited.what)
         ]
-        if found:
-            return "; ".join(dict.fromkeys(winner.told for winner in found))
+        return "; ".join(dict.fromkeys(winner.told for winner in found))
+
+    @staticmethod
+    def _unused(edited: Edited) -> str:
         places = " and ".join(f"{address} of {file}" for file, address in edited.values)
         return f"nothing that it renders uses {places}"
 
@@ -236,7 +244,7 @@ def winners(tree: Tree, preparation: Preparation, file: str, address: Address, i
     for prepared in preparation.sources:
         if entry is None or not any(one.oid == entry.oid for one in prepared.files):
             continue
-        if prepared.renderer == "helm" and len(address.paths) == 1:
+        if prepared.renderer == "helm" and len(address.paths) == 1 and _has_values(prepared, entry.oid):
             found += _above_files(tree, target, address.paths[0])
             found += _later_files(tree, prepared, entry.oid, address)
         elif prepared.renderer == "kustomize":
@@ -298,13 +306,7 @@ def _sets(setter: Setter) -> str:
 
 def _later_files(tree: Tree, prepared: Prepared, oid: str, address: Address) -> Iterator[Winner]:
     """The value files that Helm reads after the edited one and that set the value too, the last one first."""
-    by_place = {one.path: one for one in prepared.files}
-    values = [
-        posixpath.normpath(posixpath.join(prepared.directory, prepared.arguments[at + 1]))
-        for at, argument in enumerate(prepared.arguments)
-        if argument == "--values"
-    ]
-    order = [by_place[place] for place in values if place in by_place]
+    order = _value_files(prepared)
     at = max((index for index, one in enumerate(order) if one.oid == oid), default=-1)
     for one in reversed(order[at + 1 :]):
         yield from _in_file(tree, one, address, "a later value file")
@@ -314,6 +316,23 @@ def _later_files(tree: Tree, prepared: Prepared, oid: str, address: Address) -> 
         for one in reversed(order):
             for winner in _in_file(tree, one, digest, "", filled=True):
                 yield winner._replace(how=f"{digest} pins the image, whatever its tag says")
+
+
+def _value_files(prepared: Prepared) -> list[InputFile]:
+    """The value files that Helm is given, in its order."""
+    by_place = {one.path: one for one in prepared.files}
+    places = [
+        posixpath.normpath(posixpath.join(prepared.directory, prepared.arguments[at + 1]))
+        for at, argument in enumerate(prepared.arguments)
+        if argument == "--values"
+    ]
+    return [by_place[place] for place in places if place in by_place]
+
+
+def _has_values(prepared: Prepared, oid: str) -> bool:
+    """Whether Helm reads values from a file: it is given it, or it is a chart's own."""
+    own = [one for one in prepared.files if posixpath.basename(one.path) == "values.yaml"]
+    return any(one.oid == oid for one in (*_value_files(prepared), *own))
 
 
 def _in_file(tree: Tree, one: InputFile, address: Address, label: str, *, filled: bool = False) -> Iterator[Winner]:

@@ -58,6 +58,7 @@ def test_the_example_takes_an_image_and_a_model_in_every_environment(repository,
         assert isinstance(proposal, Proposal)
         assert list(content(proposal)) == [VALUES.format(environment)]
         assert f"Renders differently: `churn-mlops-{environment}`" in proposal.body
+        assert "renders as before" not in proposal.body  # the chart's other files of values are nothing to the others
         assert "not checked" not in proposal.body
 
 
