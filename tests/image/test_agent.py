@@ -15,7 +15,7 @@ from tests.image.engine import Engine
 
 PATIENCE = 60.0
 LOCKED = ("--network", "host", "--user", "65532:65532", "--read-only", "--tmpfs", "/tmp", "--cap-drop", "ALL",
-          "--security-opt", "no-new-privileges", "--env", "HOME=/run/gitops-bot")  # fmt: skip
+          "--security-opt", "no-new-privileges", "--env", "HOME=/tmp")  # fmt: skip
 """As deploy/deployment.yaml locks them up; on the host's network, where the tests' servers are."""
 
 
@@ -50,7 +50,7 @@ def repository(git_server, tmp_path: Path, place: str) -> str:
 
 @pytest.fixture
 def shared(tmp_path: Path) -> Path:
-    """The volume of both containers, writable for their user alone in a pod, and for everybody here."""
+    """The volume with the socket, writable for the renderer's user alone in a pod, and for everybody here."""
     made = tmp_path / "shared"
     made.mkdir()
     made.chmod(0o777)
@@ -86,7 +86,7 @@ def test_an_agent_in_the_image_brings_a_cluster_to_what_git_says(
     kubeconfig.write_bytes(installed.kubeconfig.read_bytes())
     kubeconfig.chmod(0o444)
     ended = engine.run(
-        "run", "--rm", *LOCKED, "--volume", f"{shared}:/run/gitops-bot", "--volume", f"{kubeconfig}:/account:ro",
+        "run", "--rm", *LOCKED, "--volume", f"{shared}:/run/gitops-bot:ro", "--volume", f"{kubeconfig}:/account:ro",
         "--env", "GITOPS_BOT_ENVIRONMENT=staging", "--env", f"GITOPS_BOT_REPO={repository}",
         "--env", "GITOPS_BOT_PATH=apps", "--env", "GITOPS_BOT_KUBECONFIG=/account", image,
         "agent", "run", "--once", "--renderer", "/run/gitops-bot/renderer.sock",

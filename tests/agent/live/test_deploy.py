@@ -70,6 +70,17 @@ def test_one_command_installs_everything_and_its_pods_run(empty, kubectl):
     assert all(each["securityContext"]["readOnlyRootFilesystem"] for each in (agent, renderer))
 
 
+def test_what_renders_can_change_nothing_that_the_agent_reads():
+    """A chart that breaks out of Helm must not find the agent's clones, whose configuration git obeys."""
+    (deployment,) = (body for body in shipped() if body["kind"] == "Deployment")
+    agent, renderer = (
+        {mount["name"]: mount for mount in each["volumeMounts"]}
+        for each in deployment["spec"]["template"]["spec"]["containers"]
+    )
+    assert set(agent) & set(renderer) == {"socket"}
+    assert agent["socket"]["readOnly"]
+
+
 def test_every_variable_that_the_deployment_sets_is_an_option(kubectl):
     from gitops_bot.cli.agent.run import command
 
