@@ -118,6 +118,25 @@ def _even(value: Any) -> Any:
     return [_even(item) for item in value] if isinstance(value, list) else value
 
 
+def is_news(before: AppObject | None, after: AppObject | None) -> bool:
+    """Whether something else than our own status has changed; an operation that is gone was taken, by us."""
+    if before is None or after is None:
+        return True
+    one, other = before.body, after.body
+    return (
+        one["spec"] != other["spec"]
+        or other.get("operation") not in (None, one.get("operation"))
+        or before.deleting != after.deleting
+        or _asking(before) != _asking(after)
+    )
+
+
+def _asking(app: AppObject) -> dict[str, str]:
+    """The annotations by which people ask for something; ours is only the record of the guard."""
+    asking = ("argocd.", "gitops-bot/prune")
+    return {name: text for name, text in app.annotations.items() if name.startswith(asking) and name != GUARD}
+
+
 class Judged(NamedTuple):
     """The health of one object as it was in one version."""
 

@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from typing import NamedTuple, Protocol
 
 from gitops_bot.agent.application.applications import APPLICATION, Applications
-from gitops_bot.agent.application.record import REFRESH, SKIP, AppObject, Record
+from gitops_bot.agent.application.record import REFRESH, SKIP, AppObject, Record, is_news
 from gitops_bot.agent.health.assess import has_health
 from gitops_bot.agent.live.inventory import Inventory, Touched
 from gitops_bot.agent.loop.definitions import Definer
@@ -243,7 +243,7 @@ class Controller:
         before = applications.find(told.body["metadata"]["name"])
         name = applications.put(told.body)
         after = applications.find(name)
-        if _is_news(before, after):
+        if is_news(before, after):
             self._queue.put(name)
         if after is not None and REFRESH in after.annotations:
             self._poller.hurry()  # whoever works on it may be waiting for an older commit
@@ -355,6 +355,8 @@ class Controller:
             app, record, since=since, hard=record.refresh == "hard", cancelled=lambda: self._cancelled(app)
         )
         record.refresh = ""
+        if is_news(app, parts.applications.find(name)):
+            self._queue.put(name)  # the answer to a write of ours was the first to say so: to the watch it is old
         return None if next_.at is None else max(0.0, (next_.at - parts.clock.now()) / timedelta(seconds=1))
 
     def _record(self, app: AppObject) -> Record:
@@ -380,21 +382,3 @@ class Controller:
         if now.body["spec"] != app.body["spec"]:
             return "the Application has changed"
         return ""
-
-
-def _is_news(before: AppObject | None, after: AppObject | None) -> bool:
-    """Whether something else than our own status has changed."""
-    if before is None or after is None:
-        return True
-    one, other = before.body, after.body
-    return (
-        one["spec"] != other["spec"]
-        or one.get("operation") != other.get("operation")
-        or before.deleting != after.deleting
-        or _asking(before) != _asking(after)
-    )
-
-
-def _asking(app: AppObject) -> dict[str, str]:
-    """The annotations by which people ask for something."""
-    return {name: value for name, value in app.annotations.items() if name.startswith(("argocd.", "gitops-bot/prune"))}

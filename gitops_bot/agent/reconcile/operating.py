@@ -164,10 +164,10 @@ class Operating:
         self, app: AppObject, record: Record, view: View, asked: Operation, reason: str, cancelled: Callable[[], str]
     ) -> Next:
         """Say why it is not done, and go on with what is due by itself."""
-        app = self._reporter.write(app, view, state=operation.refused(asked, reason, self._now()))
+        written = self._reporter.write(app, view, state=operation.refused(asked, reason, self._now()))
         self._applications.consume(app, "operation")
         self._event(app, REFUSED, reason)
-        return self._automatic(app, record, view, cancelled)
+        return self._automatic(_unasked(written), record, view, cancelled)
 
     # -- an operation -------------------------------------------------------------------------------------------------
 
@@ -180,7 +180,7 @@ class Operating:
         if reason:
             results = state.sync_result.resources if state.sync_result is not None else ()
             state = operation.finished(state, "Failed", f"given up: {reason}", results, self._now())
-            app = self._reporter.write(app, view, state=state)
+            app = _unasked(self._reporter.write(app, view, state=state))
             if by_itself:
                 return self._automatic(app, record, view, cancelled)
             return self._as_asked(app, record, view, state.operation, cancelled)
@@ -216,8 +216,9 @@ class Operating:
             return cancelled() or ("Git has a newer commit" if moved else "")
 
         # One write says what was found and what is done about it: OutOfSync stands there before anything is applied.
-        app = self._reporter.write(app, view, state=state)
+        written = self._reporter.write(app, view, state=state)
         self._applications.consume(app, "operation")
+        app = written
         if view.blocked:
             ended = Ended("Error", view.blocked, ())
         else:
@@ -326,6 +327,11 @@ def _asked(app: AppObject) -> tuple[Operation | None, str]:
         return app.operation, ""
     except ValueError as error:
         return None, str(error)
+
+
+def _unasked(app: AppObject) -> AppObject:
+    """The Application as if nobody had asked for an operation: one that came meanwhile is not what is done now."""
+    return replace(app, body={name: value for name, value in app.body.items() if name != "operation"})
 
 
 def _automated(view: View, app: AppObject, *, prune: bool) -> Operation:

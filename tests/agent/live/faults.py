@@ -59,6 +59,9 @@ class Proxy(ThreadingHTTPServer):
         """What went wrong so far: how often each fault."""
         self.lock = threading.Lock()
         self.watches: set[socket.socket] = set()
+        self._held = ""
+        self._let_through = threading.Event()
+        self._let_through.set()
 
     @property
     def url(self) -> str:
@@ -73,9 +76,24 @@ class Proxy(ThreadingHTTPServer):
                 each.shutdown(socket.SHUT_RDWR)
         return len(open_)
 
+    def hold(self, part: str) -> None:
+        """Let nothing through of the streams whose path has this part, until ``let_through``."""
+        self._held = part
+        self._let_through.clear()
+
+    def let_through(self) -> None:
+        """What was held comes now."""
+        self._let_through.set()
+
+    def heard(self, path: str) -> None:
+        """Wait until a stream may be heard."""
+        if self._held in path:
+            self._let_through.wait()
+
     def stop(self) -> None:
         """As an API server that is stopped: what is open breaks off, nothing is answered any more."""
         self.is_down = True
+        self.let_through()
         self.cut_watches()
 
     def back(self) -> None:
@@ -178,6 +196,7 @@ class _Handler(BaseHTTPRequestHandler):
             self.send_header("Transfer-Encoding", "chunked")
             self.end_headers()
             while data := answer.read1(65536):
+                self.server.heard(self.path)
                 self.wfile.write(b"%x\r\n%s\r\n" % (len(data), data))
             self.wfile.write(b"0\r\n\r\n")
         finally:

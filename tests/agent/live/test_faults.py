@@ -40,6 +40,7 @@ from tests.agent.live.harness import (
     deployment,
     is_settled,
     manifests,
+    phase_of,
     status_of,
     sync_of,
 )
@@ -48,7 +49,7 @@ from tests.controlplane.plane import ControlPlane
 
 WITHIN = 90.0
 """Seconds that it may take to get over a fault on a busy machine: each pause of the agent is a few."""
-QUICK = {"automated": {"prune": True, "selfHeal": True}, "retry": {"limit": 20, "backoff": {"duration": "1s", "factor": 1}}}  # fmt: skip
+QUICK = {"automated": {"prune": True, "selfHeal": True}, "retry": {"limit": 40, "backoff": {"duration": "200ms", "factor": 1}}}  # fmt: skip
 
 
 def seeds(few: int) -> list[int]:
@@ -225,6 +226,40 @@ def test_a_refresh_that_meets_another_write_is_taken_all_the_same(story, proxy, 
     own_agent.refresh(story.name)
     own_agent.synced(story.name, story.commits[-1], WITHIN)
     assert failed.is_set()
+
+
+@pytest.mark.parametrize("asked", ["a refresh", "an operation", "a change"])
+def test_what_people_ask_for_while_the_agent_writes_is_not_lost(proxy, own_agent, place, asked):
+    """The answer to its own write tells the agent of it, before the watch does."""
+    repository = own_agent.repository({"k8s/all.yaml": manifests(config("a"), config("b"))})
+    own_agent.start()
+    own_agent.follow(repository, place, "app", source={"path": "k8s"})
+    commit = repository.git("rev-parse", "HEAD")
+    own_agent.synced("app", commit)
+    own_agent.refresh("app")
+    own_agent.synced("app", commit)
+    own_agent.until(lambda: own_agent.is_idle, "nothing else is written")
+    proxy.hold("/applications?")
+    if asked == "a refresh":
+        own_agent.refresh("app")
+    elif asked == "an operation":
+        own_agent.ask("app")
+    else:
+        own_agent.change("app", {"spec": {"project": "there-is-none"}})
+    own_agent.delete("ConfigMap", place, "b")
+    own_agent.wait("app", lambda body: phase_of(body) == "Running")
+    own_agent.until(lambda: own_agent.is_idle, "it has written")
+    proxy.let_through()
+    if asked == "a refresh":
+        own_agent.synced("app", commit)
+    elif asked == "an operation":
+        own_agent.wait("app", lambda body: _asked_by(body) == "ada" and is_settled(body, commit))
+    else:
+        own_agent.wait("app", lambda body: "InvalidSpecError" in conditions_of(body))
+
+
+def _asked_by(body: Body) -> str:
+    return (status_of(body)["operationState"]["operation"].get("initiatedBy") or {}).get("username", "")
 
 
 def test_watches_that_are_cut_lose_nothing(story, proxy, own_agent):
