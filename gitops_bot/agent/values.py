@@ -14,6 +14,8 @@ MANAGER = "gitops-bot"
 """Our field manager: everything that Git says is applied under this name."""
 STATUS_MANAGER = "gitops-bot-status"
 """Our field manager for the status of Applications."""
+REMOVAL_MANAGER = "gitops-bot-removal"
+"""Our field manager for what is kept of an Application that Git does not define any more."""
 
 
 class ManagedFields(msgspec.Struct, frozen=True, kw_only=True):

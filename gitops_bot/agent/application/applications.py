@@ -5,13 +5,14 @@ from __future__ import annotations
 import contextlib
 import threading
 from collections.abc import Callable, Iterable, Mapping
+from datetime import UTC, datetime
 from typing import Any
 
 import msgspec
 
-from gitops_bot.agent.application.record import REFRESH, AppObject, as_object
+from gitops_bot.agent.application.record import REFRESH, REMOVAL_HELD, AppObject, as_object
 from gitops_bot.agent.application.state import Status, write
-from gitops_bot.agent.values import STATUS_MANAGER, is_newer
+from gitops_bot.agent.values import REMOVAL_MANAGER, STATUS_MANAGER, is_newer
 from gitops_bot.doors.cluster.errors import Conflict, Invalid, NotFound
 from gitops_bot.doors.cluster.objects import Body, Objects
 from gitops_bot.model.project import Project
@@ -178,6 +179,21 @@ class Applications:
             operations.append({"op": "remove", "path": f"/metadata/annotations/{pointer}"})
         if operations:
             self._patch(app, operations)
+
+    def note_held(self, app: AppObject, now: datetime | None) -> None:
+        """Write down since when the removal of one is held, where that is new; None: it is not. Raises ClusterError.
+
+        Under a manager of its own: the status is written as a whole.
+        """
+        if (now is None) == (app.held_since is None):
+            return
+        told = {REMOVAL_HELD: now.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")} if now is not None else {}
+        metadata = {"name": app.key.name, "namespace": app.key.namespace, "uid": app.uid, "annotations": told}
+        try:
+            body = {"apiVersion": API, "kind": "Application", "metadata": metadata}
+            self.put(self._objects.apply(body, key_of(*app.key), REMOVAL_MANAGER).body)
+        except (NotFound, Conflict):
+            return  # it is gone already
 
     def let_go(self, app: AppObject, finalizer: str) -> None:
         """Remove a finalizer: everything that it stood for is done. Raises ClusterError."""

@@ -29,13 +29,19 @@ DEFINED = "gitops-bot/defined"
 GUARD = "gitops-bot/prune-guard"
 """Annotation with the thresholds of the prune guards as they were when the Application was last Synced."""
 
+REMOVAL_HELD = "gitops-bot/removal-held"
+"""Annotation with the moment since when the removal of an Application that left Git is held: approvals are newer."""
+
 
 def without_state(annotations: Mapping[str, str]) -> dict[str, str]:
     """Annotations from Git without those that only the cluster has: what the agent keeps, and what people approve.
 
     A commit could otherwise approve its own deletions.
     """
-    return {name: value for name, value in annotations.items() if name not in (PLAN, FAILURES, GUARD, APPROVED)}
+    return {name: value for name, value in annotations.items() if name not in _STATE}
+
+
+_STATE = (PLAN, FAILURES, GUARD, REMOVAL_HELD, APPROVED)
 
 
 class AppObject(msgspec.Struct, frozen=True, kw_only=True):
@@ -93,6 +99,15 @@ class AppObject(msgspec.Struct, frozen=True, kw_only=True):
         """How often in a row a sync of the same commit failed."""
         text = self.annotations.get(FAILURES, "")
         return int(text) if text.isascii() and text.isdigit() and len(text) < 9 else 0
+
+    @property
+    def held_since(self) -> datetime | None:
+        """Since when its removal is held, None where it is not."""
+        try:
+            found = datetime.fromisoformat(self.annotations.get(REMOVAL_HELD, ""))
+        except ValueError:
+            return None
+        return found if found.tzinfo is not None else None
 
     @property
     def sources(self) -> tuple[dict[str, Any], ...]:

@@ -155,7 +155,7 @@ class Controller:
         return (
             self._poller.has_asked
             and applications.are_known
-            and (definer is None or definer.defined <= names | applications.unreadable)
+            and (definer is None or (definer.defined <= names | applications.unreadable and definer.is_settled))
             and names <= self._seen
             and self._queue.is_idle(self._parts.clock.monotonic() + _NOW)
         )
@@ -224,7 +224,9 @@ class Controller:
     # -- what watches tell --------------------------------------------------------------------------------------------
 
     def _app_told(self, told: Snapshot | Event) -> None:
-        applications = self._parts.applications
+        applications, definer = self._parts.applications, self._parts.definer
+        if definer is not None and definer.heard(told):
+            self._poller.hurry()
         if told.kind.kind == "AppProject":
             self._project_told(told)
             return

@@ -3,24 +3,29 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any, NamedTuple
 
 from gitops_bot.agent.application.applications import API, APPLICATION, PROJECT, Applications, key_of
 from gitops_bot.agent.application.record import DEFINED, without_state
+from gitops_bot.agent.application.state import told
+from gitops_bot.agent.loop.kept import Kept, differences, is_left_alone
 from gitops_bot.agent.loop.removal import removals
 from gitops_bot.agent.loop.terms import Terms
+from gitops_bot.agent.ownership.adoption import take_over
+from gitops_bot.agent.ownership.difference import at_version
 from gitops_bot.agent.ownership.identity import TRACKING_ID, parse_tracking_id
 from gitops_bot.agent.rules.guards import APPROVED, is_approved
 from gitops_bot.agent.sources.renderers import Renderers
 from gitops_bot.agent.sources.rendering import Define, Definition
 from gitops_bot.agent.sources.revisions import Revisions
 from gitops_bot.agent.sources.surroundings import Logins
-from gitops_bot.agent.values import MANAGER
+from gitops_bot.agent.values import MANAGER, Live, live_of
 from gitops_bot.doors.cluster.errors import Refused
 from gitops_bot.doors.cluster.objects import Body, Objects
-from gitops_bot.errors import FetchError
+from gitops_bot.doors.cluster.watch import Event, Snapshot
+from gitops_bot.errors import ClusterError, FetchError
 from gitops_bot.model import url as urls
 from gitops_bot.model.resource import ResourceKey
 
@@ -61,8 +66,7 @@ class Definer:
         self._logins = logins
         self._terms = terms
         self._now = now
-        self._held: dict[str, datetime] = {}
-        """Uids of Applications whose removal is held → since when; an approval has to be newer."""
+        self._kept = Kept(now, self._people)
         self._done = ""
         """The commit whose definitions are in the cluster."""
         self.problem = ""
@@ -93,6 +97,7 @@ class Definer:
         if answer.settings is not None:
             self._terms.put(answer.settings)
         wanted, problems = self._wanted(answer.definitions)
+        self._kept.keep_only(wanted)
         refused = self._applied(wanted)
         problems = [*answer.problems, *problems, *refused.values()]
         self.defined = frozenset(key.name for key in wanted if key.kind == "Application" and key not in refused)
@@ -125,26 +130,75 @@ class Definer:
         problems = {}
         for key, definition in sorted(wanted.items(), key=lambda pair: pair[0].kind != "AppProject"):
             if self._is_a_child(key):
+                self._kept.forget(key)
                 continue
             try:
-                self._objects.apply(_body(definition, key), key, MANAGER)
+                self._bring(key, _body(definition, key), self._there(key))
             except Refused as error:
                 if error.retryable:
                     raise
                 problems[key] = f"{definition.file}: {error.message}"
         return problems
 
+    def _there(self, key: ResourceKey) -> Live | None:
+        """The metadata of an Application, as the watch tells it; None where it has none."""
+        app = self._applications.find(key.name) if key.kind == "Application" else None
+        return live_of(app.body, key) if app is not None else None
+
+    def _bring(self, key: ResourceKey, body: Body, live: Live | None) -> None:
+        """Apply a definition, with what others have added to it taken out. Raises ClusterError."""
+        if live is not None and is_left_alone(live):
+            self._kept.put(key, body, None)
+            return
+        take = take_over(live, body, people=self._people()) if live is not None else None
+        sent = body
+        if take is not None:
+            sent = at_version(body, self._objects.patch(key, [*take.patch])["metadata"]["resourceVersion"])
+        answer = self._objects.apply(sent, key, MANAGER)
+        self._kept.put(key, body, live_of(answer.body, key))
+
+    # -- what people change -------------------------------------------------------------------------------------------
+
+    def heard(self, told: Snapshot | Event) -> bool:
+        """Take what a watch tells of Applications and projects; whether ``mend`` has something to do."""
+        return self._kept.told(told)
+
+    @property
+    def is_settled(self) -> bool:
+        """Whether every definition is in the cluster as Git has it, or is left alone."""
+        return self._kept.is_complete
+
+    def mend(self) -> float | None:
+        """Put back what somebody changed; after how many seconds again, None where nothing is left."""
+        found, _ = self._kept.due()
+        for key, body, live in found:
+            if self._is_a_child(key):
+                self._kept.forget(key)
+                continue
+            self._kept.count(key)
+            what = ", ".join(differences(live, body, self._people())) if live is not None else "it is gone"
+            _log.warning("%s is not what Git says (%s): it is put back", key, told(what))
+            try:
+                self._bring(key, body, live)
+            except ClusterError as error:
+                _log.warning("definitions: %s", error.message)
+        return self._kept.due()[1]
+
+    def _people(self) -> Sequence[str]:
+        return self._terms().agent.people_managers
+
     def _remove(self, wanted: frozenset[ResourceKey]) -> list[str]:
         """Delete what this agent made and Git does not define any more; what is held instead. Raises ClusterError."""
         made = [app for app in self._applications.all if app.labels.get(DEFINED) == "true" and not app.deleting]
         gone = [app for app in made if key_of(*app.key) not in wanted]
         found = removals(gone, len(made), self._terms().agent.prune_guard)
-        uids = {each.app.uid for each in found if each.reason}
         now = self._now()
-        self._held = {uid: self._held.get(uid, now) for uid in uids}
+        held = {each.app.uid for each in found if each.reason}
+        for app in made:
+            self._applications.note_held(app, now if app.uid in held else None)
         problems = []
         for app, reason in ((each.app, each.reason) for each in found):
-            if reason and not is_approved(app.annotations, self._held[app.uid], now):
+            if reason and not is_approved(app.annotations, app.held_since or now, now):
                 problems.append(
                     f"Git does not define {app.key.name} any more, but {reason}; if that is meant, annotate the "
                     f"Application in the cluster with {APPROVED}: the time of now, as RFC 3339"

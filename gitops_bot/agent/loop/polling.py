@@ -61,6 +61,8 @@ class Poller:
         """Whether the definitions were looked at since this agent leads: what the settings say is known."""
         self.has_asked = False
         """Whether all of Git was asked since then."""
+        self._mended = _NOT_SAID
+        """When definitions are put back next that were put back before."""
         self.thread = threading.Thread(target=self._run, name="poll", daemon=True)
 
     def begin(self) -> None:
@@ -70,7 +72,7 @@ class Poller:
         self._wake.set()
 
     def hurry(self) -> None:
-        """Ask for who asks for it (``refresh``) before the time."""
+        """Ask for who asks for it (``refresh``) before the time, and put definitions back that somebody has changed."""
         self._wake.set()
 
     def stop(self) -> None:
@@ -90,7 +92,7 @@ class Poller:
             if self._due == _NOT_SAID:  # the interval may have been read just now
                 self._due = now + self._distance()
             self._pulse.rest(self.thread.name)
-            self._wake.wait(max(0.0, self._due - self._clock()))
+            self._wake.wait(max(0.0, min(self._due, self._mended) - self._clock()))
             self._wake.clear()
 
     def _distance(self) -> float:
@@ -102,6 +104,7 @@ class Poller:
         applications = self._applications
         if now < self._due:
             if self._leads():
+                self._mend()
                 self._ask_for([app for app in applications.all if REFRESH in app.annotations], now)
             return
         self.since, self._due = now, _NOT_SAID
@@ -120,6 +123,11 @@ class Poller:
                 self._queue.put(name)
         self._ask_for(applications.all, now)
         self.has_asked = True
+
+    def _mend(self) -> None:
+        """Put definitions back that somebody has changed."""
+        again = self._definer.mend() if self._definer is not None else None
+        self._mended = self._clock() + again if again is not None else _NOT_SAID
 
     def _ask_for(self, apps: Iterable[AppObject], since: float) -> None:
         """Ask the repositories of some Applications again; work on those that follow one that has moved."""
