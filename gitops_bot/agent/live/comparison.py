@@ -23,11 +23,11 @@ from gitops_bot.agent.ownership.fingerprint import due as due_at
 from gitops_bot.agent.ownership.identity import App, claimant, stamp
 from gitops_bot.agent.ownership.managed import PEOPLE, covers, ours
 from gitops_bot.agent.ownership.memory import Known, Memory, digest
-from gitops_bot.agent.ownership.strangers import without
-from gitops_bot.agent.rules.options import ApplicationOptions, effective
+from gitops_bot.agent.ownership.strangers import Stranger, without
+from gitops_bot.agent.rules.options import ApplicationOptions, Effective, effective
 from gitops_bot.agent.sources.desired import Desired
 from gitops_bot.agent.values import MANAGER, Live, live_of
-from gitops_bot.doors.cluster.errors import Conflict, NotFound, NotTyped
+from gitops_bot.doors.cluster.errors import Conflict, Invalid, NotFound, NotTyped
 from gitops_bot.doors.cluster.objects import Body, Objects
 from gitops_bot.errors import ClusterError
 from gitops_bot.manifests.ignore import DeleteJq, applicable
@@ -233,8 +233,7 @@ class Comparer:
                 put = overlaid(without(body, strange), sent)
                 predicted = self._objects.replace(key, put, MANAGER, dry_run=True, validate=options.validate)
             else:
-                judged = at_version(sent, live.resource_version)
-                predicted = self._objects.apply(judged, key, MANAGER, dry_run=True, validate=options.validate).body
+                predicted = self._applied(sent, body, live, strange, options)
         except NotTyped:
             put = overlaid(without_dropped(without(body, strange), rules.earlier(live), sent), sent)
             predicted = self._objects.replace(key, put, MANAGER, dry_run=True, validate=options.validate)
@@ -252,6 +251,24 @@ class Comparer:
             asked, sent=sent, live=live, status="OutOfSync" if changes else "Synced", drift=changes,
             take=take if put is None else None, earlier=earlier, put=put, silent=silent,
         )  # fmt: skip
+
+    def _applied(
+        self, sent: Body, body: Body, live: Live, strange: Sequence[Stranger], options: Effective
+    ) -> Body:
+        """The object after an apply, by a dry run. Raises ClusterError: Conflict when it has changed."""
+        try:
+            judged = at_version(sent, live.resource_version)
+            return self._objects.apply(judged, live.key, MANAGER, dry_run=True, validate=options.validate).body
+        except NotTyped:
+            raise
+        except Invalid:
+            # What goes with the apply is still there in its dry run, as a port that somebody gave another number and
+            # left its name. Without it the object may be right.
+            if not strange:
+                raise
+            return self._objects.replace(
+                live.key, overlaid(without(body, strange), sent), MANAGER, dry_run=True, validate=options.validate
+            )
 
     def _earlier(self, body: Body, live: Live, rules: Rules) -> Body | None:
         """What was applied last of an object that came back without our entry."""

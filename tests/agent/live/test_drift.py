@@ -86,6 +86,16 @@ TAMPERED = {
         "Deployment", template(name="web", image="example.org/web:mine"), {"content_type": STRATEGIC},
         lambda site: container(site)["image"] == "example.org/web:1",
     ),
+    "another number of a container's port, under its name": (
+        "Deployment",
+        [{"op": "replace", "path": "/spec/template/spec/containers/0/ports/0/containerPort", "value": 8081}],
+        {"content_type": JSON_PATCH},
+        lambda site: [each["containerPort"] for each in container(site)["ports"]] == [8080],
+    ),
+    "another number of a Service's port, under its name": (
+        "Service", [{"op": "replace", "path": "/spec/ports/0/port", "value": 8888}], {"content_type": JSON_PATCH},
+        lambda site: ports(site) == [80, 81],
+    ),
     "a port taken out": (
         "Service", [{"op": "remove", "path": "/spec/ports/0"}], {"content_type": JSON_PATCH},
         lambda site: ports(site) == [80, 81],
