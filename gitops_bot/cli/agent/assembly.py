@@ -50,6 +50,7 @@ from gitops_bot.doors.cluster.requests import Patience, Requests
 from gitops_bot.doors.github.auth import App
 from gitops_bot.doors.jq import JqWorker
 from gitops_bot.doors.lines import ChildLine, Line, SocketLine
+from gitops_bot.errors import UsageError
 from gitops_bot.model.settings import Settings, seconds
 from gitops_bot.render.prepared import Capabilities
 
@@ -162,7 +163,7 @@ def assembled(wanted: Wanted) -> Iterator[Agent]:
                 agent=_user_agent(wanted),
             )
         )
-        cache = wanted.cache or Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="gitops-bot-agent-")))
+        cache = _cache(wanted.cache, stack)
         pool = stack.enter_context(ThreadPoolExecutor(CONNECTIONS))
         inventory, applications = Inventory(PART_OF), Applications(objects, wanted.namespace)
         keys = Keys(app_token, clock.monotonic, wanted.files)
@@ -260,6 +261,17 @@ def app_token(app: GitHubApp, repository: str) -> str:
     from gitops_bot.doors.github.tokens import reading_token
 
     return reading_token(app.api_url, App(app.app_id, app.private_key, app.installation_id), repository)
+
+
+def _cache(wanted: Path | None, stack: ExitStack) -> Path:
+    """The directory of what is kept, made where it is not there yet; None: one for this stack. Raises UsageError."""
+    if wanted is None:
+        return Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="gitops-bot-agent-")))
+    try:
+        wanted.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise UsageError(f"--cache {wanted} cannot be used: {error.strerror}", hint="name a directory") from error
+    return wanted.absolute()
 
 
 def _line(wanted: Wanted, cache: Path) -> Line:

@@ -53,6 +53,19 @@ def test_once_does_what_is_due_and_ends(run, own_agent, repository, place):
     assert [(call.resource, "fieldManager=gitops-bot&" in call.uri) for call in written] == [("applications", True)]
 
 
+def test_a_cache_is_made_where_there_is_none(run, own_agent, repository, tmp_path):
+    program = run.run("--once", "--cache", "new/cache", repository=repository)
+    assert program.end() == 0, program.said
+    assert any((tmp_path / "program-0/new/cache").iterdir())
+
+
+def test_a_cache_that_cannot_be_a_directory_is_named(run, own_agent, repository, tmp_path):
+    (tmp_path / "taken").write_text("")
+    program = run.run("--once", "--cache", str(tmp_path / "taken"), repository=repository)
+    assert program.end() == 2, program.said
+    assert f"--cache {tmp_path / 'taken'} cannot be used: " in program.said
+
+
 def test_once_tells_by_its_exit_code_that_something_is_not_synced(run, own_agent, repository, place):
     wrong = config("settings", colour="red") | {"metadata": {"name": "Not A Name"}}
     repository.push({"shop/all.yaml": manifests(wrong), **definition(repository, place, "other", "nowhere")})
