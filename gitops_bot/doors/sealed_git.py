@@ -150,7 +150,7 @@ def _failed(url: Url, ended: process.Finished) -> FetchError:
     if any(sign in said for sign in _REFUSED):
         return FetchError(
             f"{name}: no such repository, or no access to it",
-            hint="check the URL, or give it a credential: fetch credentials in CI, a repository Secret in the cluster",
+            hint="check the URL, or give it a login: a repository Secret in the cluster, fetch credentials in CI",
         )
     return FetchError(f"{name}: git: {last_line(said)}", hint="check the URL and the network")
 

@@ -16,6 +16,7 @@ from gitops_bot.doors.cached_tree import CachedRepository, Damaged
 from gitops_bot.doors.credentials import Credential, Credentials
 from gitops_bot.doors.remote_git import Bounds, RemoteGit
 from gitops_bot.errors import FetchError
+from gitops_bot.manifests.redact import mask_text
 from gitops_bot.model import url as urls
 from gitops_bot.model.url import Url
 from tests.conftest import Checkout
@@ -126,7 +127,8 @@ def test_a_missing_repository_and_a_closed_one_are_told_with_the_next_step(
 ) -> None:
     with pytest.raises(FetchError, match="no such repository, or no access") as caught:
         remote.references(at(git_server, "nowhere"))
-    assert "credential" in caught.value.hint
+    assert "a repository Secret in the cluster" in caught.value.hint
+    assert mask_text(caught.value.told) == caught.value.told
     git_server.routes["/git/"] = asks_login(git_http(tmp_path / "served"), "ada", "s3cret")
     with pytest.raises(FetchError, match="no such repository, or no access"):
         remote.references(at(git_server))

@@ -73,7 +73,7 @@ class Looker:
         limits = project.limits_of(app.application, self._around.projects(), self._around.cluster)
         if isinstance(limits, tuple):
             return _blocked(*limits)
-        refusals = (*self._elsewhere(app), *limits.refusals())
+        refusals = limits.refusals()
         if refusals:
             return View(conditions=refusals, blocked=refusals[0][1], unknown=True, options=chosen)
         claim = "" if app.status.history else self._around.claimed(app.key)
@@ -101,13 +101,6 @@ class Looker:
             return False
 
     # -- what Git wants -----------------------------------------------------------------------------------------------
-
-    def _elsewhere(self, app: AppObject) -> project.Conditions:
-        destination = app.application.spec.destination
-        if self._around.cluster.is_meant(destination):
-            return ()
-        named = destination.name or destination.server or "(none)"
-        return ((project.INVALID, f"its destination {named} is not this cluster; the agent there applies it"),)
 
     def _wanted(self, app: AppObject, rendered: Rendered) -> Wanted:
         """What is wanted."""

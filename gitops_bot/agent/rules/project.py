@@ -81,17 +81,19 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
 
     def refusals(self) -> Conditions:
         """Why the Application may not be synced at all; all reasons at once, empty when it may."""
-        found = [
+        destination = self.application.spec.destination
+        elsewhere = not self.cluster.is_meant(destination)
+        found = [_elsewhere(destination)] if elsewhere else []
+        found += [
             f"AppProject {self.name} does not allow the source {urls.shown(source.repo_url)}; "
             "allow it in sourceRepos, or take another project"
             for source in self.application.sources
             if not self.project.allows_source(source.repo_url)
         ]
-        namespace = self.application.spec.destination.namespace
-        if not self._place(namespace):
+        if not elsewhere and not self._place(destination.namespace):
             found.append(
-                f"AppProject {self.name} does not allow the destination {self._told()}, namespace "
-                f"{namespace or '(none)'}; allow it in destinations, or take another project"
+                f"AppProject {self.name} does not allow the destination {_named(destination)}, namespace "
+                f"{destination.namespace or '(none)'}; allow it in destinations, or take another project"
             )
         found += [
             f"AppProject {self.name} asks for {what}, which this agent does not enforce; it syncs nothing rather than "
@@ -127,9 +129,16 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
     def _place(self, namespace: str) -> bool:
         return self.project.allows_any(self.cluster.places(self.application.spec.destination), namespace)
 
-    def _told(self) -> str:
-        destination = self.application.spec.destination
-        return destination.name or urls.shown(destination.server or "") or "(no cluster)"
+
+def _elsewhere(destination: Destination) -> str:
+    named = _named(destination)
+    if not named:
+        return f"spec.destination names no cluster; write server: {IN_CLUSTER['in-cluster']} for this one"
+    return f"its destination {named} is not this cluster; the agent there applies it"
+
+
+def _named(destination: Destination) -> str:
+    return destination.name or urls.shown(destination.server or "")
 
 
 def limits_of(

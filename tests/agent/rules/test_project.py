@@ -76,6 +76,20 @@ def test_all_refusals_are_told_at_once() -> None:
         assert "AppProject team" in message
 
 
+@pytest.mark.parametrize(
+    ("destination", "told"),
+    [
+        ({"name": "prod-us"}, "its destination prod-us is not this cluster; the agent there applies it"),
+        ({"server": "https://u:hunter2@us.example.org"},
+         "its destination https://us.example.org is not this cluster; the agent there applies it"),
+        ({}, "spec.destination names no cluster; write server: https://kubernetes.default.svc for this one"),
+    ],
+)  # fmt: skip
+def test_another_cluster_is_no_matter_of_the_project(destination: dict[str, str], told: str) -> None:
+    found = limits(application(**{"namespace": "shop", **destination}), destinations=[]).refusals()
+    assert found == ((INVALID, told),)
+
+
 def test_a_password_in_a_source_is_not_told() -> None:
     spec = {
         "project": "team",
