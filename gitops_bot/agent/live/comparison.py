@@ -252,9 +252,7 @@ class Comparer:
             take=take if put is None else None, earlier=earlier, put=put, silent=silent,
         )  # fmt: skip
 
-    def _applied(
-        self, sent: Body, body: Body, live: Live, strange: Sequence[Stranger], options: Effective
-    ) -> Body:
+    def _applied(self, sent: Body, body: Body, live: Live, strange: Sequence[Stranger], options: Effective) -> Body:
         """The object after an apply, by a dry run. Raises ClusterError: Conflict when it has changed."""
         try:
             judged = at_version(sent, live.resource_version)
