@@ -10,12 +10,11 @@ from typing import Any, NamedTuple
 from gitops_bot.agent.application.applications import API, APPLICATION, PROJECT, Applications, key_of
 from gitops_bot.agent.application.record import DEFINED, without_state
 from gitops_bot.agent.application.state import told
-from gitops_bot.agent.loop.kept import Kept, differences, is_left_alone
+from gitops_bot.agent.loop.kept import Kept, differences, is_a_child, is_left_alone
 from gitops_bot.agent.loop.removal import removals
 from gitops_bot.agent.loop.terms import Terms
 from gitops_bot.agent.ownership.adoption import take_over
 from gitops_bot.agent.ownership.difference import at_version
-from gitops_bot.agent.ownership.identity import TRACKING_ID, parse_tracking_id
 from gitops_bot.agent.rules.guards import APPROVED, is_approved
 from gitops_bot.agent.sources.renderers import Renderers
 from gitops_bot.agent.sources.rendering import Define, Definition
@@ -119,21 +118,16 @@ class Definer:
             wanted[key] = each
         return wanted, problems
 
-    def _is_a_child(self, key: ResourceKey) -> bool:
-        """Whether an Application is an object of another one, which says more of it than the file alone."""
-        app = self._applications.find(key.name) if key.kind == "Application" else None
-        tracking = parse_tracking_id(app.annotations.get(TRACKING_ID, "")) if app is not None else None
-        return tracking is not None and tracking.names(key)
-
     def _applied(self, wanted: Mapping[ResourceKey, Definition]) -> dict[ResourceKey, str]:
         """Apply projects, then Applications; what the API server does not take. Raises ClusterError for the rest."""
         problems = {}
         for key, definition in sorted(wanted.items(), key=lambda pair: pair[0].kind != "AppProject"):
-            if self._is_a_child(key):
+            there = self._there(key)
+            if there is not None and is_a_child(there):
                 self._kept.forget(key)
                 continue
             try:
-                self._bring(key, _body(definition, key), self._there(key))
+                self._bring(key, _body(definition, key), there)
             except Refused as error:
                 if error.retryable:
                     raise
@@ -172,9 +166,6 @@ class Definer:
         """Put back what somebody changed; after how many seconds again, None where nothing is left."""
         found, _ = self._kept.due()
         for key, body, live in found:
-            if self._is_a_child(key):
-                self._kept.forget(key)
-                continue
             self._kept.count(key)
             what = ", ".join(differences(live, body, self._people())) if live is not None else "it is gone"
             _log.warning("%s is not what Git says (%s): it is put back", key, told(what))

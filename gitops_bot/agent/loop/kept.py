@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 
 from gitops_bot.agent.application.record import SKIP
 from gitops_bot.agent.ownership.fingerprint import Baseline, baseline, judge
+from gitops_bot.agent.ownership.identity import TRACKING_ID, parse_tracking_id
 from gitops_bot.agent.ownership.managed import beyond, ours, uncovered
 from gitops_bot.agent.ownership.strangers import strangers
 from gitops_bot.agent.rules.timing import Heals, due, healed
@@ -95,7 +96,7 @@ class Kept:
             return  # older than what was applied: watches lag
         if gone:
             self._changed[key] = None
-        elif not live.deleting and not is_left_alone(live) and self._differs(applied, live):
+        elif not (live.deleting or is_left_alone(live) or is_a_child(live)) and self._differs(applied, live):
             self._changed[key] = live
         else:
             self._changed.pop(key, None)
@@ -132,6 +133,12 @@ class Kept:
         """Take that one is being put back."""
         with self._lock:
             self._heals[key] = healed(self._heals.get(key), self._now())
+
+
+def is_a_child(live: Live) -> bool:
+    """Whether an Application is an object of another one, which says more of it than the file alone."""
+    tracking = parse_tracking_id(live.annotations.get(TRACKING_ID, ""))
+    return tracking is not None and tracking.names(live.key)
 
 
 def is_left_alone(live: Live) -> bool:
