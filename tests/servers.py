@@ -15,6 +15,7 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator, Mapping
+from functools import cache
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import NamedTuple
@@ -376,11 +377,15 @@ def bcrypt_line(user: str, password: str) -> str:
 # -- Git --------------------------------------------------------------------------------------------------------------
 
 
+@cache
+def _http_backend() -> Path:
+    where = subprocess.run(["git", "--exec-path"], capture_output=True, text=True, check=True)
+    return Path(where.stdout.strip()) / "git-http-backend"
+
+
 def git_http(root: Path, prefix: str = "/git") -> Route:
     """A route that serves the repositories of a directory by Git's own ``http-backend``."""
-    backend = Path(
-        subprocess.run(["git", "--exec-path"], capture_output=True, text=True, check=True).stdout.strip()
-    ) / "git-http-backend"  # fmt: skip
+    backend = _http_backend()
 
     def answer(handler: Handler) -> None:
         path, _, query = handler.path.partition("?")

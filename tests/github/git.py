@@ -1,16 +1,34 @@
-"""The Git side of a repository: a real bare repository, read and written by git itself."""
+"""The Git side of a repository: a real bare repository, read and written by git itself.
+
+Starting git is what a test of ours takes most of its time for, so what it said of objects is remembered: they never
+change under their ids.
+"""
 
 from __future__ import annotations
 
-import contextlib
 import os
+import re
 import subprocess
+import tempfile
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
+from functools import cache
 from pathlib import Path
 from typing import NamedTuple
 
 NOBODY = "0" * 40
+_ID = re.compile(r"[0-9a-f]{40}")
+_CONFIG = """\
+[http]
+\treceivepack = true
+[uploadpack]
+\tallowFilter = true
+\tallowAnySHA1InWant = true
+[receive]
+\tdenyDeleteCurrent = ignore
+[gc]
+\tauto = 0
+"""
 _UPDATE_HOOK = r"""#!/bin/sh
 if grep -qxF "$1" "$GIT_DIR/protected" 2>/dev/null; then
   echo "error: GH006: Protected branch update failed for $1." >&2
@@ -79,25 +97,16 @@ class Bare:
 
     def __init__(self, path: Path) -> None:
         self.path = path
+        self._told: dict[tuple[str, ...], str] = {}
+        """What git printed of objects, by its arguments."""
 
     @classmethod
     def create(cls, path: Path, fork_of: Bare | None = None) -> Bare:
         """Make a repository, empty or with all that another has."""
         path.parent.mkdir(parents=True, exist_ok=True)
         made = cls(path)
-        if fork_of is None:
-            made._run("init", "--quiet", "--bare", "--initial-branch=main", str(path), cwd=path.parent)
-        else:
-            made._run("clone", "--quiet", "--bare", str(fork_of.path), str(path), cwd=path.parent)
-        for name, value in (
-            ("http.receivepack", "true"), ("uploadpack.allowFilter", "true"),
-            ("uploadpack.allowAnySHA1InWant", "true"), ("receive.denyDeleteCurrent", "ignore"), ("gc.auto", "0"),
-        ):  # fmt: skip
-            made.run("config", name, value)
-        hook = path / "hooks" / "update"
-        hook.parent.mkdir(exist_ok=True)
-        hook.write_text(_UPDATE_HOOK)
-        hook.chmod(0o755)
+        begun = ("init", "--initial-branch=main") if fork_of is None else ("clone", str(fork_of.path))
+        made._run(*begun, "--quiet", "--bare", f"--template={_template()}", str(path), cwd=path.parent)
         return made
 
     def run(self, *arguments: str, content: str | bytes = b"", env: Mapping[str, str] | None = None) -> str:
@@ -126,31 +135,43 @@ class Bare:
 
     # -- refs ----------------------------------------------------------------------------------------------------------
 
+    def ref(self, name: str) -> str | None:
+        """What a full name points to; None when there is none. Read from Git's files, for it is asked at every request."""
+        try:
+            found = (self.path / name).read_text().strip()
+        except (OSError, ValueError):
+            return self._packed().get(name)
+        return found if _ID.fullmatch(found) else None
+
     def refs(self, prefix: str = "refs/heads/") -> dict[str, str]:
-        """Full names with what they point to, sorted by name; read from Git's files, for it is asked at every request."""
-        found: dict[str, str] = {}
-        packed = self.path / "packed-refs"
-        if packed.is_file():
-            lines = (line.split(" ", 1) for line in packed.read_text().splitlines() if line[:1] not in ("#", "^"))
-            found = {name: sha for sha, name in lines}
-        for folder, _, files in os.walk(self.path / "refs"):
+        """Full names with what they point to, sorted by name."""
+        found = {name: sha for name, sha in self._packed().items() if name.startswith(prefix)}
+        for folder, _, files in os.walk(self.path / prefix.rpartition("/")[0]):
+            below = os.path.relpath(folder, self.path)
             for file in files:
-                path = Path(folder, file)
-                if not file.endswith(".lock"):
-                    with contextlib.suppress(FileNotFoundError):
-                        found[path.relative_to(self.path).as_posix()] = path.read_text().strip()
-        return {name: sha for name, sha in sorted(found.items()) if name.startswith(prefix) and sha}
+                name = f"{below}/{file}"
+                if name.startswith(prefix) and not file.endswith(".lock") and (sha := self.ref(name)):
+                    found[name] = sha
+        return dict(sorted(found.items()))
+
+    def _packed(self) -> dict[str, str]:
+        try:
+            text = (self.path / "packed-refs").read_text()
+        except FileNotFoundError:
+            return {}
+        lines = (line.split(" ", 1) for line in text.splitlines() if line[:1] not in ("#", "^"))
+        return {name: sha for sha, name in lines}
 
     def resolve(self, revision: str) -> str | None:
         """The commit of a branch, tag, full ref or id; None when there is none."""
         if revision.startswith("-"):
             return None
-        for candidate in (f"refs/heads/{revision}", f"refs/tags/{revision}", revision):
-            try:
-                return self.run("rev-parse", "--verify", "--quiet", f"{candidate}^{{commit}}")
-            except GitFailed:
-                continue
-        return None
+        named = (self.ref(f"{kind}{revision}") for kind in ("refs/heads/", "refs/tags/", ""))
+        found = next(filter(None, named), revision)
+        try:
+            return self._about([found], "rev-parse", "--verify", "--quiet", f"{found}^{{commit}}")
+        except GitFailed:
+            return None
 
     def update(self, ref: str, sha: str, expected: str | None = None) -> None:
         """Point a full ref at an object, only if it points to ``expected`` now (40 zeros: only if it is new).
@@ -169,16 +190,24 @@ class Bare:
 
     # -- objects -------------------------------------------------------------------------------------------------------
 
+    def _about(self, revisions: Sequence[str], *arguments: str) -> str:
+        """What git prints with these arguments; asked once where all its revisions are full ids."""
+        if not all(map(_ID.fullmatch, revisions)):
+            return self.run(*arguments)
+        if arguments not in self._told:
+            self._told[arguments] = self.run(*arguments)
+        return self._told[arguments]
+
     def kind(self, sha: str) -> str | None:
         """``blob``, ``tree``, ``commit``, ``tag``; None when there is no such object."""
         try:
-            return self.run("cat-file", "-t", sha)
+            return self._about([sha], "cat-file", "-t", sha)
         except GitFailed:
             return None
 
     def commit(self, sha: str) -> Commit:
         shape = "%H%x00%T%x00%P%x00%an%x00%ae%x00%at%x00%cn%x00%ce%x00%ct%x00%B"
-        out = self.run("log", "-1", f"--format={shape}", sha, "--")
+        out = self._about([sha], "log", "-1", f"--format={shape}", sha, "--")
         id_, tree, parents, an, ae, at, cn, ce, ct, message = out.split("\0", 9)
         return Commit(
             id_,
@@ -190,10 +219,12 @@ class Bare:
         )
 
     def history(self, revision: str, path: str = "", limit: int = 1000) -> list[str]:
-        return self.run("rev-list", f"--max-count={limit}", revision, "--", *([path] if path else [])).split()
+        asked = ("rev-list", f"--max-count={limit}", revision, "--", *([path] if path else []))
+        return self._about([revision], *asked).split()
 
     def entries(self, tree: str, *, recursive: bool = False) -> list[Entry]:
-        out = self.run("ls-tree", "-l", "-z", *(["-r", "-t"] if recursive else []), tree)
+        asked = ("ls-tree", "-l", "-z", *(["-r", "-t"] if recursive else []), tree)
+        out = self._about([tree.partition(":")[0]], *asked)
         found = []
         for line in out.split("\0"):
             if line:
@@ -207,6 +238,10 @@ class Bare:
 
     def write_blob(self, content: bytes) -> str:
         return self.run("hash-object", "-w", "--stdin", content=content)
+
+    def empty_tree(self) -> str:
+        """The id of the tree without anything, which is there then."""
+        return self._about([], "hash-object", "-t", "tree", "-w", "--stdin")
 
     def write_tree(self, base: str | None, changes: Sequence[tuple[str, str, str | None]]) -> str:
         """A tree: ``base`` (None: nothing) with these (path, mode, blob id); a blob of None removes the path."""
@@ -242,24 +277,24 @@ class Bare:
 
     def merge_base(self, one: str, other: str) -> str | None:
         try:
-            return self.run("merge-base", one, other)
+            return self._about([one, other], "merge-base", one, other)
         except GitFailed:
             return None
 
     def merge(self, base: str, head: str) -> str | None:
         """The tree of both merged; None when they conflict."""
         try:
-            return self.run("merge-tree", "--write-tree", base, head).splitlines()[0]
+            return self._about([base, head], "merge-tree", "--write-tree", base, head).splitlines()[0]
         except GitFailed:
             return None
 
     def between(self, base: str, head: str) -> list[str]:
         """The commits of head that base does not have, oldest first."""
-        return self.run("rev-list", "--reverse", f"{base}..{head}").split()
+        return self._about([base, head], "rev-list", "--reverse", f"{base}..{head}").split()
 
     def files(self, base: str, head: str) -> list[File]:
         """What differs between two commits or trees, sorted by path."""
-        raw = self.run("diff-tree", "-r", "-M", "-z", "--raw", base, head).split("\0")
+        raw = self._about([base, head], "diff-tree", "-r", "-M", "-z", "--raw", base, head).split("\0")
         found = []
         place = 0
         while place < len(raw) and raw[place]:
@@ -268,7 +303,8 @@ class Bare:
             before = raw[place + 1] if renamed else None
             path = raw[place + 2] if renamed else raw[place + 1]
             place += 3 if renamed else 2
-            patch = self.run("diff-tree", "-r", "-M", "-p", "--no-color", base, head, "--", path)
+            asked = ("diff-tree", "-r", "-M", "-p", "--no-color", base, head, "--", path)
+            patch = self._about([base, head], *asked)
             lines = patch[patch.find("\n@@") + 1 :].split("\n") if "\n@@" in patch else []
             status = {"A": "added", "D": "removed", "M": "modified", "R": "renamed", "T": "changed"}.get(
                 kind[0], "changed"
@@ -285,3 +321,18 @@ class Bare:
 
 def _date(seconds: str) -> str:
     return datetime.fromtimestamp(int(seconds), UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+_KEPT = tempfile.TemporaryDirectory(prefix="gitops-bot-tests-")
+"""Removed when the run ends."""
+
+
+@cache
+def _template() -> Path:
+    """What git copies into a new repository: settings and hook."""
+    hook = Path(_KEPT.name) / "template" / "hooks" / "update"
+    hook.parent.mkdir(parents=True)
+    hook.write_text(_UPDATE_HOOK)
+    hook.chmod(0o755)
+    (hook.parent.parent / "config").write_text(_CONFIG)
+    return hook.parent.parent

@@ -138,7 +138,10 @@ class Repository:
 
     def head(self, branch: str = "main") -> str:
         """The commit a branch points to."""
-        return self.git.refs()[f"refs/heads/{branch}"]
+        found = self.git.ref(f"refs/heads/{branch}")
+        if found is None:
+            raise KeyError(branch)
+        return found
 
     def commit(
         self, files: Mapping[str, str | bytes | None], branch: str = "main", message: str = "change", start: str = "",
@@ -201,9 +204,9 @@ class Repository:
 
 def _follow(pull: Pull) -> None:
     base_git, head_git = pull.repository.git, pull.head_repository.git
-    head = head_git.refs(f"refs/heads/{pull.head_ref}").get(f"refs/heads/{pull.head_ref}")
-    base = base_git.refs(f"refs/heads/{pull.base_ref}").get(f"refs/heads/{pull.base_ref}")
-    here = base_git.refs("refs/pull/").get(f"refs/pull/{pull.number}/head")
+    head = head_git.ref(f"refs/heads/{pull.head_ref}")
+    base = base_git.ref(f"refs/heads/{pull.base_ref}")
+    here = base_git.ref(f"refs/pull/{pull.number}/head")
     if head is None or base is None:
         return
     if here == head == pull.head_sha and pull.base_sha == base and pull.merge_commit_sha:

@@ -92,8 +92,7 @@ def full(call: Call, sha: str) -> dict[str, Any]:
     """A commit with its files."""
     git = call.repository.git
     commit = git.commit(sha)
-    empty = git.run("hash-object", "-t", "tree", "-w", "--stdin")
-    files = git.files(commit.parents[0] if commit.parents else empty, sha)
+    files = git.files(commit.parents[0] if commit.parents else git.empty_tree(), sha)
     additions, deletions = sum(one.additions for one in files), sum(one.deletions for one in files)
     stats = {"total": additions + deletions, "additions": additions, "deletions": deletions}
     return {**shape(call, sha), "stats": stats, "files": [entry(call, one, sha) for one in files]}
@@ -146,7 +145,7 @@ def _head(call: Call, name: str) -> str | None:
         return call.repository.git.resolve(name)
     sources = [one for one in call.state.repositories.values() if one.owner.login == owner]
     for one in sources:
-        sha = one.git.refs().get(f"refs/heads/{branch}")
+        sha = one.git.ref(f"refs/heads/{branch}")
         if sha is not None and call.repository.git.kind(sha):
             return sha
     return None
@@ -156,7 +155,7 @@ def _head(call: Call, name: str) -> str | None:
 
 
 def _branch(call: Call, name: str) -> str:
-    sha = call.repository.git.refs().get(f"refs/heads/{name}")
+    sha = call.repository.git.ref(f"refs/heads/{name}")
     if sha is None:
         raise Refusal(404, "Branch not found")
     return sha

@@ -25,7 +25,7 @@ def _ref(call: Call, name: str, sha: str) -> dict[str, Any]:
 
 def _known(call: Call) -> tuple[str, str]:
     name = f"refs/{call.parameters['ref']}"
-    sha = call.repository.git.refs("refs/").get(name)
+    sha = call.repository.git.ref(name)
     if sha is None:
         raise Refusal(404, "Not Found")
     return name, sha
@@ -56,7 +56,7 @@ def create_ref(call: Call) -> Answer:
     git = call.repository.git
     if not name.startswith("refs/") or name.count("/") < 2:
         raise Refusal(422, "Reference name must start with 'refs/'.")
-    if name in git.refs("refs/"):
+    if git.ref(name):
         raise Refusal(422, "Reference already exists")
     try:
         if git.kind(sha) is None:
@@ -73,7 +73,7 @@ def update_ref(call: Call) -> Answer:
     """Move a ref; forwards only, unless forced."""
     git = call.repository.git
     name = f"refs/{call.parameters['ref']}"
-    before = git.refs("refs/").get(name)
+    before = git.ref(name)
     if before is None:
         raise Refusal(422, "Reference does not exist")
     sha = call.required("Reference", "sha")
@@ -92,7 +92,7 @@ def update_ref(call: Call) -> Answer:
 def delete_ref(call: Call) -> Answer:
     """Delete a branch or tag."""
     name = f"refs/{call.parameters['ref']}"
-    if name not in call.repository.git.refs("refs/"):
+    if call.repository.git.ref(name) is None:
         raise Refusal(422, "Reference does not exist")
     if call.repository.protected(name):
         raise Refusal(422, "Cannot delete this branch")
