@@ -135,6 +135,8 @@ class History:
         self._offline = offline
         self._bounds = bounds
         self._home = directory.parent / "history-home"
+        self.borrows = False
+        """Whether it has the objects of a checkout, once it was made."""
 
     def make(self, sha256: bool) -> None:
         """Begin with what the checkout has: its objects are borrowed, and where its history ends is copied."""
@@ -153,6 +155,7 @@ class History:
         _, objects, shallow = found.stdout.decode("utf-8", "surrogateescape").splitlines()[:3]
         (self.directory / "objects" / "info").mkdir(exist_ok=True)
         (self.directory / "objects" / "info" / "alternates").write_text(f"{objects}\n", errors="surrogateescape")
+        self.borrows = True
         if os.path.isfile(shallow):
             (self.directory / "shallow").write_bytes(Path(shallow).read_bytes())
 
@@ -191,9 +194,7 @@ class History:
                 "commits or files of the comparison are not in this checkout",
                 hint="check out with fetch-depth: 0, or run without --offline",
             )
-        left = self._bounds.size - self._fetched()
-        if left <= 0:
-            raise self._too_much()
+        left = self.room()
         stdin = "".join(f"{name}\n" for name in names).encode()
         options = ("-c", "fetch.negotiationAlgorithm=noop") if names else ()
         listed = ("--stdin",) if names else ()
@@ -202,8 +203,8 @@ class History:
         ended = self.run(
             (*options, *_FETCH, *flags, *listed, "origin", *wanted), self.directory, stdin=stdin, file=left
         )
-        if ended.code != 0 and self._largest_pack() >= left:
-            raise self._too_much()
+        if ended.code != 0:
+            self.refuse_beyond(left)
         if ended.code != 0 or ended.stopped:
             raise self._failed(ended)
 
@@ -251,6 +252,18 @@ class History:
                 )
             for start in range(0, len(missing), _BATCH):
                 self.fetch(names=missing[start : start + _BATCH])
+
+    def room(self) -> int:
+        """Bytes that may still be fetched, at least one. Raises GitError when there are none."""
+        left = self._bounds.size - self._fetched()
+        if left <= 0:
+            raise self._too_much()
+        return left
+
+    def refuse_beyond(self, room: int) -> None:
+        """Raise GitError when a fetch that failed was as large as the ``room`` it had."""
+        if self._largest_pack() >= room:
+            raise self._too_much()
 
     def _fetched(self) -> int:
         """Bytes of the packs that were fetched so far."""

@@ -108,6 +108,17 @@ class Clone:
         commit = self._fetch(branch, "--depth=1")
         if not commit:
             raise UsageError(f"there is no branch {branch} at {self._url}", hint="check the environment's branch")
+        return self._headed(branch, commit)
+
+    def head_and_log(self, branch: str, limit: int = 10) -> tuple[Head, tuple[Logged, ...]] | None:
+        """The tip of a branch as it is now, and what led to it along first parents, newest first, by one question.
+
+        At most ``limit`` commits; None when there is no such branch. Raises GitError.
+        """
+        commit = self._fetch(branch, f"--depth={limit}")
+        return (self._headed(branch, commit), self._logged(commit, limit, "--first-parent")) if commit else None
+
+    def _headed(self, branch: str, commit: str) -> Head:
         self._patiently(lambda: self._history.complete([commit]))
         return Head(branch=branch, commit=commit, tree=self.repository.tree(commit))
 
@@ -165,10 +176,12 @@ class Clone:
         argv = (*_FETCH, f"--depth={limit}", "origin", f"+{commit}:{_HERE}/{commit}")
         if self._asked(argv, f"fetching {commit[:8]}") is None:
             raise GitError(f"there is no commit {commit} at {self._url}", hint="run it again")
-        line = () if merged else ("--first-parent",)
+        return self._logged(commit, limit, *(() if merged else ("--first-parent",)))
+
+    def _logged(self, commit: str, limit: int, *line: str) -> tuple[Logged, ...]:
         shown = ("log", "-z", *line, f"--max-count={limit}", "--format=%H%n%P%n%B", commit, "--")
         out = self._history.must(shown, self._history.directory).decode("utf-8", "replace")
-        return tuple(_logged(record) for record in out.split("\0") if record)
+        return tuple(_read(record) for record in out.split("\0") if record)
 
     def touching(self, commit: str, paths: Sequence[str], limit: int) -> tuple[CommitInfo, ...]:
         """The commits that changed one of some files, newest first: a commit (full id) and its first parents.
@@ -288,9 +301,14 @@ class Clone:
         return self._history.directory
 
     def _fetch(self, branch: str, *depth: str) -> str:
-        """Fetch a branch's newest commits and directories; its tip, ``""`` when there is no such branch."""
+        """Fetch a branch's newest commits and directories; its tip, ``""`` when there is no such branch.
+
+        Where there is no checkout that has most files already, they come with them: that saves a question.
+        """
         directory, name = self._made_directory(), f"refs/heads/{branch}"
-        ended = self._asked((*_FETCH, *depth, "origin", f"+{name}:{_HERE}/{name}"), f"fetching {branch}")
+        files = () if self._history.borrows else ("--no-filter",)
+        argv = (*_FETCH, *files, *depth, "origin", f"+{name}:{_HERE}/{name}")
+        ended = self._asked(argv, f"fetching {branch}", room=self._history.room())
         if ended is None:
             return ""
         return self._history.must(("rev-parse", "--verify", f"{_HERE}/{name}"), directory).decode().strip()
@@ -303,12 +321,19 @@ class Clone:
     def _asked_of_kinds(self, argv: Sequence[str], directory: Path, stdin: bytes) -> bool:
         return self._asked(argv, "reading what tags mean", at=directory, stdin=stdin) is not None
 
-    def _asked(self, argv: Sequence[str], doing: str, *, at: Path | None = None, stdin: bytes = b"") -> Finished | None:
-        """What git says to a question, asked again while the connection is lost; None when what it asks for is gone."""
+    def _asked(
+        self, argv: Sequence[str], doing: str, *, at: Path | None = None, stdin: bytes = b"", room: int = 0
+    ) -> Finished | None:
+        """What git says to a question, asked again while the connection is lost; None when what it asks for is gone.
+
+        ``room`` is how many bytes a fetch may bring, 0 for any.
+        """
         for pause in self._pauses():
-            ended = self._history.run(argv, at or self._made_directory(), stdin=stdin)
+            ended = self._history.run(argv, at or self._made_directory(), stdin=stdin, file=room)
             if ended.code == 0 and not ended.stopped:
                 return ended
+            if room:
+                self._history.refuse_beyond(room)
             said = self._said(ended)
             if _GONE_SIGNS.search(said):
                 return None
@@ -348,6 +373,6 @@ class Clone:
         return conceal(" ".join(word for word in words if word), self._secrets)
 
 
-def _logged(record: str) -> Logged:
+def _read(record: str) -> Logged:
     oid, parents, message = record.split("\n", 2)
     return Logged(oid, tuple(parents.split()), message.strip())

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import os
+import random
 import shutil
 import stat
 import subprocess
@@ -14,7 +15,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from gitops_bot.doors.deploy_key import with_deploy_key
-from gitops_bot.doors.history import Origin
+from gitops_bot.doors.history import Bounds, Origin
 from gitops_bot.doors.push import Author, Clone
 from gitops_bot.doors.rejection import Rejected
 from gitops_bot.errors import GitError, GitHubError, UsageError
@@ -60,8 +61,35 @@ def test_a_head_is_the_tip_as_it_is_now_with_every_file(shop, clone):
     assert first.tree.read("dir/b.yaml") == b"b: 1\n", "what was read stays what it was"
 
 
+def test_a_head_and_its_log_are_one_question(github, shop, clone):
+    made = [shop.commit({f"{number}.yaml": "x"}, message=f"the {number}th") for number in range(12)]
+    there = clone.head_and_log("main", 3)
+    assert [one.path.rpartition("/")[2] for one in github.requests] == ["refs", "git-upload-pack", "git-upload-pack"]
+    head, log = there
+    assert (head.commit, head.tree.read("0.yaml")) == (made[-1], b"x")
+    assert [one.message for one in log] == ["the 11th", "the 10th", "the 9th"]
+    assert log == clone.log(made[-1], 3)
+
+
+def test_a_head_without_a_checkout_is_one_question_and_so_is_the_next(github, shop, clone):
+    """And the next brings what is new alone: the question for what is missing would be another one."""
+    for number in range(2):
+        asked = len(github.requests)
+        shop.commit({"a.yaml": f"a: {number + 2}\n"})
+        assert clone.head("main").tree.read("a.yaml") == f"a: {number + 2}\n".encode()
+        assert sum(one.path.endswith("info/refs") for one in github.requests[asked:]) == 1
+
+
+def test_a_head_that_is_larger_than_there_is_room_for_is_refused(shop, clone):
+    shop.commit({"large": random.Random(0).randbytes(200_000).hex()})
+    clone._history._bounds = Bounds(size=100_000)
+    with pytest.raises(GitError, match="needs more than"):
+        clone.head("main")
+
+
 def test_branches_that_are_not_there(clone):
     assert clone.tip("nowhere") == ""
+    assert clone.head_and_log("nowhere") is None
     with pytest.raises(GitError):
         clone.log("1" * 40)
     with pytest.raises(UsageError, match="no branch nowhere"):

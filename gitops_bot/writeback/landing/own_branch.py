@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
-from gitops_bot.doors.rejection import Rejected
-from gitops_bot.errors import BotError, UsageError
+from gitops_bot.errors import BotError
 from gitops_bot.model.writeback import Head, Proposal
 from gitops_bot.writeback.landing.changes import Make, says
 from gitops_bot.writeback.landing.commit_message import topic_of
@@ -66,11 +65,6 @@ def only_ours(log: Sequence[Logged]) -> bool:
 
 
 def own_branch(name: str, clone: Clone) -> OwnBranch | None:
-    """What is on a branch of ours, None when it is not there. Raises Rejected, ``moved``, when it goes meanwhile."""
-    if not clone.tip(name):
-        return None
-    try:
-        there = clone.head(name)
-    except UsageError as error:
-        raise Rejected(f"{name} was deleted meanwhile", "moved") from error
-    return OwnBranch(there, clone.log(there.commit))
+    """What is on a branch of ours, None when it is not there. Raises GitError."""
+    there = clone.head_and_log(name)
+    return OwnBranch(*there) if there is not None else None
