@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import ExitStack
 from fnmatch import fnmatchcase
 from pathlib import Path
@@ -36,11 +36,12 @@ from gitops_bot.model import url as urls
 from gitops_bot.model.application import Application
 from gitops_bot.model.settings import seconds
 from gitops_bot.model.tree import Tree
-from gitops_bot.render.applicationsets.applicationset import expand
+from gitops_bot.render.applicationsets.applicationset import Expansion, expand
 from gitops_bot.render.applicationsets.gotemplate import GoTemplates
 from gitops_bot.render.cache import Cache
 from gitops_bot.render.deadline import Deadline
-from gitops_bot.render.definitions import find_definitions
+from gitops_bot.render.definitions import Definition as Found
+from gitops_bot.render.definitions import definitions_in, find_definitions
 from gitops_bot.render.engines.toolbox import Toolbox
 from gitops_bot.render.fetching.fetch import RemoteSources
 from gitops_bot.render.own import OwnUrls
@@ -123,14 +124,53 @@ class Renderer:
             raise rendering.error
         if rendering.error is not None:
             return Rendered(error=rendering.error.told, warnings=preparation.warnings)
+        generated, problems = self._generated(rendering.manifests, application, request, fetcher)
+        if problems:
+            return Rendered(error="; ".join(problems), warnings=preparation.warnings)
         plan = "" if preparation.unstable else plan_hash(rendering.manifests, namespace=target.namespace)
         return Rendered(
             manifests=rendering.manifests.decode("utf-8", "replace"),
+            generated=generated,
             plan=plan,
             unstable=preparation.unstable,
             types=tuple(_NAMES[source.renderer] for source in preparation.sources),
             warnings=preparation.warnings,
         )
+
+    def _generated(
+        self, manifests: bytes, application: Application, request: Render, fetcher: RemoteSources
+    ) -> tuple[tuple[dict[str, Any], ...], list[str]]:
+        """What the ApplicationSets among an Application's manifests generate, and why it may not be all.
+
+        The repository that their files are read from at the commit at hand is that of the first source in Git.
+        """
+        found = definitions_in(manifests, application.name)
+        broken = [f"{each.id}: {each.reason}" for each in found.problems if each.failed]
+        if broken or not found.application_sets:
+            return (), broken
+        source = next((each for each in application.sources if not each.chart), None)
+        tree = fetcher.git(source.repo_url, source.target_revision) if source is not None else _NOWHERE
+        own = OwnUrls([source.repo_url] if source is not None else [])
+        expansions = self._expanded(found.application_sets, tree, own, fetcher, request.settings.empty_generators)
+        problems = [f"{problem.id}: {problem.reason}" for each in expansions for problem in each.problems]
+        return tuple(dict(document) for each in expansions for document in each.documents), problems
+
+    def _expanded(
+        self,
+        sets: Iterable[Found],
+        tree: Tree,
+        own: OwnUrls,
+        fetcher: RemoteSources,
+        may_be_empty: Sequence[str],
+    ) -> list[Expansion]:
+        templates = GoTemplates(self._helm)
+        return [
+            expand(
+                each, tree=tree, is_own=own, fetcher=fetcher, render_templates=templates,
+                may_be_empty=any(fnmatchcase(each.name, glob) for glob in may_be_empty),
+            )
+            for each in sets
+        ]  # fmt: skip
 
     def _define(self, request: Define, fetcher: RemoteSources) -> Defined:
         tree = fetcher.git(request.url, request.commit)
@@ -154,16 +194,9 @@ class Renderer:
             for each in (*found.applications, *found.projects)
             if here(each.file) or each.kind == "AppProject"
         ]
-        templates = GoTemplates(self._helm)
-        for each in [one for one in found.application_sets if here(one.file)]:
-            expansion = expand(
-                each,
-                tree=tree,
-                is_own=OwnUrls([request.url]),
-                fetcher=fetcher,
-                render_templates=templates,
-                may_be_empty=any(fnmatchcase(each.name, glob) for glob in may_be_empty),
-            )
+        sets = [each for each in found.application_sets if here(each.file)]
+        expansions = self._expanded(sets, tree, OwnUrls([request.url]), fetcher, may_be_empty)
+        for each, expansion in zip(sets, expansions, strict=True):
             problems += [f"{problem.id}: {problem.reason}" for problem in expansion.problems]
             definitions += [
                 Definition(kind="Application", file=each.file, document=dict(document))

@@ -72,6 +72,8 @@ class Rendered(msgspec.Struct, frozen=True, kw_only=True, tag="rendered"):
     """An Application's manifests, or why there are none."""
 
     manifests: str = ""
+    generated: tuple[dict[str, Any], ...] = ()
+    """The Applications of the ApplicationSets among the manifests: they take the place of those."""
     plan: str = ""
     """The plan hash, ``""`` where two renders may differ."""
     unstable: str = ""

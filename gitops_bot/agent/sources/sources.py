@@ -147,7 +147,7 @@ class Sources:
         if answer.error:
             raise BotError(answer.error)
         try:
-            return Rendered(key, answer.plan, answer.types, pack(answer.manifests.encode()))
+            return Rendered(key, answer.plan, answer.types, pack(answer.manifests.encode(), answer.generated))
         except ValueError as error:
             raise BotError(f"the manifests cannot be read: {error}") from error
 

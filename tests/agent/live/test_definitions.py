@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from gitops_bot.agent.loop.definitions import Origin
-from tests.agent.live.harness import LiveAgent, Repository, config, manifests, sync_of
+from tests.agent.live.harness import LiveAgent, Repository, conditions_of, config, manifests, resources_of, sync_of
 
 FINALIZER = "resources-finalizer.argocd.argoproj.io"
 
@@ -182,3 +182,51 @@ def test_a_child_that_is_found_as_a_file_too_is_one_application(defined):
     assert [call for call in written if "fieldManager=gitops-bot&" in call.uri] == []
     defined.push(one=None)
     defined.agent.until(lambda: defined.names == ["parent"] and defined.configs == [])
+
+
+def application_set(name, defined, generators):
+    return {
+        "apiVersion": "argoproj.io/v1alpha1",
+        "kind": "ApplicationSet",
+        "metadata": {"name": name, "namespace": "argocd"},
+        "spec": {
+            "generators": generators,
+            "template": {
+                "metadata": {"name": "{{name}}", "finalizers": [FINALIZER]},
+                "spec": defined.app("x", "{{name}}")["spec"],
+            },
+        },
+    }
+
+
+def test_an_application_set_of_a_parent_is_expanded_and_an_empty_generator_stops_the_parent(defined):
+    def listed(*elements):
+        return {"list": {"elements": [{"name": each} for each in elements]}}
+
+    def push(*generators):
+        defined.repository.commit({"children/many.yaml": manifests(application_set("many", defined, generators))})
+        defined.push(parent=[defined.app("parent", "children")])
+        return defined.repository.git("rev-parse", "HEAD")
+
+    defined.repository.commit({"teams/one.json": '{"name": "one"}', "teams/two.json": '{"name": "two"}'})
+    push({"git": {"repoURL": defined.url, "revision": "HEAD", "files": [{"path": "teams/*.json"}]}})
+    defined.start()
+    defined.until_synced("parent", "one", "two")
+    assert defined.names == ["one", "parent", "two"]
+    assert defined.configs == ["one", "two"]
+    assert resources_of(defined.agent.app("parent")) == {"Application/one": "Synced", "Application/two": "Synced"}
+
+    # What it does not generate any more goes with its objects, and what somebody changes of the rest is put back.
+    commit = push(listed("two"))
+    defined.agent.synced("parent", commit)
+    defined.agent.until(lambda: defined.names == ["parent", "two"] and defined.configs == ["two"])
+    before = defined.agent.app("two")["spec"]
+    defined.agent.patch("Application", defined.agent.namespace, "two", {"spec": {"source": {"path": "one"}}})
+    defined.agent.until(lambda: defined.agent.app("two")["spec"] == before, "as generated")
+
+    # A generator that suddenly yields nothing is no reason to take anything away.
+    push(listed())
+    body = defined.agent.wait("parent", lambda body: "ComparisonError" in conditions_of(body))
+    assert "many" in conditions_of(body)["ComparisonError"]
+    defined.agent.until(lambda: defined.agent.is_idle)
+    assert (defined.names, defined.configs) == (["parent", "two"], ["two"])
