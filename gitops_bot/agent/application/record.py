@@ -81,6 +81,11 @@ class AppObject(msgspec.Struct, frozen=True, kw_only=True):
         return "deletionTimestamp" in self.body["metadata"]
 
     @property
+    def is_skipped(self) -> bool:
+        """Whether somebody asks that it is left alone."""
+        return self.annotations.get(SKIP) == "true"
+
+    @property
     def cascades(self) -> str:
         """The finalizer by which its objects go with it, ``""`` when they stay."""
         return next((each for each in self.finalizers if each.partition("/")[0] == FINALIZER), "")

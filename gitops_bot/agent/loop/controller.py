@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from typing import NamedTuple, Protocol
 
 from gitops_bot.agent.application.applications import APPLICATION, Applications
-from gitops_bot.agent.application.record import REFRESH, SKIP, AppObject, Record, is_news
+from gitops_bot.agent.application.record import REFRESH, AppObject, Record, is_news
 from gitops_bot.agent.health.assess import has_health
 from gitops_bot.agent.live.inventory import Inventory, Touched
 from gitops_bot.agent.loop.definitions import Definer
@@ -235,7 +235,7 @@ class Controller:
             for name in applications.replace(told.items):
                 self._queue.put(name)
             if any(REFRESH in app.annotations for app in applications.all):
-                self._poller.hurry()
+                self._poller.refresh()
             # Who waits to lead knows what there is already when its time comes.
             self._begin(set().union(*(group_kinds(app.annotations) for app in applications.all)))
             return
@@ -248,7 +248,7 @@ class Controller:
         if is_news(before, after):
             self._queue.put(name)
         if after is not None and REFRESH in after.annotations:
-            self._poller.hurry()  # whoever works on it may be waiting for an older commit
+            self._poller.refresh()  # whoever works on it may be waiting for an older commit
 
     def _project_told(self, told: Snapshot | Event) -> None:
         applications = self._parts.applications
@@ -341,7 +341,7 @@ class Controller:
             return None  # all of them are looked at when this agent begins to lead, and knows the settings
         with self._lock:
             self._seen |= {name}
-        if app.annotations.get(SKIP) == "true":
+        if app.is_skipped:
             return None
         record = self._record(app)
         if app.deleting:

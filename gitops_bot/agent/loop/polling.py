@@ -55,6 +55,8 @@ class Poller:
         """When every repository is asked next."""
         self._failed = 0
         """How often in a row the API server had no answer for the definitions."""
+        self._refreshed = False
+        """Whether somebody has asked for Git since it was asked last."""
         self.since = clock()
         """Repositories that were asked before this are asked again."""
         self.has_begun = False
@@ -72,7 +74,12 @@ class Poller:
         self._wake.set()
 
     def hurry(self) -> None:
-        """Ask for who asks for it (``refresh``) before the time, and put definitions back that somebody has changed."""
+        """Put definitions back that somebody has changed."""
+        self._wake.set()
+
+    def refresh(self) -> None:
+        """Ask for who asks for it (``refresh``) before the time, and anew what Git defines."""
+        self._refreshed = True
         self._wake.set()
 
     def stop(self) -> None:
@@ -105,24 +112,32 @@ class Poller:
         if now < self._due:
             if self._leads():
                 self._mend()
+                if self._refreshed:
+                    self._refreshed = False
+                    self._define(now)
                 self._ask_for([app for app in applications.all if REFRESH in app.annotations], now)
             return
         self.since, self._due = now, _NOT_SAID
         if not self._leads():
             return
-        if self._definer is not None:
-            try:
-                self._definer.work(now)
-                self._failed = 0
-            except ClusterError as error:
-                self._failed += 1
-                _log.warning("definitions: %s", error.message)
+        self._define(now)
         if not self.has_begun:
             self.has_begun = True
             for name in applications.names:
                 self._queue.put(name)
         self._ask_for(applications.all, now)
         self.has_asked = True
+
+    def _define(self, now: float) -> None:
+        """Bring what Git defines into the cluster."""
+        if self._definer is None:
+            return
+        try:
+            self._definer.work(now)
+            self._failed = 0
+        except ClusterError as error:
+            self._failed += 1
+            _log.warning("definitions: %s", error.message)
 
     def _mend(self) -> None:
         """Put definitions back that somebody has changed."""

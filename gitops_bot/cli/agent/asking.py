@@ -12,11 +12,16 @@ import msgspec
 
 from gitops_bot.agent.application.applications import API, key_of
 from gitops_bot.agent.application.record import AppObject
+from gitops_bot.agent.reports.presence import LEASE, absence
 from gitops_bot.doors.cluster.connect import connect
+from gitops_bot.doors.cluster.lease import API as LEASE_API
+from gitops_bot.doors.cluster.lease import NOTE
 from gitops_bot.doors.cluster.objects import Objects
 from gitops_bot.doors.cluster.requests import Requests
 from gitops_bot.errors import ClusterError, UsageError
 from gitops_bot.model.application import Application
+from gitops_bot.model.resource import ResourceKey
+from gitops_bot.text.escape import visible
 
 _Command = TypeVar("_Command", bound=Callable[..., Any])
 
@@ -90,6 +95,23 @@ def _even(value: Any) -> Any:
     if isinstance(value, dict):
         return {key: _even(item) for key, item in value.items() if item is not None}
     return [_even(item) for item in value] if isinstance(value, list) else value
+
+
+def tell_agent(objects: Objects, namespace: str) -> None:
+    """Warn where no agent is at work in the namespace, and of definitions in Git that it cannot follow.
+
+    Whoever may not read its Lease is told nothing.
+    """
+    try:
+        lease = objects.find(ResourceKey("coordination.k8s.io", "Lease", namespace, LEASE), LEASE_API)
+    except ClusterError:
+        return
+    missing = absence(lease, datetime.now(UTC))
+    if missing:
+        click.echo(f"warning: {visible(missing)}; kubectl get pods -n {namespace}", err=True)
+    annotations = (lease or {}).get("metadata", {}).get("annotations") or {}
+    if annotations.get(NOTE):
+        click.echo(f"warning: definitions in Git: {visible(annotations[NOTE])}", err=True)
 
 
 def ago(moment: datetime | None) -> str:

@@ -6,7 +6,7 @@ import os
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime
@@ -17,6 +17,7 @@ import msgspec
 from gitops_bot import __version__
 from gitops_bot.agent.application.applications import Applications
 from gitops_bot.agent.application.record import Record
+from gitops_bot.agent.application.state import told
 from gitops_bot.agent.live.comparison import Comparer
 from gitops_bot.agent.live.inventory import Inventory
 from gitops_bot.agent.live.kindwatch import KindWatch
@@ -33,6 +34,7 @@ from gitops_bot.agent.reconcile.operating import Manners, Operating
 from gitops_bot.agent.reconcile.sync import Deadlines
 from gitops_bot.agent.reports.events import Recorder
 from gitops_bot.agent.reports.metrics import Metrics, State
+from gitops_bot.agent.reports.presence import LEASE
 from gitops_bot.agent.reports.telling import Teller
 from gitops_bot.agent.rules.project import Cluster
 from gitops_bot.agent.sources.keys import Files, Host, Keys
@@ -59,8 +61,6 @@ _PASSED = ("PATH", "HTTPS_PROXY", "https_proxy", "HTTP_PROXY", "http_proxy", "NO
 """What a renderer that is a child gets of our environment: nothing that names a cluster or holds a secret."""
 _RENDERER_MEMORY = 1536 << 20
 """Bytes of address space that a renderer which is a child may have; the tools that it runs have their own limit."""
-LEASE = "gitops-bot"
-"""The Lease of an agent's namespace."""
 _LEASE_PATIENCE = Patience(connect=3.0, read=3.0, attempts=1)
 """A Lease that cannot be renewed soon is lost, and asking on would say so too late."""
 
@@ -154,7 +154,8 @@ def assembled(wanted: Wanted) -> Iterator[Agent]:
         stack.callback(connection.close)
         metrics, clock = Metrics(), RealClock()
         terms = Terms(None if wanted.origin is not None else Settings())
-        leadership = _leadership(wanted, connection, clock, metrics) if wanted.holder else None
+        controllers: list[Controller] = []
+        leadership = _leadership(wanted, connection, clock, metrics, controllers) if wanted.holder else None
         objects = Objects(
             Requests(
                 connection,
@@ -173,7 +174,6 @@ def assembled(wanted: Wanted) -> Iterator[Agent]:
         stack.callback(renderers.close)
         recorder = Recorder(objects, wanted.holder or "gitops-bot", clock, metrics.dropped)
         jq = stack.enter_context(JqWorker())
-        controllers: list[Controller] = []
         around = Surroundings(
             cluster=Cluster(name=wanted.cluster_name),
             capabilities=lambda: capabilities_of(objects),
@@ -233,9 +233,16 @@ def assembled(wanted: Wanted) -> Iterator[Agent]:
         yield agent
 
 
-def _leadership(wanted: Wanted, connection: Connection, clock: RealClock, metrics: Metrics) -> Leadership:
+def _leadership(
+    wanted: Wanted, connection: Connection, clock: RealClock, metrics: Metrics, controllers: Sequence[Controller]
+) -> Leadership:
+    """What may lead, and tells beside its Lease what is wrong with Git; ``controllers`` gets the one that knows it."""
     requests = Requests(connection, patience=_LEASE_PATIENCE, observe=metrics.requested, agent=_user_agent(wanted))
-    lease = Lease(requests, wanted.namespace, LEASE, wanted.holder, wanted.lease)
+
+    def note() -> str:
+        return told(controllers[0].problem) if controllers else ""
+
+    lease = Lease(requests, wanted.namespace, LEASE, wanted.holder, wanted.lease, note)
     return Leadership(lease, wanted.lease, clock)
 
 

@@ -11,6 +11,7 @@ from gitops_bot.agent.ownership.managed import is_our_apply, matches, paths, rea
 from gitops_bot.agent.reports.view import View
 from gitops_bot.agent.values import Live
 from gitops_bot.cli.agent.asking import Where, as_json, cluster, format_option, opened, read_application
+from gitops_bot.errors import RenderError
 from gitops_bot.model.change import FieldChange
 from gitops_bot.model.settings import Agent
 from gitops_bot.text.escape import visible
@@ -33,6 +34,7 @@ def command(
     """Show field by field how the cluster differs from Git.
 
     The API server is asked what applying Git would change (a dry run, with your own rights); secrets are masked.
+    Where it cannot be known what Git says, the exit code is 3.
     """
     from gitops_bot.cli.agent.glance import glance
 
@@ -40,6 +42,8 @@ def command(
         found = read_application(objects, namespace, app)
         view = glance(objects, found, cluster_name)
     click.echo(as_json(_json(view)) if format_ == "json" else _text(view, others=others), nl=format_ == "json")
+    if view.unknown:
+        return RenderError.exit_code
     return 1 if exit_code and view.status != "Synced" else 0
 
 
@@ -58,7 +62,8 @@ def _text(view: View, *, others: bool) -> str:
             lines += _others(each.live)
     lines += [f"- {live.key}" for live in (*view.candidates.prunable, *view.candidates.going)]
     lines += [f"kept: {visible(hold.message)}" for hold in view.prune.holds]
-    lines.append(f"{view.status} at {' '.join(each[:8] for each in view.commits) or 'no commit'}")
+    at = " ".join(each[:8] for each in view.commits)
+    lines.append(f"{view.status} at {at}" if at else "not compared")
     return "\n".join(lines) + "\n"
 
 

@@ -7,7 +7,7 @@ from typing import Literal
 import click
 
 from gitops_bot.agent.application import state
-from gitops_bot.agent.application.record import AppObject
+from gitops_bot.agent.application.record import SKIP, AppObject
 from gitops_bot.cli.agent.asking import (
     Where,
     ago,
@@ -18,6 +18,7 @@ from gitops_bot.cli.agent.asking import (
     read_application,
     read_applications,
     revisions,
+    tell_agent,
 )
 from gitops_bot.text.escape import visible
 from gitops_bot.text.table import pairs, table
@@ -39,8 +40,10 @@ def command(*, app: str | None, kubeconfig: str, context: str, namespace: str, f
         if app is not None:
             found = read_application(objects, namespace, app)
             click.echo(as_json(_json(found)) if format_ == "json" else _one(found), nl=format_ == "json")
+            tell_agent(objects, namespace)
             return 0
         applications = read_applications(objects, namespace)
+        tell_agent(objects, namespace)
     if format_ == "json":
         click.echo(as_json([_json(each) for each in applications]))
     elif applications:
@@ -77,6 +80,8 @@ def _news(app: AppObject) -> str:
     status = app.status
     if app.deleting:
         return "is being deleted"
+    if app.is_skipped:
+        return f"left alone while it is annotated with {SKIP}"
     operation = status.operation_state
     if operation is not None and not operation.is_finished:
         return f"syncing: {operation.message}".rstrip(": ")
@@ -97,7 +102,8 @@ def _one(app: AppObject) -> str:
         ("Name", app.key.name),
         ("Project", app.application.spec.project),
         ("Destination", app.application.spec.destination.namespace),
-        ("Sync", f"{sync.status} at {revisions(sync.revision, sync.revisions)}" if sync else "not looked at yet"),
+        ("Left alone", f"while it is annotated with {SKIP}; the rest is as it was then" if app.is_skipped else ""),
+        ("Sync", _synced(sync) if sync else "not looked at yet"),
         ("Health", f"{health.status} {health.message}".strip() if health else ""),
         ("Last sync", f"{operation.phase}, {ago(operation.finished_at or operation.started_at)} ago: "
                       f"{operation.message}" if operation else "never"),
@@ -117,6 +123,11 @@ def _one(app: AppObject) -> str:
         for each in status.resources
     ]
     return text + ("\n" if rows else "") + table(("KIND", "NAMESPACE", "NAME", "SYNC", "HEALTH"), rows)
+
+
+def _synced(sync: state.Sync) -> str:
+    at = revisions(sync.revision, sync.revisions)
+    return f"{sync.status} at {at}" if at else sync.status
 
 
 def _refusals(operation: state.OperationState | None) -> str:

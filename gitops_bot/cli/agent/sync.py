@@ -8,9 +8,9 @@ import time
 import click
 
 from gitops_bot.agent.application.applications import API, key_of
-from gitops_bot.agent.application.record import AppObject
+from gitops_bot.agent.application.record import SKIP, AppObject
 from gitops_bot.agent.application.state import OperationState
-from gitops_bot.cli.agent.asking import Where, cluster, opened, read_application
+from gitops_bot.cli.agent.asking import Where, cluster, opened, read_application, tell_agent
 from gitops_bot.doors.cluster.errors import Invalid
 from gitops_bot.doors.cluster.objects import Objects
 from gitops_bot.errors import ClusterError, UsageError
@@ -36,6 +36,8 @@ def command(
     """
     with opened(Where(kubeconfig, context, namespace)) as objects:
         found = read_application(objects, namespace, app)
+        _refuse_skipped(found)
+        tell_agent(objects, namespace)
         before = found.status.operation_state
         _ask(objects, found, prune=prune, dry_run=dry_run)
         if not wait:
@@ -48,6 +50,15 @@ def command(
     if done.phase != "Succeeded":
         raise ClusterError(f"the sync of {app} has failed: {done.message}", hint=f"gitops-bot agent status {app}")
     return 0
+
+
+def _refuse_skipped(app: AppObject) -> None:
+    name, namespace = app.key
+    if app.is_skipped:
+        raise UsageError(
+            f"{name} is left alone while it is annotated with {SKIP}",
+            hint=f"kubectl annotate application {name} -n {namespace} {SKIP}-",
+        )
 
 
 def _ask(objects: Objects, app: AppObject, *, prune: bool, dry_run: bool) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import UTC, datetime
 
 import msgspec
@@ -13,7 +14,9 @@ from gitops_bot.doors.cluster.requests import Requests
 from gitops_bot.errors import ClusterError
 from gitops_bot.model.resource import ResourceKey
 
-_API = "coordination.k8s.io/v1"
+API = "coordination.k8s.io/v1"
+NOTE = "gitops-bot/definitions"
+"""Annotation with what is wrong with what Git defines, for people who look."""
 _KIND = Kind("coordination.k8s.io", "v1", "Lease", "leases", namespaced=True, verbs=frozenset())
 
 
@@ -30,12 +33,24 @@ class LeaseTimes(msgspec.Struct, frozen=True, kw_only=True):
 class Lease:
     """A place for one holder. Times are measured on this machine's own clock, never compared with another's."""
 
-    def __init__(self, requests: Requests, namespace: str, name: str, holder: str, times: LeaseTimes) -> None:
-        """Take where the Lease is and who we are; ``holder`` must be unique. Requests should be impatient."""
+    def __init__(
+        self,
+        requests: Requests,
+        namespace: str,
+        name: str,
+        holder: str,
+        times: LeaseTimes,
+        note: Callable[[], str] = lambda: "",
+    ) -> None:
+        """Take where the Lease is and who we are; ``holder`` must be unique. Requests should be impatient.
+
+        What ``note`` says (``""``: nothing) is written beside it whenever it is renewed.
+        """
         self._objects = Objects(requests, Kinds((_KIND,)))
         self._key = ResourceKey("coordination.k8s.io", "Lease", namespace, name)
         self._holder = holder
         self._times = times
+        self._note = note
         self._seen: tuple[str, float] = ("", 0.0)
         """The last version of somebody else's Lease, and when it was first seen (monotonic seconds)."""
         self.other = ""
@@ -46,7 +61,7 @@ class Lease:
 
         Raises ClusterError when it cannot be known.
         """
-        found = self._objects.find(self._key, _API)
+        found = self._objects.find(self._key, API)
         try:
             if found is None:
                 self._objects.create(_KIND, self._key.namespace, self._body(now))
@@ -64,7 +79,7 @@ class Lease:
     def release(self, now: datetime) -> None:
         """Give it up, where it is ours, so that the next one need not wait."""
         try:
-            found = self._objects.find(self._key, _API)
+            found = self._objects.find(self._key, API)
             if found is not None and (found.get("spec") or {}).get("holderIdentity") == self._holder:
                 found["spec"] = {**found["spec"], "holderIdentity": "", "renewTime": _micro(now)}
                 self._objects.replace(self._key, found)
@@ -80,11 +95,13 @@ class Lease:
 
     def _body(self, now: datetime) -> Body:
         return {
-            "apiVersion": _API,
+            "apiVersion": API,
             "kind": "Lease",
-            "metadata": {"name": self._key.name, "namespace": self._key.namespace},
+            "metadata": {
+                "name": self._key.name, "namespace": self._key.namespace, "annotations": self._noted(),
+            },
             "spec": self._spec(now, now, 0),
-        }
+        }  # fmt: skip
 
     def _renewed(self, found: Body, spec: Body, holder: str, now: datetime) -> Body:
         changes = int(spec.get("leaseTransitions") or 0)
@@ -92,7 +109,13 @@ class Lease:
             found["spec"] = {**spec, "renewTime": _micro(now)}
         else:
             found["spec"] = self._spec(now, now, changes + 1)
+        others = {name: text for name, text in (found["metadata"].get("annotations") or {}).items() if name != NOTE}
+        found["metadata"]["annotations"] = {**others, **self._noted()}
         return found
+
+    def _noted(self) -> dict[str, str]:
+        note = self._note()
+        return {NOTE: note} if note else {}
 
     def _spec(self, acquired: datetime, renewed: datetime, transitions: int) -> Body:
         return {

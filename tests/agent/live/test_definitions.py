@@ -35,8 +35,8 @@ class Defined:
         self.repository: Repository = agent.repository({"one/app.yaml": manifests(config("one", key="1")),
                                                         "two/app.yaml": manifests(config("two", key="1"))}, name)  # fmt: skip
 
-    def start(self):
-        self.agent.start(origin=Origin(self.url, "apps", "main"), poll=1.0)
+    def start(self, poll=1.0):
+        self.agent.start(origin=Origin(self.url, "apps", "main"), poll=poll)
 
     def app(self, name, path=None, **how):
         return application(name, self.url, self.place, path or name, **how)
@@ -82,6 +82,15 @@ def test_what_git_defines_no_more_goes_as_its_finalizer_says(defined):
     defined.push(two=None, readme=[])
     defined.agent.until(lambda: "none is removed" in defined.agent.agent.controller.problem)
     assert (defined.names, defined.configs) == (["two"], ["two"])
+
+
+def test_who_asks_for_a_refresh_gets_what_git_defines_now_too(defined):
+    defined.push(one=[defined.app("one")])
+    defined.start(poll=600.0)
+    defined.until_synced("one")
+    defined.push(two=[defined.app("two")])
+    defined.agent.refresh("one")
+    defined.until_synced("two")
 
 
 def test_a_broken_definition_hides_nothing_and_removes_nothing(defined):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -111,6 +112,58 @@ def test_a_wish_is_written_once_and_changes_nothing_else(run: Run, installed: In
     assert after["operation"]["initiatedBy"]["username"]
     assert (after["spec"], after["status"]) == (before["spec"], before["status"])
     assert "already" in run("sync", "shop", "--no-wait").exception.message
+
+
+def lease(installed: Installed, place: str, renewed: datetime, holder: str = "pod-1", **annotations: str) -> None:
+    body = {
+        "apiVersion": "coordination.k8s.io/v1", "kind": "Lease",
+        "metadata": {"name": "gitops-bot", "annotations": annotations},
+        "spec": {"holderIdentity": holder, "leaseDurationSeconds": 15,
+                 "renewTime": renewed.strftime("%Y-%m-%dT%H:%M:%S.%fZ")},
+    }  # fmt: skip
+    installed.plane.request("POST", f"/apis/coordination.k8s.io/v1/namespaces/{place}/leases", body)
+
+
+def test_it_is_told_where_no_agent_is_at_work(run: Run, installed: Installed, applications: str) -> None:
+    asked = f"kubectl get pods -n {applications}\n"
+    assert run("status").stderr == f"warning: no agent has ever worked here; {asked}"
+    assert run("sync", "empty", "--no-wait").stderr == f"warning: no agent has ever worked here; {asked}"
+    lease(installed, applications, datetime(2026, 1, 1, 12, tzinfo=UTC))
+    silent = "no agent is at work: pod-1 gave its last sign of life at 2026-01-01 12:00:00 UTC"
+    assert run("status", "shop").stderr == f"warning: {silent}; {asked}"
+    assert len(json.loads(run("status", "--format", "json").stdout)) == 2
+
+
+def test_it_is_told_what_of_git_cannot_be_followed(run: Run, installed: Installed, applications: str) -> None:
+    wrong = {"gitops-bot/definitions": "apps/shop.yaml: line 5: did not find expected key"}
+    lease(installed, applications, datetime.now(UTC), **wrong)
+    assert run("status").stderr == f"warning: definitions in Git: {wrong['gitops-bot/definitions']}\n"
+
+
+def test_an_agent_that_was_stopped_is_not_at_work(run: Run, installed: Installed, applications: str) -> None:
+    lease(installed, applications, datetime.now(UTC), holder="")
+    assert "no agent is at work: the last one was stopped" in run("status").stderr
+
+
+def test_what_is_left_alone_is_told_so_and_not_waited_for(run: Run, installed: Installed, applications: str) -> None:
+    path = f"/apis/argoproj.io/v1alpha1/namespaces/{applications}/applications/shop"
+    change = {"metadata": {"annotations": {"argocd.argoproj.io/skip-reconcile": "true"}}}
+    installed.plane.request("PATCH", path, change, content_type="application/merge-patch+json")
+
+    said = "left alone while it is annotated with argocd.argoproj.io/skip-reconcile"
+    assert run("status").stdout.splitlines()[2].endswith(said)
+    assert "argocd.argoproj.io/skip-reconcile" in run("status", "shop").stdout
+    refused = run("sync", "shop").exception
+    assert refused.message == f"shop is {said}"
+    assert refused.hint == f"kubectl annotate application shop -n {applications} argocd.argoproj.io/skip-reconcile-"
+    assert "operation" not in installed.plane.request("GET", path)
+
+
+def test_a_diff_that_cannot_be_made_does_not_end_as_one_without_differences(run: Run) -> None:
+    done = run("diff", "shop")
+    assert done.return_value == 3
+    assert "ComparisonError: https://git.example.org/acme/shop: " in done.stdout
+    assert done.stdout.endswith("\nnot compared\n")
 
 
 def test_what_a_cluster_can_do_is_a_file_that_reviews_read(run: Run, installed: Installed) -> None:

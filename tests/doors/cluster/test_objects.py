@@ -250,6 +250,18 @@ def test_one_of_two_holds_a_lease_until_it_gives_it_up_or_is_silent(installed: I
     one.release(now)
 
 
+def test_what_is_wrong_with_git_stands_beside_the_lease(installed: Installed, place: str) -> None:
+    from datetime import UTC, datetime
+
+    now, said = datetime(2026, 1, 1, tzinfo=UTC), ["", "apps/a.yaml: line 5", ""]
+    lease = Lease(_requests(installed), NAMESPACE, place, "a", LeaseTimes(), lambda: said[0])
+    path = f"/apis/coordination.k8s.io/v1/namespaces/{NAMESPACE}/leases/{place}"
+    while said:
+        assert lease.take(now, 1.0)
+        annotations = installed.plane.request("GET", path)["metadata"].get("annotations") or {}
+        assert annotations.get("gitops-bot/definitions", "") == said.pop(0)
+
+
 def test_a_lease_is_taken_by_one_of_many_at_once(installed: Installed, place: str) -> None:
     from datetime import UTC, datetime
 
