@@ -90,3 +90,28 @@ def is_newer(version: str, than: str) -> bool:
     if version.isdigit() and than.isdigit():
         return int(version) > int(than)
     return version != than
+
+
+class Heard:
+    """How far a watch has told of a kind: what tells whether the answer to a write of ours is ahead of it or behind."""
+
+    def __init__(self) -> None:
+        """Begin with nothing told."""
+        self._version = ""
+
+    def hear(self, version: str) -> None:
+        """Take that everything was told up to a version."""
+        self._version = version
+
+    def covers(self, version: str) -> bool:
+        """Whether what was so in this version, and is not known, is gone since."""
+        return self._version != "" and not is_newer(version, self._version)
+
+    def hear_list(self, version: str) -> bool:
+        """Take that a list is the truth of a version; whether what is known in a newer one may still hold.
+
+        A cluster that was restored from a backup has older versions than were told before: then nothing may.
+        """
+        behind = version == "" or (self._version != "" and is_newer(self._version, version))
+        self._version = version
+        return not behind

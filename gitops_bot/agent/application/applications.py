@@ -10,9 +10,9 @@ from typing import Any
 
 import msgspec
 
-from gitops_bot.agent.application.record import REFRESH, REMOVAL_HELD, AppObject, as_object
+from gitops_bot.agent.application.record import REFRESH, REMOVAL_HELD, AppObject, as_object, is_news
 from gitops_bot.agent.application.state import Status, write
-from gitops_bot.agent.values import REMOVAL_MANAGER, STATUS_MANAGER, is_newer
+from gitops_bot.agent.values import REMOVAL_MANAGER, STATUS_MANAGER, Heard, is_newer
 from gitops_bot.doors.cluster.errors import Conflict, Invalid, NotFound
 from gitops_bot.doors.cluster.objects import Body, Objects
 from gitops_bot.model.project import Project
@@ -45,16 +45,24 @@ class Applications:
         self._broken: dict[str, str] = {}
         self._projects: dict[str, Project | None] = {}
         self._listed: set[str] = set()
+        self._heard = Heard()
+        self.on_news: Callable[[str], None] = lambda _name: None
+        """Called with the name of one of which the answer to a write of ours tells something new."""
 
     # -- fed by the watch ---------------------------------------------------------------------------------------------
 
-    def replace(self, bodies: Iterable[Body]) -> frozenset[str]:
-        """Take all that there are; the names that are new, changed or gone."""
+    def replace(self, bodies: Iterable[Body], version: str = "") -> frozenset[str]:
+        """Take all that there are; the names that are new, changed or gone.
+
+        What was written since ``version``, that of the list, stays as it is.
+        """
         with self._lock:
             self._listed.add("Application")
             before, self._found, self._broken = self._found, {}, {}
             for body in bodies:
                 self._take(body)
+            if self._heard.hear_list(version):
+                self._found |= {name: app for name, app in before.items() if is_newer(app.version, version)}
             return frozenset(
                 name
                 for name in {*before, *self._found}
@@ -63,19 +71,37 @@ class Applications:
 
     def put(self, body: Body) -> str:
         """Take one as it is now; its name. One that is older than what is known is not taken: watches lag."""
+        with self._lock:
+            self._heard.hear(body["metadata"].get("resourceVersion", ""))
+            return self._put(body)
+
+    def wrote(self, body: Body) -> None:
+        """Take the answer to a write of ours, unless the watch has told by now that it is gone again.
+
+        What others have changed meanwhile is news, and old when the watch tells it.
+        """
         metadata = body["metadata"]
         with self._lock:
-            known = self._found.get(metadata["name"])
-            if known is not None and not is_newer(
-                metadata.get("resourceVersion", ""), known.body["metadata"].get("resourceVersion", "")
-            ):
-                return known.key.name
-            return self._take(body)
+            before = self._found.get(metadata["name"])
+            if before is None and self._heard.covers(metadata.get("resourceVersion", "")):
+                return
+            name = self._put(body)
+            after = self._found.get(name)
+        if is_news(before, after):
+            self.on_news(name)
+
+    def _put(self, body: Body) -> str:
+        metadata = body["metadata"]
+        known = self._found.get(metadata["name"])
+        if known is not None and not is_newer(metadata.get("resourceVersion", ""), known.version):
+            return known.key.name
+        return self._take(body)
 
     def remove(self, body: Body) -> str:
         """Take that one is gone; its name."""
         name: str = body["metadata"]["name"]
         with self._lock:
+            self._heard.hear(body["metadata"].get("resourceVersion", ""))
             self._found.pop(name, None)
             self._broken.pop(name, None)
         return name
@@ -189,11 +215,8 @@ class Applications:
             return
         told = {REMOVAL_HELD: now.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")} if now is not None else {}
         metadata = {"name": app.key.name, "namespace": app.key.namespace, "uid": app.uid, "annotations": told}
-        try:
-            body = {"apiVersion": API, "kind": "Application", "metadata": metadata}
-            self.put(self._objects.apply(body, key_of(*app.key), REMOVAL_MANAGER).body)
-        except (NotFound, Conflict):
-            return  # it is gone already
+        body = {"apiVersion": API, "kind": "Application", "metadata": metadata}
+        self._write(app, lambda key: self._objects.apply(body, key, REMOVAL_MANAGER).body)
 
     def let_go(self, app: AppObject, finalizer: str) -> None:
         """Remove a finalizer: everything that it stood for is done. Raises ClusterError."""
@@ -215,7 +238,7 @@ class Applications:
         key = key_of(*app.key)
         for left in range(_TRIES, 0, -1):
             try:
-                self.put(write(key))
+                self.wrote(write(key))
             except NotFound:
                 return
             except Conflict:

@@ -68,6 +68,10 @@ class AppObject(msgspec.Struct, frozen=True, kw_only=True):
         return str(self.body["metadata"]["uid"])
 
     @property
+    def version(self) -> str:
+        return str(self.body["metadata"].get("resourceVersion", ""))
+
+    @property
     def created(self) -> datetime:
         """When the object was made."""
         return datetime.fromisoformat(self.body["metadata"]["creationTimestamp"])
@@ -139,7 +143,7 @@ def _even(value: Any) -> Any:
 
 
 def is_news(before: AppObject | None, after: AppObject | None) -> bool:
-    """Whether something else than our own status has changed; an operation that is gone was taken, by us."""
+    """Whether something else than our own status has changed; what somebody asked for and is gone, we have taken."""
     if before is None or after is None:
         return True
     one, other = before.body, after.body
@@ -147,14 +151,17 @@ def is_news(before: AppObject | None, after: AppObject | None) -> bool:
         one["spec"] != other["spec"]
         or other.get("operation") not in (None, one.get("operation"))
         or before.deleting != after.deleting
-        or _asking(before) != _asking(after)
+        or after.annotations.get(REFRESH) not in (None, before.annotations.get(REFRESH))
+        or _saying(before) != _saying(after)
     )
 
 
-def _asking(app: AppObject) -> dict[str, str]:
-    """The annotations by which people ask for something; ours is only the record of the guard."""
-    asking = ("argocd.", "gitops-bot/prune")
-    return {name: text for name, text in app.annotations.items() if name.startswith(asking) and name != GUARD}
+def _saying(app: AppObject) -> dict[str, str]:
+    """The annotations by which people say how it is to be worked on; the record of the guard is ours."""
+    saying = ("argocd.", "gitops-bot/prune")
+    return {
+        name: text for name, text in app.annotations.items() if name.startswith(saying) and name not in (GUARD, REFRESH)
+    }
 
 
 class Judged(NamedTuple):

@@ -14,7 +14,7 @@ from gitops_bot.agent.ownership.fingerprint import baseline
 from gitops_bot.agent.ownership.identity import PART_OF, App, is_ours
 from gitops_bot.agent.ownership.managed import PEOPLE
 from gitops_bot.agent.ownership.memory import Known, Memory
-from gitops_bot.agent.ownership.strangers import survivors
+from gitops_bot.agent.ownership.strangers import strangers, survivors
 from gitops_bot.agent.rules.options import Effective, object_options
 from gitops_bot.agent.values import MANAGER, Live, live_of
 from gitops_bot.doors.cluster.errors import Conflict, Invalid, NotTyped
@@ -179,10 +179,14 @@ class Applier:
 
     def _remember(self, compared: Compared, body: Body) -> None:
         # The watch will say the same a moment later; nobody has to wait for it.
-        self._inventory.put((compared.key.group, compared.key.kind), body)
+        self._inventory.wrote((compared.key.group, compared.key.kind), body)
         if compared.live is not None and not compared.live.managed:
             return  # the API server has just told whose everything was: it is looked at again
-        known = baseline(live_of(body, compared.key), people=self._people, written=self._now())
+        live = live_of(body, compared.key)
+        if strangers(live, compared.sent, people=self._people):
+            self._memory.forget((compared.key,))
+            return  # somebody has added to it since it was judged: it is looked at again
+        known = baseline(live, people=self._people, written=self._now())
         self._memory.put(compared.key, Known(compared.digest, known))
 
     def prune(self, live: Live, app: App, propagation: Propagation) -> str:

@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 
 import msgspec
 
-from gitops_bot.agent.values import Live, is_newer, live_of
+from gitops_bot.agent.values import Heard, Live, is_newer, live_of
 from gitops_bot.model.resource import ResourceKey
 
 Kind = tuple[str, str]
@@ -44,16 +44,22 @@ class Inventory:
         self._changed = threading.Condition(self._lock)
         self._entries: dict[Kind, dict[ResourceKey, _Entry]] = {}
         self._by_owner: dict[str, set[ResourceKey]] = {}
+        self._heard: dict[Kind, Heard] = {}
         self._writing: dict[ResourceKey, str] = {}
         """Objects that are being written → for whom."""
 
     # -- fed ----------------------------------------------------------------------------------------------------------
 
-    def replace(self, kind: Kind, bodies: Iterable[Mapping[str, Any]]) -> tuple[Touched, ...]:
-        """Take everything that there is of a kind; what differs from before."""
+    def replace(self, kind: Kind, bodies: Iterable[Mapping[str, Any]], version: str = "") -> tuple[Touched, ...]:
+        """Take everything that there is of a kind; what differs from before.
+
+        What was written since ``version``, that of the list, stays as it is; ``""`` is the version of what is gone.
+        """
         with self._lock:
             before = self._entries.get(kind, {})
             now = {key: entry for key, entry in (self._entry(kind, body) for body in bodies) if entry.part_of}
+            if self._heard.setdefault(kind, Heard()).hear_list(version):
+                now |= {key: entry for key, entry in before.items() if is_newer(entry.version, version)}
             self._entries[kind] = now
             gone = [Touched(key, entry.part_of) for key, entry in before.items() if key not in now]
             new = [
@@ -74,23 +80,39 @@ class Inventory:
     def put(self, kind: Kind, body: Mapping[str, Any]) -> Touched | None:
         """Take one object as it is now; None where that was known already."""
         with self._lock:
-            known = self._entries.setdefault(kind, {})
-            old = known.get(self._key(kind, body))
-            if old is not None and not is_newer(body["metadata"].get("resourceVersion", ""), old.version):
-                return None
-            key, entry = self._entry(kind, body)
-            if not entry.part_of:
-                return None
-            known[key] = entry
-            if old is not None and old.part_of != entry.part_of:
-                self._forget(old.part_of, key)
-            self._by_owner.setdefault(entry.part_of, set()).add(key)
-            self._changed.notify_all()
-            return Touched(key, entry.part_of)
+            self._hear(kind, body)
+            return self._put(kind, body)
+
+    def wrote(self, kind: Kind, body: Mapping[str, Any]) -> None:
+        """Take the answer to a write of ours, unless the watch has told by now that the object is gone again."""
+        with self._lock:
+            heard, known = self._heard.get(kind), self._entries.get(kind, {})
+            gone = heard is not None and heard.covers(body["metadata"].get("resourceVersion", ""))
+            if self._key(kind, body) in known or not gone:
+                self._put(kind, body)
+
+    def _hear(self, kind: Kind, body: Mapping[str, Any]) -> None:
+        self._heard.setdefault(kind, Heard()).hear(body["metadata"].get("resourceVersion", ""))
+
+    def _put(self, kind: Kind, body: Mapping[str, Any]) -> Touched | None:
+        known = self._entries.setdefault(kind, {})
+        old = known.get(self._key(kind, body))
+        if old is not None and not is_newer(body["metadata"].get("resourceVersion", ""), old.version):
+            return None
+        key, entry = self._entry(kind, body)
+        if not entry.part_of:
+            return None
+        known[key] = entry
+        if old is not None and old.part_of != entry.part_of:
+            self._forget(old.part_of, key)
+        self._by_owner.setdefault(entry.part_of, set()).add(key)
+        self._changed.notify_all()
+        return Touched(key, entry.part_of)
 
     def remove(self, kind: Kind, body: Mapping[str, Any]) -> Touched | None:
         """Take that an object is gone, or is nobody's any more; None where it was not known."""
         with self._lock:
+            self._hear(kind, body)
             key = self._key(kind, body)
             old = self._entries.get(kind, {}).pop(key, None)
             if old is None:
@@ -129,7 +151,7 @@ class Inventory:
     def knows(self, kind: Kind) -> bool:
         """Whether the first snapshot of a kind has come."""
         with self._lock:
-            return kind in self._entries
+            return kind in self._heard
 
     def find(self, key: ResourceKey) -> Live | None:
         """An object of ours, None when it is not here."""

@@ -95,6 +95,7 @@ class Controller:
         self._seen: frozenset[str] = frozenset()
         """The Applications that were worked on since this agent leads."""
         self._queue = Queue(parts.clock.monotonic)
+        parts.applications.on_news = self._queue.put
         self._records: dict[str, Record] = {}
         self._names: dict[str, str] = {}
         """Value of the label → name of the Application."""
@@ -232,7 +233,7 @@ class Controller:
             return
         self._object_told(told)  # they may be objects of another Application
         if isinstance(told, Snapshot):
-            for name in applications.replace(told.items):
+            for name in applications.replace(told.items, told.version):
                 self._queue.put(name)
             if any(REFRESH in app.annotations for app in applications.all):
                 self._poller.refresh()
@@ -264,7 +265,7 @@ class Controller:
     def _object_told(self, told: Snapshot | Event) -> None:
         inventory, kind = self._parts.inventory, (told.kind.group, told.kind.kind)
         if isinstance(told, Snapshot):
-            self._touched(inventory.replace(kind, told.items))
+            self._touched(inventory.replace(kind, told.items, told.version))
         else:
             change = inventory.remove if told.type == "DELETED" else inventory.put
             found = change(kind, told.body)
@@ -357,8 +358,6 @@ class Controller:
             app, record, since=since, hard=record.refresh == "hard", cancelled=lambda: self._cancelled(app)
         )
         record.refresh = ""
-        if is_news(app, parts.applications.find(name)):
-            self._queue.put(name)  # the answer to a write of ours was the first to say so: to the watch it is old
         return None if next_.at is None else max(0.0, (next_.at - parts.clock.now()) / timedelta(seconds=1))
 
     def _record(self, app: AppObject) -> Record:

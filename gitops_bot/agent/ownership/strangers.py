@@ -70,14 +70,14 @@ def strangers(live: Live, desired: Mapping[str, Any], *, people: Sequence[str] =
 
     An object that is being deleted has none.
     """
-    if live.deleting:
+    entries = [entry for entry in live.managed if matches(entry, people)]
+    if live.deleting or not entries:
         return ()
     others = controlled(live, people)
     found: dict[Path, set[str]] = {}
-    for entry in live.managed:
-        if matches(entry, people):
-            for path in strays(entry, live.key, desired, others=others):
-                found.setdefault(path, set()).add(entry.manager)
+    for entry in entries:
+        for path in strays(entry, live.key, desired, others=others):
+            found.setdefault(path, set()).add(entry.manager)
     return tuple(Stranger(path, tuple(sorted(found[path]))) for path in topmost(found))
 
 

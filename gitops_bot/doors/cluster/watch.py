@@ -30,6 +30,8 @@ class Snapshot(NamedTuple):
 
     kind: Kind
     items: tuple[Body, ...]
+    version: str = ""
+    """The resourceVersion of that moment, ``""`` where the kind itself is gone."""
 
 
 class Event(NamedTuple):
@@ -111,7 +113,7 @@ class Watcher:
                 listed = self._objects.list(
                     kind, self._namespace, name=self._name, selector=self._selector, metadata=self._metadata
                 )
-                self._told(Snapshot(kind, listed.items))
+                self._told(Snapshot(kind, listed.items, listed.version))
                 pause = 0.0
                 self._follow(kind, listed.version)
             except NotFound:

@@ -262,6 +262,25 @@ def _asked_by(body: Body) -> str:
     return (status_of(body)["operationState"]["operation"].get("initiatedBy") or {}).get("username", "")
 
 
+def test_what_somebody_adds_between_a_look_and_the_write_is_found(proxy, own_agent, place):
+    """The answer to the write has it, as if it had been there when it was judged."""
+    repository = own_agent.repository({"k8s/all.yaml": manifests(config("a", it="0"))})
+    own_agent.start()
+    own_agent.follow(repository, place, "app", source={"path": "k8s"})
+    own_agent.synced("app", repository.git("rev-parse", "HEAD"))
+    added = threading.Event()
+
+    def choose(verb: str, path: str) -> None:
+        if verb == "PATCH" and "/configmaps/a?" in path and "dryRun" not in path and not added.is_set():
+            added.set()
+            own_agent.patch("ConfigMap", place, "a", {"data": {"by-hand": "yes"}})
+
+    proxy.choose = choose
+    own_agent.push_and_wait("app", repository, {"k8s/all.yaml": manifests(config("a", it="1"))})
+    assert added.is_set()
+    own_agent.until(lambda: own_agent.get("ConfigMap", place, "a")["data"] == {"it": "1"}, "it is taken out", WITHIN)
+
+
 def test_watches_that_are_cut_lose_nothing(story, proxy, own_agent):
     own_agent.start(poll=600.0)
     story.follow()

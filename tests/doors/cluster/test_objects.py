@@ -157,7 +157,9 @@ def watcher(objects: Objects, told: Told, place: str) -> Iterator[Watcher]:
 def test_changes_arrive_as_metadata_and_the_end_as_deleted(
     objects: Objects, watcher: Watcher, told: Told, place: str
 ) -> None:
-    assert told.next() == Snapshot(next(iter(watcher.kinds)), ())
+    first = told.next()
+    assert first == Snapshot(next(iter(watcher.kinds)), (), first.version)
+    assert first.version.isdigit()
     made = objects.apply(config_map(place, labels={_LABEL: "yes"}, a="1"), key_of(place), "gitops-bot").body
 
     added = told.until("ADDED")
@@ -218,7 +220,7 @@ def test_a_kind_whose_definition_goes_is_told_as_empty(objects: Objects, install
         objects.forget_kinds()
         kind = objects.kinds.preferred("watch.example.org", "Cup")
     watcher.watch(kind)
-    assert told.next() == Snapshot(kind, ())
+    assert told.next()[:2] == (kind, ())
 
     installed.plane.request("DELETE", f"{path}/cups.watch.example.org")
 
