@@ -62,6 +62,8 @@ class Access(NamedTuple):
     """Private SSH key (PEM or OpenSSH, without passphrase), ``""``: whatever an ssh agent has."""
     known_hosts: str = ""
     """The host's keys as ``ssh-keyscan`` prints them; a key without them is not used."""
+    authorities: str = ""
+    """Certificates (PEM) that alone are trusted for the host's own, ``""``: those of the system, or of a bundle."""
 
     def __repr__(self) -> str:
         return "Access()"

@@ -5,12 +5,15 @@ Redirects are followed here, not by the library, so that every hop is judged and
 
 from __future__ import annotations
 
+import contextlib
 import ipaddress
 import os
 import socket
+import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
 from typing import TYPE_CHECKING, Literal, NamedTuple, Protocol
 from urllib.parse import urljoin, urlsplit
 
@@ -104,6 +107,7 @@ class Client:
         self,
         credentials: Headers | None = None,
         *,
+        authorities: Mapping[str, str] | None = None,
         limits: Limits = DEFAULT_LIMITS,
         environment: Mapping[str, str] | None = None,
         resolve: Resolve = resolve_host,
@@ -111,6 +115,7 @@ class Client:
     ) -> None:
         """Take what may be sent where (None: nothing) and the environment that may name a CA bundle.
 
+        ``authorities`` are certificates (PEM) that alone are trusted for a host's own, by host without port.
         ``environment`` None is the process's own; proxies are always the process's own. ``resolve`` and ``wait`` are
         the outside: names and time.
         """
@@ -121,10 +126,16 @@ class Client:
         self._wait = wait
         self._lock = threading.Lock()
         self._session: requests.Session | None = None
+        self._authorities = authorities or {}
+        self._files = contextlib.ExitStack()
+        self._trusted: dict[str, str] = {}
+        """Host → a file with its authorities."""
 
     def close(self) -> None:
         """Close the kept connections."""
         with self._lock:
+            self._files.close()
+            self._trusted = {}
             if self._session is not None:
                 self._session.close()
                 self._session = None
@@ -237,9 +248,6 @@ class Client:
         import requests.utils
 
         proxies = requests.utils.get_environ_proxies(url, no_proxy=None)
-        environment = self._environment
-        bundle = next((environment[name] for name in ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "SSL_CERT_FILE")
-                       if environment.get(name)), True)  # fmt: skip
         return self._shared().get(
             url,
             headers=dict(headers),
@@ -247,8 +255,22 @@ class Client:
             stream=True,
             timeout=(self.limits.connect, self.limits.idle),
             proxies=proxies,
-            verify=bundle,
+            verify=self._trust(urlsplit(url).hostname or ""),
         )
+
+    def _trust(self, host: str) -> str | bool:
+        """A file with what is trusted for a host; True for what the system trusts."""
+        if host in self._authorities:
+            with self._lock:
+                if host not in self._trusted:
+                    folder = self._files.enter_context(tempfile.TemporaryDirectory(prefix="gitops-bot-ca-"))
+                    file = Path(folder) / "ca.pem"
+                    file.write_text(self._authorities[host], encoding="utf-8")
+                    self._trusted[host] = str(file)
+                return self._trusted[host]
+        environment = self._environment
+        return next((environment[name] for name in ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "SSL_CERT_FILE")
+                     if environment.get(name)), True)  # fmt: skip
 
     def _shared(self) -> requests.Session:
         """The session of all threads: no cookies are kept, and ``~/.netrc`` is never read."""

@@ -31,6 +31,8 @@ _REDIRECTED = re.compile(r"returned error: 30[1278]")
 _IS_URL = re.compile(r"(?:^|=)URL$")
 _REFUSED = ("could not read Username", "Authentication failed", "error: 401", "error: 403", "Permission denied",
             "terminal prompts disabled", "not found")  # fmt: skip
+_UNTRUSTED = ("certificate problem", "certificate verification failed")
+"""In the words of OpenSSL, and of GnuTLS, with which Debian builds git."""
 _OTHER_HOST = ("Host key verification failed", "REMOTE HOST IDENTIFICATION HAS CHANGED")
 
 
@@ -55,10 +57,19 @@ class SealedGit:
         access = self._keyring.access(url)
         spelled = str(url)
         spellings = [spelled] if spelled.endswith(".git") or url.scheme == "ssh" else [spelled, f"{spelled}.git"]
-        with _ssh(access) as ssh, tempfile.TemporaryDirectory(prefix="gitops-bot-git-") as scratch:
+        with (
+            _ssh(access) as ssh,
+            _trusted(access) as trusted,
+            tempfile.TemporaryDirectory(prefix="gitops-bot-git-") as scratch,
+        ):
             for spelling in spellings:
                 command = [word[: -len("URL")] + spelling if _IS_URL.search(word) else word for word in argv]
-                settings = {"GIT_ALLOW_PROTOCOL": url.scheme, "GIT_SSH_COMMAND": ssh, **_header(access, spelling)}
+                settings = {
+                    "GIT_ALLOW_PROTOCOL": url.scheme,
+                    "GIT_SSH_COMMAND": ssh,
+                    **trusted,
+                    **_header(access, spelling),
+                }
                 ended = self._run(command, str(directory or scratch), {"HOME": scratch, **settings}, stdin)
                 if ended.code == 0 and not ended.stopped:
                     return ended.stdout
@@ -104,6 +115,16 @@ def _header(access: Access, spelling: str) -> dict[str, str]:
 
 
 @contextlib.contextmanager
+def _trusted(access: Access) -> Iterator[dict[str, str]]:
+    """The settings for the block by which a host's certificate is trusted."""
+    if not access.authorities:
+        yield {}
+        return
+    with _readable(access.authorities) as path:
+        yield {"GIT_SSL_CAINFO": path}
+
+
+@contextlib.contextmanager
 def _ssh(access: Access) -> Iterator[str]:
     """The ssh command for the block: with this key and these hosts and nothing else, or with what an agent has."""
     if not access.key:
@@ -146,6 +167,11 @@ def _failed(url: Url, ended: process.Finished) -> FetchError:
         return FetchError(
             f"{name}: the host's key is not the one that is known",
             hint="compare it with what the host's owner publishes, then add it to the known hosts",
+        )
+    if any(sign in said for sign in _UNTRUSTED):
+        return FetchError(
+            f"{name}: the host's TLS certificate is not trusted",
+            hint="give its CA: SSL_CERT_FILE, or in the cluster the ConfigMap argocd-tls-certs-cm with the host as key",
         )
     if any(sign in said for sign in _REFUSED):
         return FetchError(

@@ -16,10 +16,10 @@ from gitops_bot.agent.loop.terms import Terms
 from gitops_bot.agent.ownership.adoption import take_over
 from gitops_bot.agent.ownership.difference import at_version
 from gitops_bot.agent.rules.guards import APPROVED, is_approved
+from gitops_bot.agent.sources.keys import Keys
 from gitops_bot.agent.sources.renderers import Renderers
 from gitops_bot.agent.sources.rendering import Define, Definition
 from gitops_bot.agent.sources.revisions import Revisions
-from gitops_bot.agent.sources.surroundings import Logins
 from gitops_bot.agent.values import MANAGER, Live, live_of
 from gitops_bot.doors.cluster.errors import Refused
 from gitops_bot.doors.cluster.objects import Body, Objects
@@ -52,7 +52,7 @@ class Definer:
         applications: Applications,
         revisions: Revisions,
         renderers: Renderers,
-        logins: Logins,
+        keys: Keys,
         terms: Terms,
         now: Callable[[], datetime],
     ) -> None:
@@ -62,7 +62,7 @@ class Definer:
         self._applications = applications
         self._revisions = revisions
         self._renderers = renderers
-        self._logins = logins
+        self._keys = keys
         self._terms = terms
         self._now = now
         self._kept = Kept(now, self._people)
@@ -88,8 +88,10 @@ class Definer:
         if commit == self._done and self.defined <= {*self._applications.names, *self._applications.unreadable}:
             self._tell(meaning.stale)
             return  # where one is gone, it is made anew
-        logins = self._logins("", [origin.url])
-        answer = self._renderers.define(Define(url=origin.url, commit=commit, path=origin.path, logins=logins))
+        logins, trusted = self._keys.sent("", [origin.url]), dict(self._keys.authorities())
+        answer = self._renderers.define(
+            Define(url=origin.url, commit=commit, path=origin.path, logins=logins, authorities=trusted)
+        )
         if answer.error:
             self._tell(answer.error)
             return

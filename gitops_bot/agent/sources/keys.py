@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import ssl
 import threading
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
@@ -74,6 +75,7 @@ class Keys:
         self._found: dict[str, Login] = {}
         self._problems: dict[str, str] = {}
         self._hosts = ""
+        self._trusted: dict[str, str] = {}
         self._made: dict[tuple[GitHubApp, str], _Made] = {}
 
     # -- fed by watches -----------------------------------------------------------------------------------------------
@@ -107,6 +109,13 @@ class Keys:
             before, self._hosts = self._hosts, text
             return before != text
 
+    def put_authorities(self, data: Mapping[str, Any]) -> bool:
+        """Take which certificates (PEM) are trusted for which hosts; whether that changes anything."""
+        found = {str(host).lower(): str(text) for host, text in data.items() if _is_readable(host, str(text))}
+        with self._lock:
+            before, self._trusted = self._trusted, found
+            return before != found
+
     def _take(self, secret: Mapping[str, Any]) -> None:
         name = secret["metadata"]["name"]
         login, problem = logins.read(secret)
@@ -138,6 +147,11 @@ class Keys:
         login = find(self._all(), place_of(url), project)
         return login.project if login is not None else ""
 
+    def authorities(self) -> Mapping[str, str]:
+        """Host → certificates (PEM) that alone are trusted for its own."""
+        with self._lock:
+            return dict(self._trusted)
+
     def of(self, project: str) -> ProjectKeys:
         """What opens what for the Applications of a project."""
         return ProjectKeys(self, project)
@@ -145,13 +159,14 @@ class Keys:
     def access(self, url: Url, project: str) -> Access:
         """How a repository is reached. Raises FetchError where its login cannot be used."""
         login = find(self._all(), place_of(str(url)), project)
+        trusted = self.authorities().get(url.host, "")
         if login is None:
-            return Access()
+            return Access(authorities=trusted)
         if login.refused:
             raise FetchError(f"{urls.shown(str(url))} is not asked: {login.refused}")
         if login.key:
             return Access(key=login.key, known_hosts=self._known_hosts(login))
-        return Access(header=self._header(login, url))
+        return Access(header=self._header(login, url), authorities=trusted)
 
     def sent(self, project: str, repositories: Iterable[str]) -> tuple[Sent, ...]:
         """What a renderer needs for an Application of a project with these repositories.
@@ -264,6 +279,15 @@ class Host:
         """As ``Lineage.follows``."""
         lineage = Lineage(self._cache, self._keys.of(project), seconds=_SECONDS)
         return lineage.follows(urls.parse_git(repository), old, new)
+
+
+def _is_readable(host: object, text: str) -> bool:
+    try:
+        ssl.create_default_context(cadata=text)
+    except (ssl.SSLError, ValueError) as error:
+        _log.warning("%s: what it has for %s is no certificate: %s", logins.AUTHORITIES, host, error)
+        return False
+    return True
 
 
 def _is_whole(login: Login) -> bool:

@@ -1,4 +1,4 @@
-"""Watches the Secrets with logins, and the keys of SSH hosts, in the agent's namespace: those, and no other."""
+"""Watches the Secrets with logins, and what is known of hosts, in the agent's namespace: those, and no other."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import threading
 from collections.abc import Callable
 
 from gitops_bot.agent.sources.keys import Keys
-from gitops_bot.agent.sources.logins import KNOWN_HOSTS, KNOWN_HOSTS_KEY, SELECTOR
+from gitops_bot.agent.sources.logins import AUTHORITIES, KNOWN_HOSTS, KNOWN_HOSTS_KEY, SELECTOR
 from gitops_bot.doors.cluster.objects import Objects
 from gitops_bot.doors.cluster.watch import Event, Snapshot, Watcher
 
@@ -22,10 +22,15 @@ class KeyWatch:
         self._known = threading.Event()
         self._secrets = Watcher(objects, SELECTOR, self._secret_told, namespace=namespace, metadata=False)
         self._hosts = Watcher(objects, "", self._hosts_told, namespace=namespace, metadata=False, name=KNOWN_HOSTS)
+        self._trusted = Watcher(
+            objects, "", self._authorities_told, namespace=namespace, metadata=False, name=AUTHORITIES
+        )
 
     def start(self, within: float = 20.0) -> None:
         """Begin, and wait some seconds at most until the logins are known. Raises ClusterError."""
-        kind = self._objects.kinds.preferred("", "Secret")
+        maps, kind = self._objects.kinds.preferred("", "ConfigMap"), self._objects.kinds.preferred("", "Secret")
+        if maps is not None:
+            self._trusted.watch(maps)
         if kind is not None:
             self._secrets.watch(kind)
             self._known.wait(within)
@@ -34,6 +39,7 @@ class KeyWatch:
         """End the watches."""
         self._secrets.close()
         self._hosts.close()
+        self._trusted.close()
 
     def _secret_told(self, told: Snapshot | Event) -> None:
         if isinstance(told, Snapshot):
@@ -53,4 +59,11 @@ class KeyWatch:
         bodies = told.items if isinstance(told, Snapshot) else () if told.type == "DELETED" else (told.body,)
         text = "\n".join(str((body.get("data") or {}).get(KNOWN_HOSTS_KEY, "")) for body in bodies)
         if self._keys.put_hosts(text):
+            self._changed()
+
+    def _authorities_told(self, told: Snapshot | Event) -> None:
+        bodies = told.items if isinstance(told, Snapshot) else () if told.type == "DELETED" else (told.body,)
+        if self._keys.put_authorities(
+            {host: text for body in bodies for host, text in (body.get("data") or {}).items()}
+        ):
             self._changed()

@@ -21,13 +21,15 @@ SECRET_TYPE = "argocd.argoproj.io/secret-type"
 SELECTOR = f"{SECRET_TYPE} in (repository,repo-creds)"
 KNOWN_HOSTS = "argocd-ssh-known-hosts-cm"
 """The ConfigMap, and below it its key."""
+AUTHORITIES = "argocd-tls-certs-cm"
+"""The ConfigMap with certificates of hosts and of those who sign them (Argo CD's): keys are hosts, values PEM."""
 KNOWN_HOSTS_KEY = "ssh_known_hosts"
 USER = "x-access-token"
 """Who a token is sent as where nobody is named: GitHub wants this one, other hosts take any."""
 _TOKEN = re.compile(r"[!-~]+")
 _UNSAFE = {
     "insecure": ("asks that TLS certificates and host keys are not checked (insecure)",
-                 "name the host's own CA with SSL_CERT_FILE, or its key in the known hosts, and remove `insecure`"),
+                 "put the host's CA into argocd-tls-certs-cm, or its key in the known hosts, and remove `insecure`"),
     "insecureIgnoreHostKey": ("asks that host keys are not checked (insecureIgnoreHostKey)",
                               "add the host's key to the known hosts, and remove `insecureIgnoreHostKey`"),
     "insecureOCIForceHttp": ("asks for a registry without TLS (insecureOCIForceHttp)", "serve it over TLS"),

@@ -9,7 +9,7 @@ project's ``sourceRepos`` by more than ``*``, or with a login of its own.
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 
 from gitops_bot.agent.sources.logins import find, place_of
 from gitops_bot.agent.sources.rendering import Login
@@ -28,8 +28,11 @@ _DOCKER_HUB_TOKENS = "https://auth.docker.io/token"
 class Offered:
     """What is sent where, of the logins that the agent gave (``doors.credentials.Keyring``, ``doors.http.Headers``)."""
 
-    def __init__(self, logins: Iterable[Login], permitted: tuple[str, ...]) -> None:
-        """Take the logins, and the project's ``sourceRepos``."""
+    def __init__(
+        self, logins: Iterable[Login], permitted: tuple[str, ...], authorities: Mapping[str, str] | None = None
+    ) -> None:
+        """Take the logins, the project's ``sourceRepos``, and what is trusted for which host (PEM)."""
+        self._authorities = authorities or {}
         self._logins = tuple(logins)
         self._project = Project(source_repos=permitted)
         self._lock = threading.Lock()
@@ -49,7 +52,10 @@ class Offered:
     def access(self, url: Url) -> Access:
         """How a Git repository is reached. Raises FetchError where its login cannot be used."""
         login = self._login(str(url))
-        return Access(login.header, login.key, login.known_hosts) if login is not None else Access()
+        trusted = self._authorities.get(url.host, "")
+        if login is None:
+            return Access(authorities=trusted)
+        return Access(login.header, login.key, login.known_hosts, trusted)
 
     def open(self, url: Url, written: str) -> None:
         """Take that charts or a file of a place are fetched; ``written`` is how the source writes it.

@@ -208,10 +208,10 @@ class Renderer:
         """What fetches for a request: files of Git when they are read. Raises FetchError for what is no URL."""
         if isinstance(request, Render):
             own = [source.repo_url for source in msgspec.convert(request.application, Application).sources]
-            offered = Offered(request.logins, request.permitted)
+            offered = Offered(request.logins, request.permitted, request.authorities)
             places = Places(own, request.allow, offered)
         else:
-            offered = Offered(request.logins, ("*",))
+            offered = Offered(request.logins, ("*",), request.authorities)
             places = Places([request.url], (), offered)
         # What the logins of one project have opened is not there for others.
         folder = self._directory / "fetch" / (f"project-{offered.scope}" if offered.scope else "")
@@ -219,7 +219,7 @@ class Renderer:
             RemoteSources(
                 folder,
                 places,
-                client=http.Client(offered),
+                client=http.Client(offered, authorities=request.authorities),
                 remote=RemoteGit(
                     folder, offered, seconds=_GIT_SECONDS, partial=True, bounds=_KEPT_GIT, trees=self._trees
                 ),

@@ -46,6 +46,8 @@ class Render(msgspec.Struct, frozen=True, kw_only=True, tag="render"):
     """For each of its sources the commit to render, ``""`` for a chart of a Helm repository."""
     capabilities: Capabilities
     logins: tuple[Login, ...] = ()
+    authorities: dict[str, str] = {}
+    """Host → certificates (PEM) that alone are trusted for its own."""
     settings: RenderSettings = RenderSettings()
     allow: tuple[str, ...] | None = None
     """URL prefixes that may be fetched beside the sources' own; None: what they name themselves."""
@@ -63,6 +65,8 @@ class Define(msgspec.Struct, frozen=True, kw_only=True, tag="define"):
     path: str = ""
     """Directory to look in; ``""`` for all of it."""
     logins: tuple[Login, ...] = ()
+    authorities: dict[str, str] = {}
+    """As of ``Render``."""
 
 
 Request: TypeAlias = Render | Define

@@ -138,6 +138,7 @@ class Sources:
                 commits=commits,
                 capabilities=self._around.capabilities(),
                 logins=self._around.logins(spec.project or DEFAULT_PROJECT, repositories),
+                authorities=dict(self._around.authorities()),
                 settings=terms.render,
                 allow=terms.fetch.allow,
                 permitted=permitted,

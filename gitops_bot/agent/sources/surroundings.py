@@ -30,6 +30,8 @@ class Surroundings(NamedTuple):
     now: Callable[[], datetime]
     watch: Callable[[frozenset[tuple[str, str]]], frozenset[tuple[str, str]]]
     """Begins to watch kinds, and returns when what there is of them is known; those of which it is not."""
+    authorities: Callable[[], Mapping[str, str]] = dict
+    """Host → certificates (PEM) that alone are trusted for its own."""
     claimed: Callable[[App], str] = lambda _app: ""
     """Why an Application that was never synced may not be adopted; ``""`` when it may."""
     follows: Callable[[str, str, str, str], bool | None] = lambda *_: None

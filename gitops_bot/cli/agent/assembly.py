@@ -180,6 +180,7 @@ def assembled(wanted: Wanted) -> Iterator[Agent]:
             settings=terms,
             projects=applications.projects,
             logins=keys.sent,
+            authorities=keys.authorities,
             delete_jq=jq.delete,
             now=clock.now,
             watch=lambda kinds: controllers[0].watch(kinds),  # noqa: PLW0108 - it is made below
@@ -205,7 +206,16 @@ def assembled(wanted: Wanted) -> Iterator[Agent]:
         )
         definer = None
         if wanted.origin is not None:
-            definer = Definer(wanted.origin, objects, applications, revisions, renderers, keys.sent, terms, clock.now)
+            definer = Definer(
+                wanted.origin,
+                objects,
+                applications,
+                revisions,
+                renderers,
+                keys,
+                terms,
+                clock.now,
+            )
         controller = Controller(
             Parts(
                 objects=objects,

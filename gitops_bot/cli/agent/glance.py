@@ -18,7 +18,7 @@ from gitops_bot.agent.reconcile.looking import Looker
 from gitops_bot.agent.reports.view import View
 from gitops_bot.agent.rules.project import Cluster
 from gitops_bot.agent.sources.keys import Host, Keys
-from gitops_bot.agent.sources.logins import KNOWN_HOSTS, KNOWN_HOSTS_KEY, SELECTOR
+from gitops_bot.agent.sources.logins import AUTHORITIES, KNOWN_HOSTS, KNOWN_HOSTS_KEY, SELECTOR
 from gitops_bot.agent.sources.renderers import Renderers
 from gitops_bot.agent.sources.revisions import Revisions
 from gitops_bot.agent.sources.sources import Sources
@@ -49,6 +49,7 @@ def glance(objects: Objects, app: AppObject, cluster_name: str) -> View:
             settings=Settings,
             projects=lambda: projects,
             logins=keys.sent,
+            authorities=keys.authorities,
             delete_jq=stack.enter_context(JqWorker()).delete,
             now=clock.now,
             watch=lambda kinds: _list(objects, inventory, kinds),
@@ -83,6 +84,8 @@ def _read_keys(objects: Objects, namespace: str, keys: Keys) -> None:
         keys.replace(objects.list(secrets, namespace, selector=SELECTOR, metadata=False).items)
         for body in objects.list(maps, namespace, name=KNOWN_HOSTS, metadata=False).items:
             keys.put_hosts(str((body.get("data") or {}).get(KNOWN_HOSTS_KEY, "")))
+        for body in objects.list(maps, namespace, name=AUTHORITIES, metadata=False).items:
+            keys.put_authorities(body.get("data") or {})
 
 
 def _projects(objects: Objects, namespace: str) -> dict[str, Project | None]:

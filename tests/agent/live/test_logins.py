@@ -11,11 +11,13 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
+from gitops_bot.agent.loop.definitions import Origin
 from gitops_bot.agent.sources.logins import SECRET_TYPE
 from gitops_bot.cli.agent.group import command
 from tests.agent.live.harness import LiveAgent, Repository, conditions_of, config, manifests, status_of, sync_of
+from tests.agent.live.test_definitions import application
 from tests.canaries import Canaries
-from tests.servers import Server, asks_login, git_http, gives
+from tests.servers import Certificate, Server, asks_login, directory, git_http, gives
 from tests.sshd import SshHost
 
 Served = Callable[..., Repository]
@@ -105,6 +107,44 @@ def test_an_ssh_key_waits_for_the_hosts_key(
         "metadata": {"name": "argocd-ssh-known-hosts-cm", "namespace": agent.namespace},
     }, agent.namespace)  # fmt: skip
     agent.synced("shop", repository.git("rev-parse", "HEAD"))
+
+
+def test_a_hosts_own_authority_is_trusted_as_soon_as_its_certificate_is_known(
+    own_agent: LiveAgent, tls_server: Server, certificate: Certificate, packed_charts: Path, place: str, tmp_path: Path,
+    caplog: pytest.LogCaptureFixture,
+) -> None:  # fmt: skip
+    """For the definitions, for what they render, for charts, and for people who look; for this host alone."""
+    agent = own_agent
+    (tmp_path / "served").mkdir()
+    (tmp_path / "work").mkdir()
+    tls_server.routes["/git/"] = git_http(tmp_path / "served")
+    tls_server.routes["/charts/"] = directory(packed_charts, "/charts")
+    repository = Repository(tmp_path / "work", tmp_path / "served" / "shop", f"{tls_server.url}/git/shop")
+    chart = application("chart", repository.url, place, "")
+    chart["spec"]["source"] = {"repoURL": f"{tls_server.url}/charts", "chart": "app", "targetRevision": "1.0.0"}
+    shop = application("shop", repository.url, place, "shop")
+    commit = repository.push({
+        "apps/all.yaml": manifests(shop, chart), "shop/a.yaml": manifests(config("one", a="1")),
+    })  # fmt: skip
+    agent.start(origin=Origin(repository.url, "apps", "main"), poll=1.0)
+    agent.until(lambda: "TLS certificate is not trusted" in agent.agent.controller.problem, "it is refused")
+    text = certificate.certificate.read_text()
+    agent.create({
+        "apiVersion": "v1", "kind": "ConfigMap", "data": {"other.example": text, "127.0.0.1": "none"},
+        "metadata": {"name": "argocd-tls-certs-cm", "namespace": agent.namespace},
+    }, agent.namespace)  # fmt: skip
+    agent.until(lambda: "what it has for 127.0.0.1 is no certificate" in caplog.text, "it is told")
+    assert agent.names("Application", agent.namespace) == []
+
+    agent.patch("ConfigMap", agent.namespace, "argocd-tls-certs-cm", {"data": {"127.0.0.1": text}})
+    agent.synced("shop", commit)
+    agent.wait("chart", lambda body: sync_of(body) == "Synced")
+    assert agent.get("ConfigMap", place, "chart")["data"] == {"it": "1.0.0"}
+    looked = CliRunner().invoke(
+        command, ["diff", "shop", "--kubeconfig", str(agent.kubeconfig), "--namespace", agent.namespace,
+                  "--cluster-name", "staging"], catch_exceptions=False,
+    )  # fmt: skip
+    assert looked.exit_code == 0, looked.output
 
 
 def test_a_branch_that_is_rewritten_is_followed_and_told_until_the_next_commit(
