@@ -10,8 +10,8 @@ from typing import Any
 
 import msgspec
 
-from gitops_bot.agent.application.record import REFRESH, REMOVAL_HELD, AppObject, as_object, is_news
-from gitops_bot.agent.application.state import Status, write
+from gitops_bot.agent.application.record import API, REFRESH, REMOVAL_HELD, AppObject, as_object, is_news
+from gitops_bot.agent.application.state import Status, in_seconds
 from gitops_bot.agent.values import REMOVAL_MANAGER, STATUS_MANAGER, Heard, is_newer
 from gitops_bot.doors.cluster.errors import Conflict, Invalid, NotFound
 from gitops_bot.doors.cluster.objects import Body, Objects
@@ -19,7 +19,6 @@ from gitops_bot.model.project import Project
 from gitops_bot.model.project import read as read_project
 from gitops_bot.model.resource import ResourceKey
 
-API = "argoproj.io/v1alpha1"
 APPLICATION = ("argoproj.io", "Application")
 PROJECT = ("argoproj.io", "AppProject")
 
@@ -66,7 +65,7 @@ class Applications:
             return frozenset(
                 name
                 for name in {*before, *self._found}
-                if name not in before or name not in self._found or before[name].body != self._found[name].body
+                if name not in before or name not in self._found or before[name] != self._found[name]
             )
 
     def put(self, body: Body) -> str:
@@ -124,7 +123,6 @@ class Applications:
 
     def _take(self, body: Body) -> str:
         name: str = body["metadata"]["name"]
-        body = {**body, "apiVersion": API, "kind": "Application"}
         try:
             self._found[name] = as_object(body)
             self._broken.pop(name, None)
@@ -189,7 +187,7 @@ class Applications:
             "kind": "Application",
             "metadata": {**metadata, "uid": app.body["metadata"]["uid"], "labels": dict(labels),
                          "annotations": dict(annotations)},
-            "status": write(status),
+            "status": in_seconds(status),
         }  # fmt: skip
         # With its uid it cannot make an Application anew that somebody has deleted meanwhile.
         self._write(app, lambda key: self._objects.apply(body, key, STATUS_MANAGER).body)

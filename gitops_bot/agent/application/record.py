@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 import msgspec
 
-from gitops_bot.agent.application.state import Operation, Status, read, read_operation
+from gitops_bot.agent.application.state import Operation, Status, read_operation, unpack
 from gitops_bot.agent.health.verdict import Health
 from gitops_bot.agent.ownership.identity import App
 from gitops_bot.agent.ownership.memory import Memory
@@ -17,6 +17,7 @@ from gitops_bot.agent.rules.timing import Heals
 from gitops_bot.model.application import Application
 from gitops_bot.model.resource import ResourceKey
 
+API = "argoproj.io/v1alpha1"
 FINALIZER = "resources-finalizer.argocd.argoproj.io"
 REFRESH = "argocd.argoproj.io/refresh"
 SKIP = "argocd.argoproj.io/skip-reconcile"
@@ -45,10 +46,13 @@ _STATE = (PLAN, FAILURES, GUARD, REMOVAL_HELD, APPROVED)
 
 
 class AppObject(msgspec.Struct, frozen=True, kw_only=True):
-    """An ``Application`` object of the agent's namespace, as the API server has it."""
+    """An ``Application`` object of the agent's namespace, as the API server has it; made by ``as_object``."""
 
     body: dict[str, Any]
+    """Without its status, and without who owns which of its fields."""
     application: Application
+    packed: bytes = b"{}"
+    """The status as JSON: a tenth of what it takes once it is read, and a thousand Applications are kept."""
 
     @property
     def key(self) -> App:
@@ -96,7 +100,7 @@ class AppObject(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def status(self) -> Status:
-        return read(self.body.get("status"))
+        return unpack(self.packed)
 
     @property
     def operation(self) -> Operation | None:
@@ -130,9 +134,15 @@ class AppObject(msgspec.Struct, frozen=True, kw_only=True):
         return bool(self.body["spec"].get("sources"))
 
 
-def as_object(body: dict[str, Any]) -> AppObject:
-    """An Application from its JSON. Raises msgspec.ValidationError for what is none."""
-    return AppObject(body=body, application=msgspec.convert(_even(body), Application))
+def as_object(body: Mapping[str, Any]) -> AppObject:
+    """An Application from the API server's JSON, which need not name its kind.
+
+    Raises msgspec.ValidationError for one whose specification cannot be read.
+    """
+    kept = {name: item for name, item in body.items() if name != "status"} | {"apiVersion": API, "kind": "Application"}
+    kept["metadata"] = {name: item for name, item in body["metadata"].items() if name != "managedFields"}
+    application = msgspec.convert(_even(kept), Application)
+    return AppObject(body=kept, application=application, packed=msgspec.json.encode(body.get("status")))
 
 
 def _even(value: Any) -> Any:

@@ -7,8 +7,8 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any, NamedTuple
 
-from gitops_bot.agent.application.applications import API, APPLICATION, PROJECT, Applications, key_of
-from gitops_bot.agent.application.record import DEFINED, without_state
+from gitops_bot.agent.application.applications import APPLICATION, PROJECT, Applications, key_of
+from gitops_bot.agent.application.record import API, DEFINED, without_state
 from gitops_bot.agent.application.state import told
 from gitops_bot.agent.loop.kept import Kept, differences, is_a_child, is_left_alone
 from gitops_bot.agent.loop.removal import removals

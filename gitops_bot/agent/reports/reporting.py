@@ -92,7 +92,7 @@ def _is_there(app: AppObject, status: Status, labels: Mapping[str, str], annotat
     return (
         labels.items() <= (metadata.get("labels") or {}).items()
         and annotations == {name: text for name, text in app.annotations.items() if name in _TOLD}
-        and states.write(status) == states.write(app.status)
+        and states.in_seconds(status) == app.status
     )
 
 

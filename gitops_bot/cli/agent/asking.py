@@ -10,8 +10,8 @@ from typing import Any, NamedTuple, TypeVar
 import click
 import msgspec
 
-from gitops_bot.agent.application.applications import API, key_of
-from gitops_bot.agent.application.record import AppObject
+from gitops_bot.agent.application.applications import key_of
+from gitops_bot.agent.application.record import API, AppObject, as_object
 from gitops_bot.agent.reports.presence import LEASE, absence
 from gitops_bot.doors.cluster.connect import connect
 from gitops_bot.doors.cluster.lease import API as LEASE_API
@@ -19,7 +19,6 @@ from gitops_bot.doors.cluster.lease import NOTE
 from gitops_bot.doors.cluster.objects import Objects
 from gitops_bot.doors.cluster.requests import Requests
 from gitops_bot.errors import ClusterError, UsageError
-from gitops_bot.model.application import Application
 from gitops_bot.model.resource import ResourceKey
 from gitops_bot.text.escape import visible
 
@@ -70,31 +69,20 @@ def read_applications(objects: Objects, namespace: str) -> tuple[AppObject, ...]
             "the cluster does not know Application objects", hint="install the agent: kubectl apply -k deploy"
         )
     listed = objects.list(kind, namespace, metadata=False)
-    return tuple(sorted(map(_read, listed.items), key=lambda app: app.key.name))
+    return tuple(sorted(map(as_object, listed.items), key=lambda app: app.key.name))
 
 
 def read_application(objects: Objects, namespace: str, name: str) -> AppObject:
     """One Application. Raises UsageError that names similar ones, ClusterError."""
     body = objects.find(key_of(name, namespace), API)
     if body is not None:
-        return _read(body)
+        return as_object(body)
     names = [app.key.name for app in read_applications(objects, namespace)]
     known = ", ".join(names[:10]) + (" …" if len(names) > 10 else "")
     raise UsageError(
         f"there is no Application {name} in the namespace {namespace}",
         hint=f"there are {known}" if names else "name its namespace with --namespace",
     )
-
-
-def _read(body: dict[str, Any]) -> AppObject:
-    given = {**body, "apiVersion": API, "kind": "Application"}
-    return AppObject(body=given, application=msgspec.convert(_even(given), Application))
-
-
-def _even(value: Any) -> Any:
-    if isinstance(value, dict):
-        return {key: _even(item) for key, item in value.items() if item is not None}
-    return [_even(item) for item in value] if isinstance(value, list) else value
 
 
 def tell_agent(objects: Objects, namespace: str) -> None:

@@ -7,8 +7,8 @@ import time
 
 import click
 
-from gitops_bot.agent.application.applications import API, key_of
-from gitops_bot.agent.application.record import SKIP, AppObject
+from gitops_bot.agent.application.applications import key_of
+from gitops_bot.agent.application.record import API, SKIP, AppObject
 from gitops_bot.agent.application.state import OperationState
 from gitops_bot.cli.agent.asking import Where, cluster, opened, read_application, tell_agent
 from gitops_bot.doors.cluster.errors import Invalid

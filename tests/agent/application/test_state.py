@@ -4,6 +4,7 @@ import json
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import msgspec
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -25,6 +26,7 @@ from gitops_bot.agent.application.state import (
     SyncOperation,
     SyncResult,
 )
+from tests.counting import steps
 
 NOW = datetime(2026, 11, 29, 18, 0, tzinfo=UTC)
 SOURCE = {"repoURL": "https://github.com/acme/web", "path": "k8s", "targetRevision": "main"}
@@ -144,6 +146,18 @@ def test_reading_never_fails_and_what_was_read_can_be_written(value: dict[str, A
     found = state.read(value)
     json.dumps(state.write(found))
     assert state.read(state.write(found)) == found
+
+
+@settings(deadline=None)
+@given(st.dictionaries(st.sampled_from([*ARGO, "else"]), JSON) | st.just(ARGO) | JSON)
+def test_what_is_kept_as_json_is_read_as_the_json_itself(value: Any) -> None:
+    assert state.unpack(msgspec.json.encode(value)) == state.read(value)
+
+
+def test_a_status_of_a_thousand_resources_is_read_and_compared_in_a_few_steps() -> None:
+    resources = [{"kind": "ConfigMap", "name": f"cm-{number}", "status": "Synced"} for number in range(1000)]
+    packed = msgspec.json.encode({**ARGO, "resources": resources})
+    assert steps(lambda: state.in_seconds(state.unpack(packed)) == state.unpack(packed)) < 200
 
 
 def test_an_operation_that_somebody_writes() -> None:

@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gitops_bot.agent.application.applications import Applications
-from gitops_bot.agent.application.record import AppObject, Record
+from gitops_bot.agent.application.record import AppObject, Record, as_object
 from gitops_bot.agent.application.state import ResourceStatus, Status
 from gitops_bot.agent.loop.removal import removals
 from gitops_bot.agent.reconcile.holding import HELD, Counts, inherited, judged
@@ -20,7 +20,6 @@ from gitops_bot.agent.rules.guards import APPROVED, Candidates, Limits, in_force
 from gitops_bot.agent.rules.options import ApplicationOptions
 from gitops_bot.agent.values import MANAGER, Live, ManagedFields
 from gitops_bot.doors.cluster.objects import Objects
-from gitops_bot.model.application import Application
 from gitops_bot.model.resource import ResourceKey
 from gitops_bot.model.settings import PruneGuard
 from tests.agent.lives import key, live
@@ -51,7 +50,7 @@ def app(
         "spec": {"destination": {}, "source": {"repoURL": "https://example.org/r"}},
         "status": status or {},
     }  # fmt: skip
-    return AppObject(body=body, application=msgspec.convert(body, Application))
+    return as_object(body)
 
 
 def holds(of: AppObject, known: Record, *lives: Live, now: datetime = NOW, limits: Limits | None = None) -> list[str]:

@@ -5,10 +5,9 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-import msgspec
 import pytest
 
-from gitops_bot.agent.application.record import AppObject, Record
+from gitops_bot.agent.application.record import Record, as_object
 from gitops_bot.agent.rules.project import Cluster
 from gitops_bot.agent.sources.keys import Host, Keys
 from gitops_bot.agent.sources.renderers import Renderers
@@ -17,7 +16,6 @@ from gitops_bot.agent.sources.revisions import Revisions
 from gitops_bot.agent.sources.sources import Sources
 from gitops_bot.agent.sources.surroundings import Surroundings
 from gitops_bot.errors import BotError
-from gitops_bot.model.application import Application
 from gitops_bot.model.settings import Settings
 from gitops_bot.render.prepared import Capabilities
 
@@ -65,7 +63,7 @@ class World:
             "apiVersion": "argoproj.io/v1alpha1", "kind": "Application", "metadata": {"name": "shop", "namespace": "x"},
             "spec": {"source": {"repoURL": "https://git.example.org/x", "path": "."}, "destination": {}, "project": "team"},
         }  # fmt: skip
-        app = AppObject(body=body, application=msgspec.convert(body, Application))
+        app = as_object(body)
         try:
             self.sources.rendered(app, (commit,), self.record, ("https://git.example.org/*",), hard=hard)
         except BotError as error:
