@@ -7,17 +7,21 @@ connections it sets up from them. Requests are ours, because its own ones decode
 from __future__ import annotations
 
 import os
+import time
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
 
 from gitops_bot.errors import ClusterError
 
 if TYPE_CHECKING:
-    from urllib3 import PoolManager
+    from urllib3.connectionpool import HTTPConnectionPool
 
 CONNECTIONS = 8
 """Requests of one kind of work that are under way at once; more did not make a first apply faster."""
 _KEPT = 128
 """Connections that are kept open: those, and one for each kind that is watched."""
+_PROVEN = 5.0
+"""Seconds that a token is used without a look whether it has to be renewed: the look costs as much as a request."""
 
 
 class Connection:
@@ -31,19 +35,25 @@ class Connection:
         self._configuration = configuration
         self._client = ApiClient(configuration)
         self.url: str = configuration.host.rstrip("/")
-        self.pool: PoolManager = self._client.rest_client.pool_manager
+        self.pool: HTTPConnectionPool = self._client.rest_client.pool_manager.connection_from_url(self.url)
+        plain = urlsplit(self.url).scheme == "http"
+        self.base = self.url if plain and self.pool.proxy is not None else urlsplit(self.url).path
+        """What stands before every path in a request: nothing, mostly, and to a proxy that is no tunnel the server."""
+        self._proof: tuple[float, dict[str, str]] = (float("-inf"), {})
 
     def authorization(self) -> dict[str, str]:
         """The header that proves who we are, empty where a client certificate does; tokens are renewed here."""
-        found = {}
-        for setting in self._configuration.auth_settings().values():
-            if setting["in"] == "header" and setting["value"]:
-                found[setting["key"]] = setting["value"]
+        since, found = self._proof
+        now = time.monotonic()
+        if now - since > _PROVEN:
+            settings = self._configuration.auth_settings().values()
+            found = {each["key"]: each["value"] for each in settings if each["in"] == "header" and each["value"]}
+            self._proof = (now, found)
         return found
 
     def close(self) -> None:
         """Close the kept connections."""
-        self.pool.clear()
+        self.pool.close()
 
 
 def connect(kubeconfig: str = "", context: str = "") -> Connection:

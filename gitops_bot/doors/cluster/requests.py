@@ -194,11 +194,12 @@ class Requests:
         if body is not None:
             data = msgspec.json.encode(body)
             headers["Content-Type"] = content_type
-        url = f"{self._connection.url}{path}" + (f"?{urlencode(query)}" if query else "")
+        target = f"{self._connection.base}{path}" + (f"?{urlencode(query)}" if query else "")
         try:
-            response = self._connection.pool.request(
-                verb, url, body=data, headers=headers, retries=False, redirect=False, preload_content=whole,
+            response = self._connection.pool.urlopen(
+                verb, target, data, headers, retries=False, redirect=False, assert_same_host=False,
                 timeout=Timeout(connect=self._patience.connect, read=idle or self._patience.read),
+                preload_content=whole,
             )  # fmt: skip
         except HTTPError as error:
             self._observe(verb, 0)
