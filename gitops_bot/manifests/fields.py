@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any, NamedTuple
 
 from msgspec import UNSET
@@ -164,3 +164,23 @@ def _images(body: Any, path: str = "") -> dict[str, str]:
                 else:
                     found.update(_images(item, f"{here}[{index}]"))
     return found
+
+
+def images_in(body: Any) -> Iterator[str]:
+    """The container images of one object; one may come more than once."""
+    if isinstance(body, dict) and body.get("kind") != "CustomResourceDefinition":
+        yield from _every_image(body)
+
+
+def _every_image(body: Mapping[str, Any]) -> Iterator[str]:
+    for key, value in body.items():
+        if isinstance(value, dict):
+            yield from _every_image(value)
+        elif isinstance(value, list):
+            for item in value:
+                if not isinstance(item, dict):
+                    continue
+                if key in _POD_LISTS and isinstance(item.get("image"), str):
+                    yield item["image"]
+                else:
+                    yield from _every_image(item)

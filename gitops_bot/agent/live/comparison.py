@@ -110,6 +110,13 @@ class Settled(NamedTuple):
     ended: datetime
 
 
+class _Begun(NamedTuple):
+    """An object that somebody has to be asked about."""
+
+    so_far: Compared
+    known: Live | Literal["ask"] | None
+
+
 class Comparer:
     """Compares the objects of one Application; one comparison at a time."""
 
@@ -130,9 +137,12 @@ class Comparer:
     ) -> tuple[Compared, ...]:
         """Every object that Git wants, in its order. Raises ClusterError when the API server cannot be asked at all."""
         there = self._known_or_present([each.key for each in wanted], {each.key: each.api_version for each in wanted})
-        return tuple(
-            self._pool.map(lambda each: self._compare(each, there[each.key], app, destination, rules, settled), wanted)
+        begun = [self._begun(each, there[each.key], app, destination, rules, settled) for each in wanted]
+        asked = self._pool.map(
+            lambda each: self._asked(each.so_far, each.known, app, rules, settled),
+            [each for each in begun if isinstance(each, _Begun)],
         )
+        return tuple(next(asked) if isinstance(each, _Begun) else each for each in begun)
 
     # -- which are there ----------------------------------------------------------------------------------------------
 
@@ -162,7 +172,7 @@ class Comparer:
 
     # -- one object ---------------------------------------------------------------------------------------------------
 
-    def _compare(
+    def _begun(
         self,
         desired: Desired,
         known: Live | Literal["ask"] | None,
@@ -170,23 +180,39 @@ class Comparer:
         destination: str,
         rules: Rules,
         settled: Settled | None,
-    ) -> Compared:
+    ) -> Compared | _Begun:
+        """One object compared, or what is known of it where somebody has to be asked: most need no request."""
         stamped = stamp(desired.body, app, desired.key, destination=destination)
         asked = Compared(
             desired=desired, stamped=stamped, sent=stamped, live=known if isinstance(known, Live) else None,
             status="OutOfSync", digest=digest({"object": stamped, "ignored": rules.of(desired.key)}),
         )  # fmt: skip
+        if known == "ask":
+            return _Begun(asked, known)
+        return self._without_asking(asked, app, rules, settled) or _Begun(asked, known)
+
+    def _without_asking(self, asked: Compared, app: App, rules: Rules, settled: Settled | None) -> Compared | None:
+        """What needs no request to be compared; None for the rest."""
+        if asked.live is None:
+            return asked
+        other = claimant(asked.live, app)
+        if other is not None:
+            return replace(asked, shared=other)
+        return self._remembered(asked, asked.live, rules, settled)
+
+    def _asked(
+        self, asked: Compared, known: Live | Literal["ask"] | None, app: App, rules: Rules, settled: Settled | None
+    ) -> Compared:
+        """One object compared by requests."""
         body: Body | None = None
         try:
             if known == "ask":
-                body = self._objects.find(desired.key, desired.api_version)
-                asked = replace(asked, live=live_of(body, desired.key) if body is not None else None)
-            if asked.live is None:
-                return asked
-            other = claimant(asked.live, app)
-            if other is not None:
-                return replace(asked, shared=other)
-            return self._remembered(asked, asked.live, rules, settled) or self._look(asked, body, rules)
+                body = self._objects.find(asked.key, asked.desired.api_version)
+                asked = replace(asked, live=live_of(body, asked.key) if body is not None else None)
+                found = self._without_asking(asked, app, rules, settled)
+                if found is not None:
+                    return found
+            return self._look(asked, body, rules)
         except ClusterError as error:
             return replace(asked, status="OutOfSync" if asked.live else "Unknown", error=error.message)
 

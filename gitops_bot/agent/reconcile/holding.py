@@ -73,11 +73,14 @@ def inherited(created: datetime, status: Status, prunable: Iterable[Live]) -> fr
     They were applied before it was made, and its status has not told of them as wanted. Whoever takes a name that was
     used before takes no right to delete with it.
     """
+    lives = tuple(prunable)
+    if not lives:
+        return frozenset()
     wanted = {
         each.key for each in status.resources if not (each.requires_pruning and each.requires_deletion_confirmation)
     }
     found = set()
-    for live in prunable:
+    for live in lives:
         entry = ours(live.managed)
         # Both are in whole seconds; what this Application applied in its first one is among the wanted.
         if entry is not None and entry.time is not None and entry.time <= created and live.key not in wanted:

@@ -30,7 +30,7 @@ from gitops_bot.agent.sources.surroundings import Surroundings
 from gitops_bot.agent.values import Live, live_of
 from gitops_bot.doors.cluster.objects import Objects
 from gitops_bot.errors import BotError, ClusterError
-from gitops_bot.manifests.fields import images
+from gitops_bot.manifests.fields import images_in
 from gitops_bot.model.resource import ResourceKey
 
 SHARED = "SharedResourceWarning"
@@ -151,7 +151,7 @@ class Looker:
         compared = self._comparer(record).compare(
             allowed, app.key, spec.destination.namespace, rules, _settled(app, status, commits, rendered.plan)
         )
-        found = self._labelled_and_listed(app, status, keys)
+        found = self._left(app, status, keys)
         candidates = guards.candidates(found, keys, app.key, limits.permits)
         guard = self._guard(app, chosen)
         limits_now = guards.in_force(app.annotations.get(GUARD), guard)
@@ -196,9 +196,10 @@ class Looker:
             return ()
         return self._wanted(app, rendered).objects if rendered is not None else ()
 
-    def _labelled_and_listed(self, app: AppObject, status: Status, keys: frozenset[ResourceKey]) -> list[Live]:
-        """The objects with the Application's label, and what its status lists that left Git."""
-        labelled = {key: live for key in self._inventory.of(app.key.id) if (live := self._inventory.find(key))}
+    def _left(self, app: AppObject, status: Status, keys: frozenset[ResourceKey]) -> list[Live]:
+        """What left Git: of the objects with the Application's label, and of those that its status lists."""
+        gone = [key for key in self._inventory.of(app.key.id) if key not in keys]
+        labelled = {key: live for key in gone if (live := self._inventory.find(key))}
         for each in status.resources if not is_truncated(status) else ():
             key = each.key
             if key in keys or key in labelled or self._inventory.knows((key.group, key.kind)):
@@ -299,5 +300,5 @@ def _blocking(
 
 
 def _images(compared: tuple[Compared, ...]) -> tuple[str, ...]:
-    found = {image for each in compared for _path, _none, image in images(None, each.desired.body) if image}
+    found = {image for each in compared for image in images_in(each.desired.body) if image}
     return tuple(sorted(found))[:_MOST_IMAGES]

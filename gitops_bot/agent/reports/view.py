@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import datetime
+from functools import cached_property
 
 import msgspec
 
@@ -20,7 +21,7 @@ from gitops_bot.agent.values import Live
 from gitops_bot.model.resource import ResourceKey
 
 
-class View(msgspec.Struct, frozen=True, kw_only=True):
+class View(msgspec.Struct, frozen=True, kw_only=True, dict=True):
     """One look."""
 
     itself: ResourceKey | None = None
@@ -63,7 +64,7 @@ class View(msgspec.Struct, frozen=True, kw_only=True):
         """Whether everything is as Git says that this Application may change."""
         return not self.unknown and all(each.status == "Synced" or each.held for each in self.seen)
 
-    @property
+    @cached_property
     def seen(self) -> tuple[Seen, ...]:
         """What counts for the sync status."""
         found = [
@@ -81,7 +82,7 @@ class View(msgspec.Struct, frozen=True, kw_only=True):
         ]
         return (*found, *gone)
 
-    @property
+    @cached_property
     def appraisal(self) -> Health:
         """The Application's health (2.7)."""
         parts = [
@@ -96,7 +97,7 @@ class View(msgspec.Struct, frozen=True, kw_only=True):
         moments = (self.again, self.appraisal.until, *(each.until for each in self.compared))
         return min((each for each in moments if each is not None), default=None)
 
-    @property
+    @cached_property
     def resources(self) -> tuple[ResourceStatus, ...]:
         """``status.resources``, in order of identity."""
         found = {

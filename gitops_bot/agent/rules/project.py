@@ -118,7 +118,16 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
 
     def forbidden(self, keys: Iterable[ResourceKey]) -> tuple[frozenset[ResourceKey], Conditions]:
         """The objects that the project does not allow, and what to tell about them."""
-        found = sorted(key for key in keys if not self.permits(key))
+        answers: dict[ResourceKey, bool] = {}
+
+        def permits(key: ResourceKey) -> bool:
+            # Of an object in a namespace the name decides nothing.
+            alike = key._replace(name="") if key.namespace else key
+            if alike not in answers:
+                answers[alike] = self.permits(key)
+            return answers[alike]
+
+        found = sorted(key for key in keys if not permits(key))
         if not found:
             return frozenset(), ()
         more = f" and {len(found) - _MOST_NAMED:,} more" if len(found) > _MOST_NAMED else ""
