@@ -11,6 +11,7 @@ import time
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
+from gitops_bot.doors.cluster.wire import Wires
 from gitops_bot.errors import ClusterError
 
 if TYPE_CHECKING:
@@ -36,8 +37,9 @@ class Connection:
         self._client = ApiClient(configuration)
         self.url: str = configuration.host.rstrip("/")
         self.pool: HTTPConnectionPool = self._client.rest_client.pool_manager.connection_from_url(self.url)
-        plain = urlsplit(self.url).scheme == "http"
-        self.base = self.url if plain and self.pool.proxy is not None else urlsplit(self.url).path
+        parts = urlsplit(self.url)
+        self.wires = Wires(self.pool, parts.netloc)
+        self.base = self.url if parts.scheme == "http" and self.pool.proxy is not None else parts.path
         """What stands before every path in a request: nothing, mostly, and to a proxy that is no tunnel the server."""
         self._proof: tuple[float, dict[str, str]] = (float("-inf"), {})
 
@@ -53,6 +55,7 @@ class Connection:
 
     def close(self) -> None:
         """Close the kept connections."""
+        self.wires.close()
         self.pool.close()
 
 

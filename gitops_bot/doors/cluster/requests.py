@@ -28,6 +28,7 @@ from gitops_bot.doors.cluster.errors import (
     Unreachable,
     Withheld,
 )
+from gitops_bot.doors.cluster.wire import Reply
 from gitops_bot.errors import ClusterError
 
 if TYPE_CHECKING:
@@ -136,19 +137,30 @@ class Requests:
         self, verb: str, path: str, body: Any, *, query: Query | None = None, content_type: str = "application/json"
     ) -> Answer:
         """Anything that must not be done twice: create, replace. Raises ClusterError."""
-        return self._answered(self._send(verb, path, query, body, content_type, "application/json"), path)
+        return _answer(self._send(verb, path, query, body, content_type, "application/json"), path)
 
     def stream(self, path: str, query: Query, *, accept: str, idle: float) -> BaseHTTPResponse:
         """An answer that goes on, to be read line by line and closed; ``idle`` seconds without a byte end it.
 
         Raises ClusterError.
         """
-        response = self._send("GET", path, query, None, "", accept, idle=idle, whole=False)
-        if response.status >= 400:
-            try:
-                self._answered(response, path)
-            finally:
-                response.close()
+        from urllib3 import Timeout
+        from urllib3.exceptions import HTTPError
+
+        try:
+            response = self._connection.pool.urlopen(
+                "GET", self._target(path, query), headers=self._headers(accept), retries=False, redirect=False,
+                assert_same_host=False, preload_content=False,
+                timeout=Timeout(connect=self._patience.connect, read=idle),
+            )  # fmt: skip
+            self._observe("GET", response.status)
+            if response.status >= 400:
+                try:
+                    raise _refused(response.status, response.data, path)
+                finally:
+                    response.close()
+        except HTTPError as error:
+            raise self._unreachable("GET", error) from error
         return response
 
     def pause(self, seconds: float) -> None:
@@ -161,9 +173,9 @@ class Requests:
         for attempt in range(1, self._patience.attempts + 1):
             after = 0.0
             try:
-                response = self._send(verb, path, query, body, content_type, accept)
-                after = _seconds(response.headers.get("Retry-After", ""))
-                return self._answered(response, path)
+                reply = self._send(verb, path, query, body, content_type, accept)
+                after = max(map(_seconds, reply.values("retry-after")), default=0.0)
+                return _answer(reply, path)
             except (Unavailable, Unreachable):
                 if attempt == self._patience.attempts:
                     raise
@@ -171,52 +183,45 @@ class Requests:
             self._wait(min(max(doubled, after), self._patience.longest_pause))
         raise AssertionError("unreachable")
 
-    def _send(
-        self,
-        verb: str,
-        path: str,
-        query: Query | None,
-        body: Any,
-        content_type: str,
-        accept: str,
-        *,
-        idle: float = 0.0,
-        whole: bool = True,
-    ) -> BaseHTTPResponse:
-        from urllib3 import Timeout
+    def _send(self, verb: str, path: str, query: Query | None, body: Any, content_type: str, accept: str) -> Reply:
         from urllib3.exceptions import HTTPError
 
         reason = self._forbidden() if verb != "GET" else ""
         if reason:
             raise Withheld(f"nothing was written: {reason}")
-        headers = {"Accept": accept, "User-Agent": self.agent, **self._connection.authorization()}
-        data = None
+        headers, data = self._headers(accept), b""
         if body is not None:
             data = msgspec.json.encode(body)
             headers["Content-Type"] = content_type
-        target = f"{self._connection.base}{path}" + (f"?{urlencode(query)}" if query else "")
         try:
-            response = self._connection.pool.urlopen(
-                verb, target, data, headers, retries=False, redirect=False, assert_same_host=False,
-                timeout=Timeout(connect=self._patience.connect, read=idle or self._patience.read),
-                preload_content=whole,
+            reply = self._connection.wires.exchange(
+                verb, self._target(path, query), headers, data,
+                connect=self._patience.connect, read=self._patience.read,
             )  # fmt: skip
-        except HTTPError as error:
-            self._observe(verb, 0)
-            raise Unreachable(f"{self._connection.url} did not answer: {type(error).__name__}") from error
-        self._observe(verb, response.status)
-        return response
+        except (HTTPError, OSError) as error:
+            raise self._unreachable(verb, error) from error
+        self._observe(verb, reply.status)
+        return reply
 
-    def _answered(self, response: BaseHTTPResponse, path: str) -> Answer:
-        data = response.data
-        if response.status >= 400:
-            raise _refused(response.status, data, path)
-        try:
-            body = msgspec.json.decode(data) if data else None
-        except msgspec.DecodeError as error:
-            raise ClusterError(f"{path}: the answer is no JSON") from error
-        warnings = response.headers.getlist("Warning") if "Warning" in response.headers else []
-        return Answer(body, tuple(_warning(each) for each in warnings))
+    def _target(self, path: str, query: Query | None) -> str:
+        return f"{self._connection.base}{path}" + (f"?{urlencode(query)}" if query else "")
+
+    def _headers(self, accept: str) -> dict[str, str]:
+        return {"Accept": accept, "User-Agent": self.agent, **self._connection.authorization()}
+
+    def _unreachable(self, verb: str, error: Exception) -> Unreachable:
+        self._observe(verb, 0)
+        return Unreachable(f"{self._connection.url} did not answer: {type(error).__name__}")
+
+
+def _answer(reply: Reply, path: str) -> Answer:
+    if reply.status >= 400:
+        raise _refused(reply.status, reply.data, path)
+    try:
+        body = msgspec.json.decode(reply.data) if reply.data else None
+    except msgspec.DecodeError as error:
+        raise ClusterError(f"{path}: the answer is no JSON") from error
+    return Answer(body, tuple(_warning(each) for each in reply.values("warning")))
 
 
 def _refused(status: int, data: bytes, path: str) -> Refused:
