@@ -159,6 +159,12 @@ class Inventory:
             entry = self._entries.get((key.group, key.kind), {}).get(key)
         return _live(key, entry) if entry is not None else None
 
+    def version(self, key: ResourceKey) -> str:
+        """The resourceVersion of an object of ours, ``""`` when it is not here."""
+        with self._lock:
+            entry = self._entries.get((key.group, key.kind), {}).get(key)
+        return entry.version if entry is not None else ""
+
     def of(self, part_of: str) -> tuple[ResourceKey, ...]:
         """The objects that carry one value of the label, in order."""
         with self._lock:

@@ -10,14 +10,14 @@ from typing import NamedTuple, Protocol
 
 from gitops_bot.agent.application.applications import APPLICATION, Applications
 from gitops_bot.agent.application.record import REFRESH, AppObject, Record, is_news
-from gitops_bot.agent.health.assess import has_health
-from gitops_bot.agent.live.inventory import Inventory, Touched
+from gitops_bot.agent.live.inventory import Inventory
+from gitops_bot.agent.live.wellness import HealthReader, is_judged_whole
 from gitops_bot.agent.loop.definitions import Definer
+from gitops_bot.agent.loop.hearing import Hearing
 from gitops_bot.agent.loop.polling import Poller
 from gitops_bot.agent.loop.preflight import look_around
 from gitops_bot.agent.loop.pulse import Pulse
 from gitops_bot.agent.loop.queue import Queue
-from gitops_bot.agent.ownership.fingerprint import judge
 from gitops_bot.agent.ownership.identity import group_kinds
 from gitops_bot.agent.reconcile.ending import Ender
 from gitops_bot.agent.reconcile.operating import Next, Operating
@@ -25,7 +25,7 @@ from gitops_bot.agent.sources.revisions import Revisions
 from gitops_bot.agent.sources.sources import COMPARISON_ERROR
 from gitops_bot.doors.cluster.errors import Withheld
 from gitops_bot.doors.cluster.objects import Objects
-from gitops_bot.doors.cluster.watch import Event, Snapshot, Watcher
+from gitops_bot.doors.cluster.watch import Event, Snapshot, Watcher, always
 from gitops_bot.errors import ClusterError
 
 _log = logging.getLogger(__name__)
@@ -55,6 +55,7 @@ class Parts(NamedTuple):
     objects: Objects
     applications: Applications
     inventory: Inventory
+    health: HealthReader
     revisions: Revisions
     operating: Operating
     ender: Ender
@@ -105,9 +106,14 @@ class Controller:
             parts.applications, parts.revisions, parts.definer, self._queue, leads=leads, interval=parts.poll,
             clock=parts.clock.monotonic, pulse=self._pulse,
         )  # fmt: skip
-        self._watcher = Watcher(parts.objects, parts.label, self._object_told)
+        self._hearing = Hearing(
+            parts.inventory, parts.health, self._whose, self._queue.put, now=parts.clock.now, people=parts.people
+        )
+        self._watcher = Watcher(
+            parts.objects, parts.label, self._hearing.told, whole=is_judged_whole, kept=self._hearing.kept
+        )
         self._apps = Watcher(
-            parts.objects, "", self._app_told, namespace=parts.applications.namespace, metadata=False
+            parts.objects, "", self._app_told, namespace=parts.applications.namespace, whole=always
         )  # fmt: skip
         self._threads = [
             threading.Thread(target=self._work, name=f"work {number}", daemon=True) for number in range(workers)
@@ -231,7 +237,7 @@ class Controller:
         if told.kind.kind == "AppProject":
             self._project_told(told)
             return
-        self._object_told(told)  # they may be objects of another Application
+        self._hearing.told(told)  # they may be objects of another Application
         if isinstance(told, Snapshot):
             for name in applications.replace(told.items, told.version):
                 self._queue.put(name)
@@ -262,29 +268,11 @@ class Controller:
         for app in applications.all:
             self._queue.put(app.key.name)
 
-    def _object_told(self, told: Snapshot | Event) -> None:
-        inventory, kind = self._parts.inventory, (told.kind.group, told.kind.kind)
-        if isinstance(told, Snapshot):
-            self._touched(inventory.replace(kind, told.items, told.version))
-        else:
-            change = inventory.remove if told.type == "DELETED" else inventory.put
-            found = change(kind, told.body)
-            self._touched([found] if found is not None else [])
-
-    def _touched(self, found: Iterable[Touched]) -> None:
-        for key, part_of in found:
-            with self._lock:
-                name = self._names.get(part_of, "")
-                record = self._records.get(name)
-            if record is None:
-                continue
-            live, known = self._parts.inventory.find(key), record.memory.find(key)
-            if live is None or known is None:
-                self._queue.put(name)
-                continue
-            verdict = judge(known.baseline, live, now=self._parts.clock.now(), people=self._parts.people())
-            if verdict != "unchanged" or has_health(key.group, key.kind):
-                self._queue.put(name)
+    def _whose(self, part_of: str) -> tuple[str, Record | None]:
+        """The Application that a label's value means, and what is known of it."""
+        with self._lock:
+            name = self._names.get(part_of, "")
+            return name, self._records.get(name)
 
     # -- Git ----------------------------------------------------------------------------------------------------------
 

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from gitops_bot.agent.sources.keys import Keys
 from gitops_bot.agent.sources.logins import AUTHORITIES, KNOWN_HOSTS, KNOWN_HOSTS_KEY, SELECTOR
 from gitops_bot.doors.cluster.objects import Objects
-from gitops_bot.doors.cluster.watch import Event, Snapshot, Watcher
+from gitops_bot.doors.cluster.watch import Event, Snapshot, Watcher, always
 
 
 class KeyWatch:
@@ -20,10 +20,10 @@ class KeyWatch:
         self._keys = keys
         self._changed = changed
         self._known = threading.Event()
-        self._secrets = Watcher(objects, SELECTOR, self._secret_told, namespace=namespace, metadata=False)
-        self._hosts = Watcher(objects, "", self._hosts_told, namespace=namespace, metadata=False, name=KNOWN_HOSTS)
+        self._secrets = Watcher(objects, SELECTOR, self._secret_told, namespace=namespace, whole=always)
+        self._hosts = Watcher(objects, "", self._hosts_told, namespace=namespace, whole=always, name=KNOWN_HOSTS)
         self._trusted = Watcher(
-            objects, "", self._authorities_told, namespace=namespace, metadata=False, name=AUTHORITIES
+            objects, "", self._authorities_told, namespace=namespace, whole=always, name=AUTHORITIES
         )
 
     def start(self, within: float = 20.0) -> None:

@@ -221,6 +221,7 @@ def assembled(wanted: Wanted) -> Iterator[Agent]:
                 objects=objects,
                 applications=applications,
                 inventory=inventory,
+                health=health,
                 revisions=revisions,
                 operating=Operating(objects, inventory, applications, looker, pool, manners=manners),
                 ender=Ender(objects, inventory, applications, pool, around.cluster, clock.now, around.watch),

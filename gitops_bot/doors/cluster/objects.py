@@ -19,6 +19,8 @@ METADATA_LIST = "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v
 METADATA = "application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1,application/json"
 """A watch needs this one: with the list's form the stream is empty (tried on v1.36.3)."""
 _PAGE = 500
+_WHOLE_PAGE = 100
+"""Objects of one page where all of them is read: it is held in memory until the next one comes."""
 _KNOWS_NO_APPLY = (405, 415)
 """How API servers answer a server-side apply that do not know it: aggregated ones, and those before 1.16."""
 _SETTLES = 10.0
@@ -160,22 +162,30 @@ class Objects:
         return made
 
     def list(
-        self, kind: Kind, namespace: str = "", *, name: str = "", selector: str = "", metadata: bool = True
+        self,
+        kind: Kind,
+        namespace: str = "",
+        *,
+        name: str = "",
+        selector: str = "",
+        metadata: bool = True,
+        kept: Callable[[Body], Body] = lambda body: body,
     ) -> Listed:
         """All objects of a kind, in a namespace or everywhere; ``metadata`` leaves out everything else of them.
 
-        ``name`` and ``selector`` (of labels) leave out others, ``""`` none. Raises ClusterError.
+        ``name`` and ``selector`` (of labels) leave out others, ``""`` none; ``kept`` says what of an object is kept, so
+        that no more than a page is in memory. Raises ClusterError.
         """
         items: list[Body] = []
         version = ""
-        accept = METADATA_LIST if metadata else "application/json"
-        for page in self._pages(kind, namespace, selected(selector, name), accept):
-            items += page.get("items") or ()
+        accept, limit = (METADATA_LIST, _PAGE) if metadata else ("application/json", _WHOLE_PAGE)
+        for page in self._pages(kind, namespace, {"limit": str(limit), **selected(selector, name)}, accept):
+            items += map(kept, page.get("items") or ())
             version = (page.get("metadata") or {}).get("resourceVersion", "")
         return Listed(tuple(items), version)
 
     def _pages(self, kind: Kind, namespace: str, which: Mapping[str, str], accept: str) -> Iterator[Body]:
-        query = {"limit": str(_PAGE), **which}
+        query = dict(which)
         while True:
             page = self.requests.get(kind.path(namespace), query, accept=accept).body
             yield page

@@ -46,6 +46,16 @@ Told = Callable[[Snapshot | Event], None]
 """Called by the watcher's own thread, one call at a time for a kind; it should only put things away."""
 
 
+def always(_kind: Kind) -> bool:
+    """Whether whole objects are asked for: always."""
+    return True
+
+
+def never(_kind: Kind) -> bool:
+    """Whether whole objects are asked for: never, their metadata is enough."""
+    return False
+
+
 class Watcher:
     """Watches any number of kinds, each in a thread of its own, until it is closed."""
 
@@ -57,19 +67,21 @@ class Watcher:
         *,
         namespace: str = "",
         name: str = "",
-        metadata: bool = True,
+        whole: Callable[[Kind], bool] = never,
+        kept: Callable[[Kind, Body], Body] = lambda _kind, body: body,
     ) -> None:
         """Take what is asked, the label selector, and who is told.
 
-        ``namespace`` ``""`` means everywhere, ``name`` ``""`` every object.
-        Without ``metadata`` whole objects are told.
+        ``namespace`` ``""`` means everywhere, ``name`` ``""`` every object. ``whole`` says of which kinds whole objects
+        are told, and not only their metadata; ``kept`` what of each object of a snapshot is told.
         """
         self._objects = objects
         self._selector = selector
         self._told = told
         self._namespace = namespace
         self._name = name
-        self._metadata = metadata
+        self._whole = whole
+        self._kept = kept
         self._closed = threading.Event()
         self._streams: dict[Kind, threading.Thread] = {}
         self._open: set[Any] = set()
@@ -111,8 +123,9 @@ class Watcher:
         while not self._closed.wait(pause):
             try:
                 listed = self._objects.list(
-                    kind, self._namespace, name=self._name, selector=self._selector, metadata=self._metadata
-                )
+                    kind, self._namespace, name=self._name, selector=self._selector,
+                    metadata=not self._whole(kind), kept=lambda body: self._kept(kind, body),
+                )  # fmt: skip
                 self._told(Snapshot(kind, listed.items, listed.version))
                 pause = 0.0
                 self._follow(kind, listed.version)
@@ -150,7 +163,7 @@ class Watcher:
             "resourceVersion": version,
             "timeoutSeconds": str(_LASTS),
         } | selected(self._selector, self._name)
-        accept = METADATA if self._metadata else "application/json"
+        accept = "application/json" if self._whole(kind) else METADATA
         response = self._objects.requests.stream(kind.path(self._namespace), query, accept=accept, idle=_IDLE)
         with self._lock:
             self._open.add(response)

@@ -28,7 +28,8 @@ class Peer:
         self.closed = threading.Event()
         self._listener = socket.create_server(("127.0.0.1", 0))
         self.port: int = self._listener.getsockname()[1]
-        threading.Thread(target=self._run, daemon=True).start()
+        self._thread = threading.Thread(target=self._run, daemon=True)
+        self._thread.start()
 
     def _run(self) -> None:
         with contextlib.suppress(OSError, StopIteration):
@@ -60,7 +61,13 @@ class Peer:
         length = next((int(line[15:]) for line in head.split(b"\r\n") if line.startswith(b"Content-Length:")), 0)
         return head + reader.read(length)
 
+    @property
+    def is_alive(self) -> bool:
+        return self._thread.is_alive()
+
     def close(self) -> None:
+        self._listener.shutdown(socket.SHUT_RDWR)  # whoever waits for a connection would take those of the next server
+        self._thread.join(5)
         self._listener.close()
 
 
@@ -75,6 +82,7 @@ def peer(*answers: list[bytes] | None) -> Iterator[tuple[Peer, Wires]]:
         wires.close()
         pool.close()
         there.close()
+        assert not there.is_alive
 
 
 def ask(wires: Wires, verb: str = "GET", body: bytes = b"", **headers: str) -> Reply:
