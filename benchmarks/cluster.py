@@ -27,6 +27,8 @@ _ROOT = Path(__file__).resolve().parents[1]
 _TICK = os.sysconf("SC_CLK_TCK")
 _ACCOUNT = f"system:serviceaccount:{NAMESPACE}:gitops-bot"
 APPLY = "application/apply-patch+yaml"
+_QUERY = "fieldManager=gitops-bot&fieldValidation=Strict&force=true"
+"""Of an apply, as the agent sends it."""
 Body = dict[str, Any]
 
 
@@ -128,6 +130,16 @@ def _yaml(body: Body) -> str:
     return yaml.dump(body, Dumper=yaml.CSafeDumper, sort_keys=False)
 
 
+class Spent(NamedTuple):
+    """What a whole process cost."""
+
+    seconds: float
+    cpu: float
+    """Seconds, with what it started."""
+    memory: float
+    """MiB, at most."""
+
+
 class Agent:
     """The agent's process, without what it starts."""
 
@@ -156,6 +168,14 @@ class Agent:
         status = Path(f"/proc/{self._process.pid}/status").read_text()
         return next(int(line.split()[1]) for line in status.splitlines() if line.startswith(which)) / 1024
 
+    def ended(self, begun: float) -> Spent:
+        """Wait until it has ended by itself; what it cost since a moment of the monotonic clock."""
+        _, status, used = os.wait4(self._process.pid, 0)
+        self._process.returncode = os.waitstatus_to_exitcode(status)
+        if self._process.returncode:
+            raise SystemExit(f"the agent ended with {self._process.returncode}:\n{self.log.read_text()[-2000:]}")
+        return Spent(time.monotonic() - begun, used.ru_utime + used.ru_stime, used.ru_maxrss / 1024)
+
     def stop(self) -> None:
         """End it as a pod is ended: its Lease is free for the next one."""
         self._process.terminate()
@@ -168,28 +188,43 @@ class Place:
     def __init__(self, plane: ControlPlane, kubeconfig: Path, repository: Repository, directory: Path) -> None:
         self.plane = plane
         self.repository = repository
-        self._kubeconfig = kubeconfig
+        self.kubeconfig = kubeconfig
         self.directory = directory
 
+    @property
+    def token(self) -> str:
+        """The agent's own: who sends the same requests sends them with the same rights."""
+        found: str = json.loads(self.kubeconfig.read_text())["users"][0]["user"]["token"]
+        return found
+
     @contextmanager
-    def agent(self, *, poll: float = 3600.0, cache: Path | None = None) -> Iterator[Agent]:
+    def agent(self, *, poll: float = 3600.0) -> Iterator[Agent]:
         """Run the agent as ``deploy`` installs it, its renderers as children."""
-        cache = cache or self.directory / "cache"
+        with self._started(f"--poll={poll:.0f}s", "--listen=127.0.0.1:0") as agent:
+            try:
+                yield agent
+            finally:
+                agent.stop()
+
+    def once(self) -> Spent:
+        """Start the agent anew, and wait until it has looked at every Application and has nothing more to do."""
+        begun = time.monotonic()
+        with self._started("--once") as agent:
+            return agent.ended(begun)
+
+    @contextmanager
+    def _started(self, *options: str) -> Iterator[Agent]:
+        cache = self.directory / "cache"
         cache.mkdir(exist_ok=True)
         command = [
             sys.executable, "-m", "gitops_bot", "agent", "run", "--environment", "bench", "--cluster-name", "bench",
-            "--namespace", NAMESPACE, "--kubeconfig", str(self._kubeconfig), "--poll", f"{poll:.0f}s",
-            "--cache", str(cache), "--listen", "127.0.0.1:0",
+            "--namespace", NAMESPACE, "--kubeconfig", str(self.kubeconfig), "--cache", str(cache), *options,
         ]  # fmt: skip
         environment = {name: value for name, value in os.environ.items() if not name.startswith("PYTHON")}
         environment |= {"PYTHONPATH": str(_ROOT), "NO_PROXY": "127.0.0.1", "MALLOC_ARENA_MAX": "2"}
         log = self.directory / "agent.log"
         with log.open("ab") as output:
-            agent = Agent(subprocess.Popen(command, env=environment, stdout=output, stderr=output), log)
-            try:
-                yield agent
-            finally:
-                agent.stop()
+            yield Agent(subprocess.Popen(command, env=environment, stdout=output, stderr=output), log)
 
     def define(self, name: str, namespace: str, *, path: str = "") -> None:
         """Make an Application that follows ``main``."""
@@ -267,17 +302,17 @@ def place(directory: Path) -> Iterator[Place]:
     shutil.rmtree(directory, ignore_errors=True)
 
 
-def probe(plane: ControlPlane, paths: Sequence[tuple[str, Body]], connections: int = 8) -> float:
+def probe(plane: ControlPlane, token: str, paths: Sequence[tuple[str, Body]], connections: int = 8) -> float:
     """Send the bare requests of a server-side apply over some connections, and read the answers; seconds."""
     host, _, port = plane.url.removeprefix("https://").partition(":")
     sent = [(path, json.dumps(body)) for path, body in paths]
-    headers = {"Authorization": f"Bearer {plane.token}", "Content-Type": APPLY, "Accept": "application/json"}
+    headers = {"Authorization": f"Bearer {token}", "Content-Type": APPLY, "Accept": "application/json"}
 
     def work(part: Sequence[tuple[str, str]]) -> None:
         context = ssl.create_default_context(cafile=str(plane.certificate))
         connection = http.client.HTTPSConnection(host, int(port), context=context)
         for path, body in part:
-            connection.request("PATCH", f"{path}?fieldManager=gitops-bot&force=true", body, headers)
+            connection.request("PATCH", f"{path}?{_QUERY}", body, headers)
             answer = connection.getresponse()
             json.loads(answer.read())
             if answer.status >= 300:
