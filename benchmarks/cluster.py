@@ -273,7 +273,7 @@ class Place:
             if spent - shown > 15:
                 shown = spent
                 print(f"  {good} of {count} synced after {spent:.0f} s", file=sys.stderr, flush=True)
-            time.sleep(0.2 if count < 10 else 1.0)
+            time.sleep(max(0.2, count / 200))  # a list of a thousand costs the API server as much as it has to do
 
     def until_quiet(self, audit: Audit, seconds: float = 6.0, *, within: float = 300.0) -> list[Request]:
         """Wait until the agent asks for nothing any more; what it asked for until then."""
