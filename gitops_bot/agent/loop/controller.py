@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from typing import NamedTuple, Protocol
 
 from gitops_bot.agent.application.applications import APPLICATION, Applications
-from gitops_bot.agent.application.record import REFRESH, AppObject, Record, is_news
+from gitops_bot.agent.application.record import REFRESH, AppObject, Record, is_news, slim
 from gitops_bot.agent.live.inventory import Inventory
 from gitops_bot.agent.live.wellness import HealthReader, is_judged_whole
 from gitops_bot.agent.loop.definitions import Definer
@@ -113,7 +113,8 @@ class Controller:
             parts.objects, parts.label, self._hearing.told, whole=is_judged_whole, kept=self._hearing.kept
         )
         self._apps = Watcher(
-            parts.objects, "", self._app_told, namespace=parts.applications.namespace, whole=always
+            parts.objects, "", self._app_told, namespace=parts.applications.namespace, whole=always,
+            kept=lambda kind, body: slim(body) if (kind.group, kind.kind) == APPLICATION else body,
         )  # fmt: skip
         self._threads = [
             threading.Thread(target=self._work, name=f"work {number}", daemon=True) for number in range(workers)
