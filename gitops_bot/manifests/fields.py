@@ -15,6 +15,7 @@ from gitops_bot.model.change import FieldChange
 _SIMPLE = re.compile(r"[A-Za-z0-9_-]+")
 _CHART_LABELS = frozenset(("helm.sh/chart", "app.kubernetes.io/version", "chart"))
 """Labels that name a chart's version: noise on an object itself; on a pod template they restart pods."""
+_NO_PODS = frozenset(("metadata", "data", "binaryData", "stringData", "status"))
 _POD_LISTS = frozenset(("containers", "initContainers", "ephemeralContainers"))
 
 
@@ -169,7 +170,7 @@ def _images(body: Any, path: str = "") -> dict[str, str]:
 def images_in(body: Any) -> Iterator[str]:
     """The container images of one object; one may come more than once."""
     if isinstance(body, dict) and body.get("kind") != "CustomResourceDefinition":
-        yield from _every_image(body)
+        yield from _every_image({name: value for name, value in body.items() if name not in _NO_PODS})
 
 
 def _every_image(body: Mapping[str, Any]) -> Iterator[str]:

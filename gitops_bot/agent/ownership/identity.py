@@ -10,6 +10,7 @@ from __future__ import annotations
 import base64
 import hashlib
 from collections.abc import Iterable, Mapping
+from functools import lru_cache
 from typing import Any, NamedTuple
 
 from gitops_bot import __version__
@@ -40,8 +41,14 @@ class App(NamedTuple):
     @property
     def id(self) -> str:
         """Its id after KEP-3659: a valid label value of 55 characters."""
-        digest = hashlib.sha256(f"{self.name}.{self.namespace}.{_KIND}.{_GROUP}".encode()).digest()
-        return f"applyset-{base64.urlsafe_b64encode(digest).decode().rstrip('=')}-v1"
+        return _id(self)
+
+
+@lru_cache(maxsize=64)
+def _id(app: App) -> str:
+    """Asked for at every object of an application that is worked on."""
+    digest = hashlib.sha256(f"{app.name}.{app.namespace}.{_KIND}.{_GROUP}".encode()).digest()
+    return f"applyset-{base64.urlsafe_b64encode(digest).decode().rstrip('=')}-v1"
 
 
 class Tracking(NamedTuple):
