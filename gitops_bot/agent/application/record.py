@@ -14,6 +14,7 @@ from gitops_bot.agent.ownership.identity import App
 from gitops_bot.agent.ownership.memory import Memory
 from gitops_bot.agent.rules.guards import APPROVED
 from gitops_bot.agent.rules.timing import Heals
+from gitops_bot.agent.values import Live, live_of
 from gitops_bot.model.application import Application
 from gitops_bot.model.resource import ResourceKey
 
@@ -53,11 +54,19 @@ class AppObject(msgspec.Struct, frozen=True, kw_only=True):
     application: Application
     packed: bytes = b"{}"
     """The status as JSON: a tenth of what it takes once it is read, and a thousand Applications are kept."""
+    managed: bytes = b"null"
+    """Who owns which of its fields, as JSON."""
 
     @property
     def key(self) -> App:
         metadata = self.body["metadata"]
         return App(metadata["name"], metadata["namespace"])
+
+    @property
+    def live(self) -> Live:
+        """Its metadata as that of any object, with who owns which of its fields."""
+        metadata = {**self.body["metadata"], "managedFields": msgspec.json.decode(self.managed)}
+        return live_of({**self.body, "metadata": metadata}, ResourceKey("argoproj.io", "Application", *self.key[::-1]))
 
     @property
     def annotations(self) -> Mapping[str, str]:
@@ -148,7 +157,10 @@ def as_object(body: Mapping[str, Any]) -> AppObject:
     kept = {name: item for name, item in body.items() if name != "status"} | {"apiVersion": API, "kind": "Application"}
     kept["metadata"] = {name: item for name, item in body["metadata"].items() if name != "managedFields"}
     application = msgspec.convert(_even(kept), Application)
-    return AppObject(body=kept, application=application, packed=msgspec.json.encode(body.get("status")))
+    packed, managed = (
+        msgspec.json.encode(each) for each in (body.get("status"), body["metadata"].get("managedFields"))
+    )
+    return AppObject(body=kept, application=application, packed=packed, managed=managed)
 
 
 def _even(value: Any) -> Any:

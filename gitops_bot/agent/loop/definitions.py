@@ -139,7 +139,7 @@ class Definer:
     def _there(self, key: ResourceKey) -> Live | None:
         """The metadata of an Application, as the watch tells it; None where it has none."""
         app = self._applications.find(key.name) if key.kind == "Application" else None
-        return live_of(app.body, key) if app is not None else None
+        return app.live if app is not None else None
 
     def _bring(self, key: ResourceKey, body: Body, live: Live | None) -> None:
         """Apply a definition, with what others have added to it taken out. Raises ClusterError."""
