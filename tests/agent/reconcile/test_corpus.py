@@ -36,6 +36,7 @@ COPIES: dict[str, dict[str, Any]] = {
     "copied to what a controller owns": {"owned": True},
     "another Application's": {"label": OTHER.id},
     "another Application's, with our label": {"label": LABEL},
+    "another Application's, copied to what a controller owns": {"label": OTHER.id, "owned": True},
     "a stranger's": {"label": None, "id_": ""},
 }
 """How an object that is not ours comes to carry marks of ours, or not."""
@@ -54,9 +55,9 @@ def _thing(kind: str, name: str, copy: str | None) -> Thing:
     if copy is None:
         return Thing(live(of), is_own=True)
     marks = dict(COPIES[copy])
-    others = copy.startswith("another Application's")
-    if others:
+    if copy.startswith("another Application's"):
         marks["id_"] = tracking(of, OTHER)
+    others = "id_" in marks and marks["id_"] == tracking(of, OTHER) and "owned" not in marks
     return Thing(live(of, **marks), is_own=False, is_others=others)
 
 
