@@ -18,7 +18,7 @@ from gitops_bot.agent.ownership.difference import at_version
 from gitops_bot.agent.rules.guards import APPROVED, is_approved
 from gitops_bot.agent.sources.keys import Keys
 from gitops_bot.agent.sources.renderers import Renderers
-from gitops_bot.agent.sources.rendering import Define, Definition
+from gitops_bot.agent.sources.rendering import Define, Defined, Definition
 from gitops_bot.agent.sources.revisions import Revisions
 from gitops_bot.agent.values import MANAGER, Live, live_of
 from gitops_bot.doors.cluster.errors import Refused
@@ -68,6 +68,8 @@ class Definer:
         self._kept = Kept(now, self._people)
         self._done = ""
         """The commit whose definitions are in the cluster."""
+        self._answer = Defined()
+        """What it was found to define."""
         self.problem = ""
         """Why the last look at Git came to nothing, ``""`` when it did not."""
         self.defined: frozenset[str] = frozenset()
@@ -85,15 +87,20 @@ class Definer:
             self._tell(error.told)
             return
         commit = meaning.commit
-        if commit == self._done and self.defined <= {*self._applications.names, *self._applications.unreadable}:
+        # Where one is gone, it is made anew.
+        done = commit == self._done and self.defined <= {*self._applications.names, *self._applications.unreadable}
+        if done and not self._answer.elsewhere:
             self._tell(meaning.stale)
-            return  # where one is gone, it is made anew
+            return
         logins, trusted = self._keys.sent("", [origin.url]), dict(self._keys.authorities())
         answer = self._renderers.define(
             Define(url=origin.url, commit=commit, path=origin.path, logins=logins, authorities=trusted)
         )
         if answer.error:
             self._tell(answer.error)
+            return
+        if done and answer == self._answer:
+            self._tell(meaning.stale)
             return
         if answer.settings is not None:
             self._terms.put(answer.settings)
@@ -107,7 +114,7 @@ class Definer:
         if not problems:
             problems += self._remove(frozenset(wanted))
         self._tell("; ".join(problems))
-        self._done = "" if problems else commit
+        self._done, self._answer = "" if problems else commit, answer
 
     def _wanted(self, definitions: Iterable[Definition]) -> tuple[dict[ResourceKey, Definition], list[str]]:
         """The definitions by what they become, and those of which there are two."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import tempfile
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import ExitStack
 from fnmatch import fnmatchcase
 from pathlib import Path
@@ -108,7 +108,7 @@ class Renderer:
             try:
                 if isinstance(request, Render):
                     return self._render(request, fetcher, stack)
-                return self._define(request, fetcher)
+                return self._define(request, fetcher, stack)
             except Damaged:
                 if mends:
                     fetcher.mend()
@@ -172,7 +172,7 @@ class Renderer:
             for each in sets
         ]  # fmt: skip
 
-    def _define(self, request: Define, fetcher: RemoteSources) -> Defined:
+    def _define(self, request: Define, fetcher: RemoteSources, stack: ExitStack) -> Defined:
         tree = fetcher.git(request.url, request.commit)
         place = request.path.strip("/")
         if place and not any(True for _ in tree.below(place)):
@@ -195,36 +195,49 @@ class Renderer:
             if here(each.file) or each.kind == "AppProject"
         ]
         sets = [each for each in found.application_sets if here(each.file)]
-        expansions = self._expanded(sets, tree, OwnUrls([request.url]), fetcher, may_be_empty)
+        # What ApplicationSets read elsewhere; settings that cannot be read allow nothing.
+        allow = settings.fetch.allow if settings is not None else ()
+        beside = self._fetcher([request.url], allow, _offered(request), request.authorities, stack)
+        expansions = self._expanded(sets, tree, OwnUrls([request.url]), beside, may_be_empty)
         for each, expansion in zip(sets, expansions, strict=True):
             problems += [f"{problem.id}: {problem.reason}" for problem in expansion.problems]
             definitions += [
                 Definition(kind="Application", file=each.file, document=dict(document))
                 for document in expansion.documents
             ]
-        return Defined(definitions=tuple(definitions), problems=tuple(problems), settings=settings)
+        return Defined(
+            definitions=tuple(definitions),
+            problems=tuple(problems),
+            settings=settings,
+            elsewhere=bool(beside.fetched),
+        )
 
     def _sources(self, request: Request, stack: ExitStack) -> RemoteSources:
         """What fetches for a request: files of Git when they are read. Raises FetchError for what is no URL."""
-        if isinstance(request, Render):
-            own = [source.repo_url for source in msgspec.convert(request.application, Application).sources]
-            offered = Offered(request.logins, request.permitted, request.authorities)
-            places = Places(own, request.allow, offered)
-        else:
-            offered = Offered(request.logins, ("*",), request.authorities)
-            places = Places([request.url], (), offered)
+        if not isinstance(request, Render):
+            return self._fetcher([request.url], (), _offered(request), request.authorities, stack)
+        own = [source.repo_url for source in msgspec.convert(request.application, Application).sources]
+        offered = Offered(request.logins, request.permitted, request.authorities)
+        return self._fetcher(own, request.allow, offered, request.authorities, stack, anew=request.anew)
+
+    def _fetcher(
+        self, own: Sequence[str], allow: tuple[str, ...] | None, offered: Offered,
+        authorities: Mapping[str, str], stack: ExitStack, *, anew: bool = False,
+    ) -> RemoteSources:  # fmt: skip
+        """What fetches from its own repositories and from what is allowed beside them (None: as ``Places`` says)."""
+        places = Places(own, allow, offered)
         # What the logins of one project have opened is not there for others.
         folder = self._directory / "fetch" / (f"project-{offered.scope}" if offered.scope else "")
         return stack.enter_context(
             RemoteSources(
                 folder,
                 places,
-                client=http.Client(offered, authorities=request.authorities),
+                client=http.Client(offered, authorities=authorities),
                 remote=RemoteGit(
                     folder, offered, seconds=_GIT_SECONDS, partial=True, bounds=_KEPT_GIT, trees=self._trees
                 ),
                 credentials=Credentials(),
-                anew=isinstance(request, Render) and request.anew,
+                anew=anew,
             )
         )
 
@@ -238,6 +251,11 @@ class Renderer:
             limits=self._limits._replace(seconds=min(self._limits.seconds, seconds(settings.timeout))),
             deadline=Deadline(seconds(settings.deadline)),
         )  # fmt: skip
+
+
+def _offered(request: Define) -> Offered:
+    """What opens places for definitions: whoever writes them says what all projects may."""
+    return Offered(request.logins, ("*",), request.authorities)
 
 
 def _read_nothing(_oids: Any) -> dict[str, bytes]:

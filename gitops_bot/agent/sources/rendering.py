@@ -105,6 +105,8 @@ class Defined(msgspec.Struct, frozen=True, kw_only=True, tag="defined"):
     """Each hides something: while there is one, nothing that is missing may be taken for removed."""
     settings: Settings | None = None
     """The repository's own; None: they cannot be read, and ``problems`` says why."""
+    elsewhere: bool = False
+    """Whether another repository was read for it, so that the commit alone does not tell what is defined."""
     error: str = ""
 
 

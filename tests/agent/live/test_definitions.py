@@ -150,6 +150,32 @@ def test_application_sets_are_expanded_and_an_empty_generator_removes_nothing(de
     assert defined.names == ["one", "two"]
 
 
+def test_what_a_generator_reads_in_another_repository_is_followed_there(defined):
+    elsewhere = defined.agent.repository({"one/a.yaml": manifests(config("one", key="1"))}, f"else-{defined.place}")
+    made = defined.app("{{path.basename}}", "{{path}}")
+    made["spec"]["source"]["repoURL"] = elsewhere.url
+    generators = [{"git": {"repoURL": elsewhere.url, "revision": "main", "directories": [{"path": "*"}]}}]
+    metadata = {"name": "{{path.basename}}", "finalizers": [FINALIZER]}
+    application_set = {
+        "apiVersion": "argoproj.io/v1alpha1", "kind": "ApplicationSet", "metadata": {"name": "elsewhere"},
+        "spec": {"generators": generators, "template": {"spec": made["spec"], "metadata": metadata}},
+    }  # fmt: skip
+    defined.repository.push({".gitops-bot.yaml": f"fetch: {{allow: ['{elsewhere.url}']}}\n"})
+    defined.push(many=[application_set])
+    defined.start()
+    defined.until_synced("one")
+    elsewhere.push({"two/a.yaml": manifests(config("two", key="1"))})
+    defined.until_synced("two")
+
+    # As long as nothing moves there, nothing is applied again.
+    defined.agent.until(lambda: defined.agent.is_idle)
+    since = defined.agent.now()
+    elsewhere.push({"one/a.yaml": None, "one/b.yaml": manifests(config("three", key="1"))})
+    defined.agent.until(lambda: defined.configs == ["three", "two"])
+    written = [call for call in defined.agent.calls(since) if call.is_write and call.resource == "applications"]
+    assert [call for call in written if "fieldManager=gitops-bot&" in call.uri and "/status" not in call.uri] == []
+
+
 def test_children_of_a_rendered_parent_live_in_the_agents_namespace(defined):
     files = {
         "children/one.yaml": manifests(defined.app("one")),

@@ -245,6 +245,44 @@ def test_definitions_are_looked_for_below_their_path_alone(
     assert sorted(each.document["metadata"]["name"] for each in answer.definitions) == ["above", "here"]
 
 
+APPLICATION_SET = """\
+apiVersion: argoproj.io/v1alpha1
+kind: ApplicationSet
+metadata: {{name: envs}}
+spec:
+  generators:
+  - git: {{repoURL: {url}, revision: HEAD, directories: [{{path: 'envs/*'}}]}}
+  template:
+    metadata: {{name: '{{{{path.basename}}}}'}}
+    spec:
+      project: default
+      source: {{repoURL: '{url}', path: '{{{{path}}}}'}}
+      destination: {{namespace: x}}
+"""
+
+
+def test_an_application_set_may_read_another_repository(
+    renderer: Renderer, git_server: Server, origin: Checkout, repository: Callable[..., Checkout]
+) -> None:
+    repository({"envs/staging/a.yaml": CONFIG.format("a"), "envs/qa/a.yaml": CONFIG.format("a")}, name="served/envs")
+    definitions, at = f"{git_server.url}/git/origin", f"{git_server.url}/git/envs"
+
+    def defined(commit: str, *logins: Login) -> tuple[tuple[str, ...], list[str]]:
+        answer = renderer.answer(Define(url=definitions, commit=commit, logins=logins))
+        assert isinstance(answer, Defined)
+        return answer.problems, sorted(each.document["metadata"]["name"] for each in answer.definitions)
+
+    commit = origin.commit({"set.yaml": APPLICATION_SET.format(url=at)})
+    problems, names = defined(commit)
+    assert (len(problems), names) == (1, [])
+    assert "name it in the AppProject's sourceRepos, or give it a repository Secret" in problems[0]
+    assert defined(commit, opens(at)) == ((), ["qa", "staging"])
+    allowed = origin.commit({".gitops-bot.yaml": f"fetch: {{allow: ['{at}']}}\n"})
+    assert defined(allowed) == ((), ["qa", "staging"])
+    forbidden = origin.commit({".gitops-bot.yaml": "fetch: {allow: []}\n"})
+    assert "fetch.allow" in defined(forbidden, opens(at))[0][0]
+
+
 def test_a_damaged_cache_mends_itself(renderer: Renderer, git_server: Server, origin: Checkout, tmp_path: Path) -> None:
     commit = origin.git("rev-parse", "HEAD")
     good = render(renderer, source(git_server), commit)
