@@ -17,8 +17,8 @@ from gitops_bot.errors import ClusterError
 if TYPE_CHECKING:
     from urllib3.connectionpool import HTTPConnectionPool
 
-CONNECTIONS = 8
-"""Requests of one kind of work that are under way at once; more did not make a first apply faster."""
+CONNECTIONS = 16
+"""Requests of one kind of work that are under way at once: what waits for an API server that is busy, or far away."""
 _KEPT = 128
 """Connections that are kept open: those, and one for each kind that is watched."""
 _PROVEN = 5.0
