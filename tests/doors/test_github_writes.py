@@ -7,7 +7,7 @@ import pytest
 from gitops_bot.doors.github.api import GitHub
 from gitops_bot.doors.github.auth import Token
 from gitops_bot.doors.github.commits import WRITING
-from gitops_bot.doors.github.errors import AccessDenied, NotFound, Unavailable
+from gitops_bot.doors.github.errors import AccessDenied, NotFound
 from gitops_bot.doors.github.writing import writing
 from gitops_bot.doors.rejection import Rejected, kind_of
 from gitops_bot.errors import GitHubError
@@ -277,7 +277,7 @@ def test_deployments_of_the_agent_newest_first_with_all_their_statuses(github, s
     assert list(door.deployments.newest("nowhere")) == []
 
 
-# -- people, comments, dispatches -------------------------------------------------------------------------------------
+# -- people and comments ----------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -306,13 +306,3 @@ def test_a_reaction_is_given_once(github, shop, door):
     door.people.react(comment.id, "eyes")
     door.people.react(comment.id, "eyes")
     assert [one["content"] for one in comment.reactions] == ["eyes"]
-
-
-def test_workflows_are_started_and_never_twice(github, shop, door):
-    door.dispatches.repository("promoted", {"tag": "v1"})
-    door.dispatches.workflow("deploy.yml", "main", {"tag": "v1"})
-    assert [one["event"] for one in shop.dispatches] == ["repository_dispatch", "workflow_dispatch"]
-    github.faults.add("POST", "*/dispatches", faults.server_error(after_write=True))
-    with pytest.raises(Unavailable, match="nobody knows"):
-        door.dispatches.repository("promoted", {"tag": "v2"})
-    assert len(shop.dispatches) == 3

@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from gitops_bot.doors.github.commits import CommitDoor
 from gitops_bot.doors.github.deployments import DeploymentDoor
-from gitops_bot.doors.github.dispatches import DispatchDoor
 from gitops_bot.doors.github.people import PeopleDoor
 from gitops_bot.doors.github.pulls import PullDoor
 from gitops_bot.doors.github.refs import RefDoor
@@ -25,12 +24,11 @@ class Writing(NamedTuple):
     verdicts: VerdictDoor
     deployments: DeploymentDoor
     people: PeopleDoor
-    dispatches: DispatchDoor
 
 
 def writing(github: GitHub) -> Writing:
     """The doors over one to GitHub, which should have the patience ``commits.WRITING``."""
     return Writing(
         CommitDoor(github), RefDoor(github), PullDoor(github), VerdictDoor(github), DeploymentDoor(github),
-        PeopleDoor(github), DispatchDoor(github),
+        PeopleDoor(github),
     )  # fmt: skip

@@ -18,8 +18,8 @@ from gitops_bot.writeback.editor.inside import brought_out, text_within
 from gitops_bot.writeback.editor.locate import Place, locate
 from gitops_bot.writeback.editor.nodes import Stream, decode
 from gitops_bot.writeback.editor.problems import EditRefused, Problem, Refusal
-from gitops_bot.writeback.editor.read import line_of, renamed
-from gitops_bot.writeback.editor.remove import remove, rename
+from gitops_bot.writeback.editor.read import line_of
+from gitops_bot.writeback.editor.remove import remove
 from gitops_bot.writeback.editor.scalar import Kind, why_not
 from gitops_bot.writeback.editor.splice import Change, Expected, Swap, apply, prove
 from gitops_bot.writeback.editor.values import Was, reads_as, replace, shared_notes, was
@@ -35,8 +35,6 @@ class Edit(msgspec.Struct, frozen=True, kw_only=True):
     """What it is to be read as; a number or boolean is only written where it is asked for."""
     create: bool = False
     """Whether a missing key may be added here, whatever the other edits may do."""
-    rename: str | None = None
-    """A new name for the key, which kustomize's ``digest`` → ``newTag`` needs; None keeps it."""
 
 
 class Outcome(msgspec.Struct, frozen=True, kw_only=True):
@@ -146,7 +144,7 @@ class _Work:
                 continue
             try:
                 place = self.place(each)
-                if place is None or place.rest or len(each.address.paths) > 1 or each.value is None or each.rename:
+                if place is None or place.rest or len(each.address.paths) > 1 or each.value is None:
                     later.append(index)
                     continue
                 change = self.value(index, each, place)
@@ -174,7 +172,7 @@ class _Work:
         return place
 
     def may_create(self, each: Edit) -> bool:
-        return (self.create or each.create) and each.value is not None and not each.rename
+        return (self.create or each.create) and each.value is not None
 
     def value(self, index: int, each: Edit, place: Place) -> Change | None:
         """The change of one value in place; None when it is there already."""
@@ -222,10 +220,6 @@ class _Work:
             return change
         if value is None:
             change = remove(self.stream, place)
-            self.done[index] = self.known(place, changed=True, notes=change.notes)
-            return change
-        if each.rename:
-            change = rename(self.stream, place, each.rename, replace(self.stream, place, value, each.kind))
             self.done[index] = self.known(place, changed=True, notes=change.notes)
             return change
         return self.value(index, each, place)
@@ -277,9 +271,8 @@ class _Work:
         done = self.done[index]
         line = done.line
         if each.value is not None:
-            address = renamed(each.address, each.rename) if each.rename else each.address
             try:
-                line = line_of(self.stream, address)
+                line = line_of(self.stream, each.address)
             except Refusal:  # the edit changed a name that its own address speaks of
                 line = done.line or 1
         return Outcome(

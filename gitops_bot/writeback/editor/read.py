@@ -69,12 +69,6 @@ def line_of(stream: Stream, address: Address) -> int:
     return before + stream.line(place.node)
 
 
-def renamed(address: Address, name: str) -> Address:
-    """The address after its last key has been given another name."""
-    *steps, _last = address.paths[-1]
-    return address._replace(paths=(*address.paths[:-1], (*steps, Key(name))))
-
-
 def scalars(data: bytes) -> Iterator[Value]:
     """Every scalar that an edit could lead to, in the order of the file; aliases of collections are not entered.
 

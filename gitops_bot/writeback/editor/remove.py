@@ -1,4 +1,4 @@
-"""Take a key out of its mapping, or give it another name."""
+"""Take a key out of its mapping."""
 
 from __future__ import annotations
 
@@ -8,9 +8,8 @@ from gitops_bot.writeback.editor.insert import last_character, line_before
 from gitops_bot.writeback.editor.locate import Place
 from gitops_bot.writeback.editor.nodes import Stream
 from gitops_bot.writeback.editor.problems import Refusal
-from gitops_bot.writeback.editor.scalar import write
-from gitops_bot.writeback.editor.splice import Change, Expected, Splice, Swap
-from gitops_bot.writeback.editor.values import content, json_like, shared_notes
+from gitops_bot.writeback.editor.splice import Change, Splice, Swap
+from gitops_bot.writeback.editor.values import shared_notes
 
 _REST = re.compile(r"[ \t]*(#[^\r\n]*)?(?:\r\n|\r|\n|\Z)")
 
@@ -67,25 +66,6 @@ def _lines(stream: Stream, keys: list[int], place: Place) -> tuple[Splice, list[
     if not rest[0].endswith(("\r", "\n")):  # the file's last line, without an end: the one before loses its own
         begin -= len((re.search(r"(?:\r\n|\r|\n)\Z", source[:begin]) or [""])[0])
     return Splice(begin, stop, ""), ["the comment behind it goes too"] if rest[1] else []
-
-
-def rename(stream: Stream, place: Place, name: str, value: Change) -> Change:
-    """The change of a value, and of its key's name with it. Raises Refusal where the key cannot be renamed soundly."""
-    key = place.key
-    if key is None:
-        raise Refusal("only a key of a mapping can be renamed", stream.line(place.node))
-    if stream.kind(key) != "scalar" or stream.anchor(key) or stream.tag(key) or stream.style(key) in ("|", ">"):
-        raise Refusal("its key is written in a way that cannot be renamed", stream.line(key))
-    parent = _parent(stream, place.root, key)
-    if any(stream.value(each) == name for each, _value in stream.pairs(parent)):
-        raise Refusal(f"the key {name} is there already", stream.line(key))
-    start, end = content(stream, key)
-    style = stream.style(key) or ('"' if json_like(stream, key) else "")
-    splice = value.splice
-    between = stream.text[end : splice.start]
-    new = write(name, "string", quote=style, flow=stream.flow(parent)) + between + splice.text
-    swaps = (Swap(key, 1, (Expected("scalar", name),)), *value.swaps)
-    return Change(Splice(start, splice.end, new), swaps, value.notes)
 
 
 def _parent(stream: Stream, root: int, key: int) -> int:

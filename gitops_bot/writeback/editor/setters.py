@@ -39,8 +39,6 @@ class Setter(NamedTuple):
     """What it sets the value to; None for a mapping, a list, or what a file holds."""
     source: int | None
     """Place in ``spec.sources``; None for ``spec.source`` and ``.argocd-source.yaml``."""
-    forced: bool = False
-    """Of a parameter: whether Helm takes it for text whatever it looks like (``forceString``)."""
 
 
 def helm_setters(data: bytes, path: Sequence[Step], *, document: Document | None = None) -> tuple[Setter, ...]:
@@ -204,7 +202,7 @@ class _Look:
             if covers is None:
                 continue
             key = "value" if where == "parameters" else "path"
-            value, forced = stream.get(item, key), stream.get(item, "forceString")
+            value = stream.get(item, key)
             by_name = texts.count(texts[number]) == 1
             step: Step = Match("name", texts[number]) if by_name else Index(number)
             found.append(
@@ -215,7 +213,6 @@ class _Look:
                     stream.line(value if value is not None else item),
                     stream.value(value) if value is not None and where == "parameters" else None,
                     self.source,
-                    forced=forced is not None and stream.value(forced).lower() == "true",
                 )
             )
         return found[::-1]

@@ -1,4 +1,4 @@
-"""Keys that are added, taken out or renamed: in the file's own style, byte by byte."""
+"""Keys that are added or taken out: in the file's own style, byte by byte."""
 
 from __future__ import annotations
 
@@ -215,19 +215,6 @@ def test_what_cannot_be_taken_out_is_refused(address, before, reason):
     with pytest.raises(EditRefused) as caught:
         edit(before.encode(), [Edit(address=parse(address), value=None)], create=True)
     assert reason in caught.value.message
-
-
-def test_a_key_is_renamed_with_its_value():
-    before = b"images:\n- name: a\n  digest: 'x' # c\n- {name: b, \"digest\": y}\n"
-    edits = [
-        Edit(address=parse("images[name=a].digest"), value="v2", rename="newTag"),
-        Edit(address=parse("images[name=b].digest"), value="v2", rename="newTag"),
-    ]
-    edited = edit(before, edits)
-    assert edited.data == b"images:\n- name: a\n  newTag: 'v2' # c\n- {name: b, \"newTag\": v2}\n"
-    assert [one.line for one in edited.outcomes] == [3, 4]
-    with pytest.raises(EditRefused, match="the key b is there already"):
-        edit(b"a: 1\nb: 2\n", [Edit(address=parse("a"), value="1", rename="b")])
 
 
 @settings(max_examples=EXAMPLES, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])

@@ -47,7 +47,6 @@ def test_the_strongest_comes_first():
         ("parameters", "same", "spec.source.helm.parameters[0].value", 12, "v1"),
         ("values", "same", "spec.source.helm.values | image.tag", 21, "v3"),
     ]
-    assert [each.forced for each in helm_setters(APPLICATION, parse_path("image.tag"))] == [True, False, False]
 
 
 def test_an_address_leads_to_the_line_and_can_be_edited():
