@@ -119,7 +119,7 @@ INPUTS = (
         "`bump`, `rollback`: `api`, `push` or `pull-request`; `auto` commits, and proposes where the branch takes no "
         "commits. Without it, `commit.mode` of the settings.",
     ),
-    Input("allow_downgrade", "false", "`bump`, `true`: also write something older than what is there."),
+    Input("allow_downgrade", "false", "`bump`, `promote`, `true`: also write something older than what is there."),
     Input("create", "false", "`bump`, `true`: add keys that are not there."),
     Input("dry_run", "false", "`true`: show in the step summary what would be written, and write nothing."),
     Input("to", "", "`promote`: the environment that gets it."),

@@ -34,7 +34,7 @@ OF_BUMP = (
     "metrics", "from_mlflow", "alias", "environment", "repository", "branch", "mode", "allow_downgrade", "create",
     "dry_run",
 )  # fmt: skip
-OF_PROMOTE = ("repository", "dry_run", "to", "from", "level", "after_merge")
+OF_PROMOTE = ("repository", "dry_run", "to", "from", "level", "after_merge", "allow_downgrade")
 OF_ROLLBACK = (
     "environment", "repository", "branch", "mode", "dry_run", "after_merge", "to_revision", "last_healthy", "why",
     "until",

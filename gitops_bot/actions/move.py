@@ -30,6 +30,8 @@ class Promote(msgspec.Struct, frozen=True, kw_only=True):
     source: str = ""
     """``""``: the one that the settings name."""
     level: Level | None = None
+    allow_downgrade: bool = False
+    """Whether versions are promoted that are older than the target's."""
     after_merge: bool = False
     repository: str = ""
     """``owner/name``, ``""`` for the workflow's own."""
@@ -72,6 +74,7 @@ def move_of(inputs: Inputs, by: str) -> Move:
             to=inputs.to,
             source=inputs.from_,
             level=inputs.level or None,
+            allow_downgrade=inputs.allow_downgrade,
             after_merge=inputs.after_merge,
             repository=inputs.repository,
             by=by,

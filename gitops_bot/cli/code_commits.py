@@ -26,7 +26,7 @@ def with_code(
 ) -> Scene:
     """The scene with what is known of the code behind the changed versions, and of the builds.
 
-    A convenience for readers: what cannot be read is left out.
+    What cannot be read is left out: then readers have a link, and nothing tells which version is newer.
     """
     copied = {} if way.kind == "branch" else {
         pair.target: pair.source for pair in pairs(settings, way.source, way.target, scene.source.entries)
@@ -36,7 +36,7 @@ def with_code(
     for span, what in known.spans.items():
         one = _read(evidence, span, what, ask=len(code) < _MOST_SPANS)
         code += [one] if one is not None else []
-    return msgspec.structs.replace(scene, code=tuple(code), builds=known.builds or scene.builds)
+    return msgspec.structs.replace(scene, code=tuple(code), origins=known.origins, builds=known.builds or scene.builds)
 
 
 def _history(

@@ -25,7 +25,7 @@ from gitops_bot.model.tree import Tree
 from gitops_bot.writeback.moves.gates import CONTEXT, CommitState, Gate, judge
 from gitops_bot.writeback.moves.gates import Evidence as Asked
 from gitops_bot.writeback.moves.own_commits import is_own, only_values
-from gitops_bot.writeback.moves.promote import announced_tags
+from gitops_bot.writeback.moves.recorded import announced_tags
 from gitops_bot.writeback.moves.versions import Release, Used
 
 _LONGEST_LINE = 10

@@ -29,7 +29,7 @@ def carry_there(place: Place, move: Move) -> Outcome:
 
 
 def _promote(place: Place, evidence: Evidence, move: Promote) -> Outcome:
-    asked = Asked(move.to, move.source, move.level, move.by)
+    asked = Asked(move.to, move.source, move.level, move.by, move.allow_downgrade)
     name = place.target.name
     if move.dry_run:
         promoter = Promoter(place, evidence, asked, diff=False)

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 @click.option("--to", "target", required=True, metavar="NAME", help="The environment that gets it.")
 @click.option("--from", "source", default="", metavar="NAME", help="The one that has it.  [default: the settings']")
 @click.option("--level", type=click.Choice(["patch", "minor", "major"]), help="Which number of the tag is raised.")
+@click.option("--allow-downgrade", is_flag=True, help="Promote also something older than what the target has.")
 @click.option("--after-merge", is_flag=True, help="Tag the merge of the promotion, when its gates hold.")
 @click.option("--repository", default="", metavar="OWNER/NAME", help="Where the configuration lives, if not here.")
 @click.option("--dry-run", is_flag=True, help="Print the change and write nothing.")
@@ -34,6 +35,7 @@ def command(
     target: str,
     source: str,
     level: Literal["patch", "minor", "major"] | None,
+    allow_downgrade: bool,
     after_merge: bool,
     repository: str,
     dry_run: bool,
@@ -53,7 +55,7 @@ def command(
 
     if after_merge and (no_commit or dry_run):
         raise UsageError("--after-merge makes a tag and edits nothing", hint="leave out --dry-run and --no-commit")
-    asked = Asked(target, source, level, os.environ.get("GITHUB_ACTOR", ""))
+    asked = Asked(target, source, level, os.environ.get("GITHUB_ACTOR", ""), allow_downgrade)
     wanted = Wanted(repo_urls=repo_urls, offline=offline)
     if no_commit or only_here(os.environ, repository, dry_run=dry_run):
         _edit_here(repo, asked, dry_run=dry_run)
@@ -141,9 +143,12 @@ def _edit_here(repo: str, asked: Asked, *, dry_run: bool) -> None:
             commit = repository.commit(way.head)
             source = repository.tree(commit)
         head = Head(branch=way.base, commit=commit, tree=here)
-        scene = Scene(source=source, source_commit=commit, now=datetime.now(UTC), tags=tags, by=asked.by)
+        scene = Scene(source=source, source_commit=commit, now=datetime.now(UTC), tags=tags, by=asked.by,
+                      allow_downgrade=asked.allow_downgrade)  # fmt: skip
         found = promote(settings, way, head, scene)
-        if isinstance(found, Nothing) or found.proposal is None:
+        if isinstance(found, Nothing):
+            click.echo(f"nothing to copy: {found.reason}")
+        elif found.proposal is None:
             click.echo(f"nothing to copy: {way.target} has the values of {way.source} already")
         elif dry_run:
             print_change(head, found.proposal)

@@ -40,6 +40,8 @@ class Asked(NamedTuple):
     level: Level | None = None
     by: str = ""
     """Login of who asked, ``""`` for nobody."""
+    allow_downgrade: bool = False
+    """Whether versions are promoted that are older than the target's."""
 
 
 class Promoted(NamedTuple):
@@ -91,13 +93,15 @@ class Promoter:
         way = route(settings, self._asked.target, self._asked.source, self._asked.level)
         scene = self._scene(way, settings, base)
         found = promote(settings, way, base, scene)
-        if isinstance(found, Nothing) or self._diffs is None or found.kind == "tag":
+        if isinstance(found, Nothing) or found.kind == "tag":
             return found
-        if found.proposal is not None:
-            shown = self._diffs.of_proposal(base.commit, base.branch, found.proposal)
-        else:
-            shown = self._diffs.of_merge(base.commit, base.branch, scene.source_commit)
+        # Which of two versions is newer, too, may be known only by the commits between them.
         scene = with_code(self._evidence, settings, way, base, scene, found.subjects)
+        shown = ""
+        if self._diffs is not None and found.proposal is not None:
+            shown = self._diffs.of_proposal(base.commit, base.branch, found.proposal)
+        elif self._diffs is not None:
+            shown = self._diffs.of_merge(base.commit, base.branch, scene.source_commit)
         return promote(settings, way, base, msgspec.structs.replace(scene, diff=shown))
 
     def _scene(self, way: Route, settings: Settings, base: Head) -> Scene:
@@ -132,6 +136,7 @@ class Promoter:
             apps=evidence.deployed(base.tree).readers(settings, way.target, base.tree),
             effect=self._effects.of,
             by=self._asked.by,
+            allow_downgrade=self._asked.allow_downgrade,
         )
 
 

@@ -21,7 +21,8 @@ from gitops_bot.render.settings import read_settings
 from gitops_bot.writeback.environments import branch_of, known, own_files, tag_pattern
 from gitops_bot.writeback.landing.land import land
 from gitops_bot.writeback.moves.history import Change
-from gitops_bot.writeback.moves.promote import Nothing, recorded
+from gitops_bot.writeback.moves.promote import Nothing
+from gitops_bot.writeback.moves.recorded import recorded
 from gitops_bot.writeback.moves.rollback import (
     Rollback,
     RollbackScene,

@@ -16,7 +16,8 @@ from gitops_bot.writeback.landing.topics import branch_of as branch_of_topic
 from gitops_bot.writeback.landing.topics import marker_of
 from gitops_bot.writeback.moves.brought import held_back, undone
 from gitops_bot.writeback.moves.own_commits import is_own
-from gitops_bot.writeback.moves.promote import Nothing, Recorded, recorded, tag_after_merge
+from gitops_bot.writeback.moves.promote import Nothing, tag_after_merge
+from gitops_bot.writeback.moves.recorded import Recorded, recorded
 from gitops_bot.writeback.moves.versions import Level, NextTag, Release, newest_release
 from gitops_bot.writeback.refused import Refused
 

@@ -16,7 +16,7 @@ _COMMIT = re.compile(r"[0-9a-f]{7,64}")
 
 
 class Built(NamedTuple):
-    """What a version was built from; each is ``""`` where it is not known."""
+    """What a version was built from; each is ``""`` or 0 where it is not known."""
 
     repository: str = ""
     """``owner/name``."""
@@ -24,6 +24,8 @@ class Built(NamedTuple):
     """Full id, or its beginning."""
     run_url: str = ""
     """Of the build."""
+    run: int = 0
+    """Id of the build, which grows over all workflows of a repository; 0 when there is none."""
 
 
 def built(history: Iterable[CommitInfo], kind: Kind, what: str, versions: Collection[str]) -> Built:
@@ -37,7 +39,8 @@ def built(history: Iterable[CommitInfo], kind: Kind, what: str, versions: Collec
         trailers = read_trailers(commit.message)
         if any(_wrote(bump, kind, what, versions) for bump in trailers.bumps):
             repository = trailers.repository if _REPOSITORY.fullmatch(trailers.repository) else ""
-            told = Built(repository, trailers.commit if _COMMIT.fullmatch(trailers.commit) else "", trailers.run_url)
+            commit_id = trailers.commit if _COMMIT.fullmatch(trailers.commit) else ""
+            told = Built(repository, commit_id, trailers.run_url, trailers.run)
             if told.commit:
                 break
     named = next(filter(None, map(commit_in, versions)), "") if kind == "image" else ""

@@ -280,13 +280,20 @@ def test_the_commits_of_the_application_are_those_between_the_images(acme: Acme,
     assert acme("promote", "--to", "production").code == 0
     assert len(acme.github.writes()) == writes
 
-    # Back to the first build: an older version is promoted, and that is said.
+    # Back to the first build: an older version is promoted only where that is asked for, and that is said.
     acme.merge(pull)
     assert acme("promote", "--to", "production", "--after-merge").code == 0
     values = acme.read(STAGING).replace("tag: build-2", "tag: build-1")
     acme.repository.commit({STAGING: values}, "main", "chore: back")
-    assert acme("promote", "--to", "production").code == 0
+    why = f"{API}: build-1 is older than build-2 in {PRODUCTION} (by the ancestry of the source commits "
+    for dry in ([], ["--dry-run"]):
+        ran = acme("promote", "--to", "production", *dry)
+        assert (ran.code, acme.pulls()) == (0, [])
+        assert f"nothing to promote: {why}" in ran.out
+        assert "--allow-downgrade writes it all the same" in ran.out
+    assert acme("promote", "--to", "production", "--allow-downgrade").code == 0
     (pull,) = acme.pulls()
+    assert "it is written because --allow-downgrade says so" in pull.body
     assert f"`{API}` goes **back** by " in pull.body
     assert "feat: faster" in pull.body
 

@@ -21,15 +21,16 @@ from gitops_bot.writeback.bumps import messages
 from gitops_bot.writeback.bumps.effects import Reach, edits_of, reach
 from gitops_bot.writeback.bumps.messages import Told
 from gitops_bot.writeback.bumps.models import Metric, metrics_table, missed
-from gitops_bot.writeback.bumps.order import Ancestor, Standing, Versions, by_version, stand
 from gitops_bot.writeback.bumps.request import BumpRequest, ModelRequest
 from gitops_bot.writeback.bumps.rules import Planned, Write, files_of, plan, thresholds_of
 from gitops_bot.writeback.editor.files import FileChange as Changed
 from gitops_bot.writeback.editor.files import edit_files
 from gitops_bot.writeback.holds import read_holds
+from gitops_bot.writeback.order import Ancestor, Standing, Versions, by_version, stand, told_older
 from gitops_bot.writeback.overlay import overlaid
 from gitops_bot.writeback.refused import Refused
 from gitops_bot.writeback.shadow import Renderer
+from gitops_bot.writeback.sources import Built
 from gitops_bot.writeback.subjects import Subject, subjects, written
 from gitops_bot.writeback.trailers import Trailers, read_trailers, write_trailers
 
@@ -173,11 +174,12 @@ def _stand(
         for write in each.main:
             standing = _standing(each, write, request, past, ancestor)
             if standing.relation == "older":
-                sentence = f"{each.what}: {write.new} is older than {write.old} in {write.file} ({standing.evidence})"
-                if not request.allow_downgrade:
-                    older.append(f"{sentence}; --allow-downgrade writes it all the same")
+                versions, allowed = Versions(write.old, write.new), request.allow_downgrade
+                sentence = told_older(each.what, versions, write.file, standing, allowed=allowed)
+                if not allowed:
+                    older.append(sentence)
                     continue
-                notes.append(f"{sentence}; it is written because --allow-downgrade says so")
+                notes.append(sentence)
             elif standing.relation == "unknown":
                 unordered.append(f"{each.what}: {write.old} → {write.new}: {standing.evidence}")
             if standing.relation != "same" and each.kind != "value":
@@ -192,7 +194,10 @@ def _standing(
     versions = Versions(write.old, write.new)
     if planned.kind == "model" and write.old and write.old != write.new:
         return by_version(versions)
-    return stand(planned.order, versions, request.source, past, ancestor)
+    source = request.source
+    now = Built(source.repository, source.commit, source.run_url, source.run)
+    before = Built(past.repository, past.commit, past.run_url, past.run) if past is not None else Built()
+    return stand(planned.order, versions, before, now, ancestor)
 
 
 def _evidence(standing: Standing) -> str:

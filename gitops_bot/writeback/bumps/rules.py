@@ -10,7 +10,6 @@ from gitops_bot.model.image import same_repository, split
 from gitops_bot.model.settings import Settings
 from gitops_bot.model.tree import PathEscape, Tree
 from gitops_bot.writeback.bumps.models import incomplete, inconsistent
-from gitops_bot.writeback.bumps.order import Order
 from gitops_bot.writeback.bumps.request import BumpRequest, ImageRequest, Item, ModelRequest, ValueRequest
 from gitops_bot.writeback.claims import Claim, Role, rule_address
 from gitops_bot.writeback.editor.address import Address, Index, Key, Match, parse
@@ -28,6 +27,7 @@ from gitops_bot.writeback.editor.search import (
 )
 from gitops_bot.writeback.editor.values import kind_after
 from gitops_bot.writeback.environments import ENVIRONMENT, known
+from gitops_bot.writeback.order import Order
 from gitops_bot.writeback.refused import Refused
 
 _PARTS: tuple[Literal["version", "path", "data"], ...] = ("version", "path", "data")

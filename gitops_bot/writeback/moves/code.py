@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 from gitops_bot.model.github import CommitInfo, Commits
@@ -32,6 +32,13 @@ class Code(NamedTuple):
     """True: these are taken back, because what is promoted is older."""
 
 
+class Origins(NamedTuple):
+    """What the old and the new version of one thing were built from."""
+
+    old: Built = Built()
+    new: Built = Built()
+
+
 class Found(NamedTuple):
     """What is known of where changed versions come from."""
 
@@ -39,6 +46,8 @@ class Found(NamedTuple):
     """With the images and models that are built from each, in order."""
     builds: tuple[str, ...]
     """URLs of the builds of the new versions, each once."""
+    origins: Mapping[tuple[str, str], Origins]
+    """By file and image or model."""
 
 
 def spans(found: Sequence[Subject], history: Callable[[str], Iterable[CommitInfo]], own: str) -> Found:
@@ -49,15 +58,18 @@ def spans(found: Sequence[Subject], history: Callable[[str], Iterable[CommitInfo
     """
     named: dict[Span, list[str]] = {}
     builds: list[str] = []
+    origins: dict[tuple[str, str], Origins] = {}
     for subject in found:
         if not subject.changed or subject.kind == "value":
             continue
         new, old = (_built(subject, history, new=side) for side in (True, False))
+        origins[subject.file, subject.what] = Origins(old, new)
         builds += [new.run_url] if new.run_url else []
         names = {name for name in (old.repository, new.repository) if name} or {own}
         if old.commit and new.commit and old.commit != new.commit and len(names) == 1:
             named.setdefault(Span(names.pop(), old.commit, new.commit), []).append(subject.what)
-    return Found({span: tuple(dict.fromkeys(what)) for span, what in named.items()}, tuple(dict.fromkeys(builds)))
+    found_spans = {span: tuple(dict.fromkeys(what)) for span, what in named.items()}
+    return Found(found_spans, tuple(dict.fromkeys(builds)), origins)
 
 
 def _built(subject: Subject, history: Callable[[str], Iterable[CommitInfo]], *, new: bool) -> Built:

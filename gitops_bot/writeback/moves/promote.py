@@ -8,15 +8,14 @@ already, but the branch has commits that no release has, and a tag alone promote
 
 from __future__ import annotations
 
-import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from typing import Literal, NamedTuple
 
 import msgspec
 
 from gitops_bot.errors import UsageError
-from gitops_bot.model.github import CommitInfo, Commits, Tag
+from gitops_bot.model.github import Commits, Tag
 from gitops_bot.model.settings import Promotion as Policy
 from gitops_bot.model.settings import Settings
 from gitops_bot.model.tree import Tree
@@ -27,8 +26,9 @@ from gitops_bot.writeback.environments import branch_of, known, owners_of, pairs
 from gitops_bot.writeback.holds import read_holds
 from gitops_bot.writeback.landing.commit_message import visible_text
 from gitops_bot.writeback.moves.brought import brought
-from gitops_bot.writeback.moves.code import Code
+from gitops_bot.writeback.moves.code import Code, Origins
 from gitops_bot.writeback.moves.copying import copy_values
+from gitops_bot.writeback.moves.downgrades import downgrades
 from gitops_bot.writeback.moves.drift import drift, drift_table
 from gitops_bot.writeback.moves.gates import Gate
 from gitops_bot.writeback.moves.halves import halves
@@ -41,6 +41,7 @@ from gitops_bot.writeback.moves.pages import (
     notes_section,
     renders_section,
 )
+from gitops_bot.writeback.moves.recorded import LEVEL, PROMOTION, SOURCE, TAG
 from gitops_bot.writeback.moves.tables import summary_lines, table, trailers
 from gitops_bot.writeback.moves.versions import Level, NextTag, Used, next_tag, tagged
 from gitops_bot.writeback.overlay import overlaid
@@ -48,16 +49,6 @@ from gitops_bot.writeback.places import Places
 from gitops_bot.writeback.refused import Refused
 from gitops_bot.writeback.shadow import Effect
 from gitops_bot.writeback.subjects import Subject, subjects
-
-PROMOTION, ROLLBACK, TAG, LEVEL, SOURCE = (
-    "Gitops-Bot-Promotion",
-    "Gitops-Bot-Rollback",
-    "Gitops-Bot-Tag",
-    "Gitops-Bot-Level",
-    "Gitops-Bot-Promoted-From",
-)
-"""Trailers: ``staging production``; the environment that was rolled back; the tag that was announced; its level; the
-commit whose values were copied."""
 
 
 class Route(msgspec.Struct, frozen=True, kw_only=True):
@@ -110,6 +101,10 @@ class Scene(msgspec.Struct, frozen=True, kw_only=True):
     the target's release has not."""
     code: tuple[Code, ...] = ()
     """The commits of the application between its old and its new images, where they are known."""
+    origins: Mapping[tuple[str, str], Origins] = {}
+    """File and image or model → what its old and its new version were built from, where that is known."""
+    allow_downgrade: bool = False
+    """Whether versions are promoted that are older than the target's."""
     builds: tuple[str, ...] = ()
     """URLs of the runs that built what is promoted; empty: those that the commits of bumps among ``commits`` name."""
     apps: Mapping[str, Sequence[str]] = {}
@@ -194,6 +189,9 @@ def _by_branch(settings: Settings, way: Route, base: Head, scene: Scene) -> Prom
         return Nothing(f"{way.base} has every commit of {way.head}: {way.target} is where {way.source} is")
     found = brought(settings, way.target, *scene.merge) if scene.merge is not None else ()
     _refuse(settings, found, way, base, scene.merge[1] if scene.merge is not None else base.tree, scene.now)
+    back = _downgrades(settings, found, scene)
+    if back and not scene.allow_downgrade:
+        return Nothing("; ".join(back))
     count = "1 commit" if scene.commits.total == 1 else f"{scene.commits.total} commits"
     ends = f"from {md_code(way.source)} to {md_code(way.target)}"
     page = Page(f"Merges {md_code(way.head)} into {md_code(way.base)}: {count} {ends}.")
@@ -202,6 +200,7 @@ def _by_branch(settings: Settings, way: Route, base: Head, scene: Scene) -> Prom
     if versions:
         page.add(table(versions, scene.apps, heads=_heads(way)))
     page.add(gates_section(scene.gates))
+    page.add(notes_section(back))
     page.add(code_section(scene.code, scene.builds))
     page.add(commits_section(scene.commits))
     page.last(scene.diff)
@@ -221,6 +220,9 @@ def _by_values(settings: Settings, way: Route, base: Head, scene: Scene) -> Prom
     found = subjects(settings, [*copying.moved, *copying.same], after)
     apart = [*halves(found, files, scene.source, after, target=way.target)]
     _refuse(settings, found, way, base, after, scene.now, apart)
+    back = _downgrades(settings, found, scene)
+    if back and not scene.allow_downgrade:
+        return Nothing("; ".join(back))
     tag = _next(way, scene) if way.target_tag else None
     if not copying.files:
         return _by_tag(way, base, scene, tag)
@@ -232,7 +234,7 @@ def _by_values(settings: Settings, way: Route, base: Head, scene: Scene) -> Prom
     page.add(table(found, scene.apps, heads=_heads(way)))
     page.add(renders_section(effect.changes))
     page.add(gates_section(scene.gates))
-    notes = (*copying.notes, *effect.notes, *(tag.notes if tag else ()))
+    notes = (*back, *copying.notes, *effect.notes, *(tag.notes if tag else ()))
     page.add(notes_section(notes))
     page.add(code_section(scene.code, scene.builds))
     page.add(commits_section(scene.commits, title="Commits that the next tag brings" if tag else "Commits"))
@@ -290,6 +292,10 @@ def _refuse(
         raise Refused([*stands.reasons, *apart], hint=hint)
 
 
+def _downgrades(settings: Settings, found: Sequence[Subject], scene: Scene) -> tuple[str, ...]:
+    return downgrades(settings, found, scene.origins, scene.code, allowed=scene.allow_downgrade)
+
+
 def _heads(way: Route) -> tuple[str, str]:
     return f"{md_cell_code(way.target)} now", f"from {md_cell_code(way.source)}"
 
@@ -314,45 +320,6 @@ def _lead(way: Route, tag: NextTag | None) -> str:
 # -- after the merge --------------------------------------------------------------------------------------------------
 
 
-_FULL_ID = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
-_LEVELS: Mapping[str, Level] = {"major": "major", "minor": "minor", "patch": "patch"}
-
-
-class Recorded(NamedTuple):
-    """What the commit of a promotion or a rollback says of itself."""
-
-    source: str
-    """``""`` for a rollback."""
-    target: str
-    level: Level | None
-    """None for a target that follows a branch."""
-    tag: str
-    """As it was announced; ``""`` for none."""
-    commit: str = ""
-    """Full id of the commit whose values were copied; ``""`` for a rollback, and for what is no id."""
-
-
-def recorded(message: str) -> Recorded | None:
-    """What the commit of a promotion or rollback says of itself, also within a squashed message; None for others.
-
-    Anybody can write such lines, so it must be asked of pull requests of this program only.
-    """
-    found: dict[str, str] = {}
-    for line in message.splitlines():
-        name, colon, value = line.strip().partition(": ")
-        if colon and name in (PROMOTION, ROLLBACK, TAG, LEVEL, SOURCE):
-            found[name] = value.strip()
-    back = found.get(ROLLBACK, "")
-    names = ["", back] if back else found.get(PROMOTION, "").split(" ")
-    if len(names) != 2 or not names[1]:
-        return None
-    copied = found.get(SOURCE, "")
-    return Recorded(
-        names[0], names[1], _LEVELS.get(found.get(LEVEL, "")), found.get(TAG, ""),
-        copied if _FULL_ID.fullmatch(copied) else "",
-    )  # fmt: skip
-
-
 def unproved(settings: Settings, way: Route, proved: Tree, merged: Tree) -> tuple[str, ...]:
     """What of the promoted values the target has in ``merged`` otherwise than the source in ``proved``.
 
@@ -362,18 +329,6 @@ def unproved(settings: Settings, way: Route, proved: Tree, merged: Tree) -> tupl
     if not files:
         return ("what was merged",)
     return tuple(f"{each.address} of {each.file}" for each in copy_values(files, way.policy.copy, proved, merged).moved)
-
-
-def announced_tags(commits: Iterable[CommitInfo], target: str, tagged: str) -> tuple[str, ...]:
-    """The tags that commits of ours among these announced for an environment: they may have been made, and deleted.
-
-    Not what a commit announced that is to be tagged itself (``tagged``, a full id) or is merged by it: of these the
-    tag is made, or made again.
-    """
-    listed = list(commits)
-    same = {tagged, *(parent for commit in listed if commit.sha == tagged for parent in commit.parents)}
-    told = [recorded(commit.message) for commit in listed if commit.own_login and commit.sha not in same]
-    return tuple(dict.fromkeys(each.tag for each in told if each is not None and each.target == target and each.tag))
 
 
 def tag_after_merge(

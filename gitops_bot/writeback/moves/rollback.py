@@ -25,7 +25,8 @@ from gitops_bot.writeback.holds import FILE, Hold, add_hold, read_holds, release
 from gitops_bot.writeback.landing.commit_message import visible_text
 from gitops_bot.writeback.moves.history import Belongs, Change, differ
 from gitops_bot.writeback.moves.pages import Page, commits_section, hold_rows, notes_section, renders_section
-from gitops_bot.writeback.moves.promote import LEVEL, ROLLBACK, TAG, Nothing
+from gitops_bot.writeback.moves.promote import Nothing
+from gitops_bot.writeback.moves.recorded import LEVEL, ROLLBACK, TAG
 from gitops_bot.writeback.moves.revert import Merge, Reverted, renamed, revert
 from gitops_bot.writeback.moves.tables import summary_lines, table, trailers
 from gitops_bot.writeback.moves.versions import NextTag, Used, next_tag

@@ -25,7 +25,7 @@ from gitops_bot.render.settings import read_settings
 from gitops_bot.writeback.editor.problems import EditRefused
 from gitops_bot.writeback.environments import Pair
 from gitops_bot.writeback.holds import FILE, Hold, add_hold
-from gitops_bot.writeback.moves.code import Code, Span
+from gitops_bot.writeback.moves.code import Code, Origins, Span
 from gitops_bot.writeback.moves.copying import copy_values
 from gitops_bot.writeback.moves.gates import Gate
 from gitops_bot.writeback.moves.promote import (
@@ -33,11 +33,12 @@ from gitops_bot.writeback.moves.promote import (
     Promotion,
     Scene,
     promote,
-    recorded,
     route,
     tag_after_merge,
 )
+from gitops_bot.writeback.moves.recorded import recorded
 from gitops_bot.writeback.refused import Refused
+from gitops_bot.writeback.sources import Built
 
 EXAMPLE = Path(__file__).parents[3] / "examples" / "churn-mlops"
 VALUES = "k8s/helm/churn-mlops/values-{}.yaml"
@@ -102,6 +103,10 @@ def promotion(found: Promotion | Nothing) -> Promotion:
     return found
 
 
+def span_of(old: str, new: str, *, back: bool) -> Code:
+    return Code(("ghcr.io/acme/churn-api",), Span("acme/churn", old, new), Commits(total=1), back=back)
+
+
 def settings_of(stage: Stage) -> Settings:
     return read_settings(stage.git.tree("main"))
 
@@ -142,6 +147,81 @@ def test_production_gets_exactly_the_mapped_values_of_staging(churn: Stage) -> N
         "Gitops-Bot-Bump",
         "image ghcr.io/acme/churn-api old=sha-5b1c8ae new=sha-4be81c0",
     ) in found.proposal.trailers
+
+
+def moved_to(churn: Stage, tag: str, model: str, order: str = "newest") -> Stage:
+    """The example where staging has another image and model, and the image's rule another order."""
+    path = VALUES.format("staging")
+    staging = churn.git.tree("main").read(path).decode()
+    settings = churn.git.tree("main").read(".gitops-bot.yaml").decode()
+    rule = "repository: ghcr.io/acme/churn-api\n"
+    assert rule in settings
+    churn.checkout.commit({
+        path: staging.replace("sha-4be81c0", tag).replace("v1.3.0", model),
+        ".gitops-bot.yaml": settings.replace(rule, f"{rule}    order: {order}\n"),
+    })  # fmt: skip
+    return churn
+
+
+def built_of(old: Built, new: Built) -> dict[tuple[str, str], Origins]:
+    return {(VALUES.format("production"), "ghcr.io/acme/churn-api"): Origins(old, new)}
+
+
+@pytest.mark.parametrize(
+    ("tag", "model", "order", "more", "why"),
+    [
+        ("sha-4be81c0", "v1.2.2", "newest", {}, "churn-model: v1.2.2 is older than v1.2.3 in"),
+        ("v1.0.0", "v1.3.0", "semver", {}, ""),  # sha-5b1c8ae is no version, so nobody knows
+        ("v1.0.0", "v1.3.0", "newest", {}, ""),
+        (
+            "v1.0.0",
+            "v1.3.0",
+            "newest",
+            {"origins": built_of(Built(run=7), Built(run=6))},
+            "by the numbers of the builds",
+        ),
+        ("v1.0.0", "v1.3.0", "newest", {"origins": built_of(Built(run=6), Built(run=7))}, ""),
+        ("v1.0.0", "v1.3.0", "exact", {"origins": built_of(Built(run=7), Built(run=6))}, ""),
+        (
+            "sha-4be81c0",
+            "v1.3.0",
+            "newest",
+            {"code": (span_of("5b1c8ae", "4be81c0", back=True),)},
+            "by the ancestry of",
+        ),
+        ("sha-4be81c0", "v1.3.0", "newest", {"code": (span_of("5b1c8ae", "4be81c0", back=False),)}, ""),
+        ("sha-4be81c0", "v1.3.0", "exact", {"code": (span_of("5b1c8ae", "4be81c0", back=True),)}, ""),
+        ("sha-4be81c0", "v1.3.0", "newest", {"code": (span_of("0000000", "4be81c0", back=True),)}, ""),
+    ],
+)
+def test_what_is_known_to_be_older_is_promoted_only_where_that_is_asked_for(
+    churn: Stage, tag: str, model: str, order: str, more: dict[str, Any], why: str
+) -> None:
+    stage = moved_to(churn, tag, model, order)
+    settings = settings_of(stage)
+    way = route(settings, "production")
+    found = promote(settings, way, stage.head(), stage.scene(**more))
+    if not why:
+        assert "older" not in promotion(found).body
+        return
+    assert isinstance(found, Nothing)
+    assert why in found.reason
+    assert found.reason.endswith("; --allow-downgrade writes it all the same")
+    allowed = promotion(promote(settings, way, stage.head(), stage.scene(**more, allow_downgrade=True)))
+    assert allowed.proposal is not None
+    (note,) = [each for each in allowed.proposal.notes if "is older than" in each]
+    assert why in note
+    assert "it is written because --allow-downgrade says so" in note
+
+
+def test_a_semver_rule_knows_what_is_older(churn: Stage) -> None:
+    production = churn.git.tree("main").read(VALUES.format("production")).decode()
+    churn.checkout.commit({VALUES.format("production"): production.replace("sha-5b1c8ae", "v1.10.0")})
+    stage = moved_to(churn, "v1.9.0", "v1.3.0", "semver")
+    settings = settings_of(stage)
+    found = promote(settings, route(settings, "production"), stage.head(), stage.scene())
+    assert isinstance(found, Nothing)
+    assert "v1.9.0 is older than v1.10.0" in found.reason
 
 
 def test_the_body_says_what_why_and_what_stays_different(churn: Stage) -> None:

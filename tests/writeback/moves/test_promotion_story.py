@@ -17,7 +17,8 @@ from gitops_bot.writeback.environments import branch_of
 from gitops_bot.writeback.landing.land import LandingDoors, land
 from gitops_bot.writeback.moves.gates import CommitState, Evidence, all_passed, judge
 from gitops_bot.writeback.moves.history import State, previous_release
-from gitops_bot.writeback.moves.promote import Nothing, Promotion, Scene, promote, recorded, route, tag_after_merge
+from gitops_bot.writeback.moves.promote import Nothing, Promotion, Scene, promote, route, tag_after_merge
+from gitops_bot.writeback.moves.recorded import recorded
 from gitops_bot.writeback.moves.rollback import (
     Rollback,
     RollbackRequest,

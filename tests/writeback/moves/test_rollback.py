@@ -35,7 +35,8 @@ from gitops_bot.writeback.moves.history import (
     rolled_back,
     to_revision,
 )
-from gitops_bot.writeback.moves.promote import Nothing, recorded
+from gitops_bot.writeback.moves.promote import Nothing
+from gitops_bot.writeback.moves.recorded import recorded
 from gitops_bot.writeback.moves.revert import revert
 from gitops_bot.writeback.moves.rollback import (
     Rollback,

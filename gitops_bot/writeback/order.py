@@ -11,9 +11,7 @@ from collections.abc import Callable
 from typing import Literal, NamedTuple
 
 from gitops_bot.render.fetching.semver import Version
-from gitops_bot.writeback.bumps.request import Source
-from gitops_bot.writeback.sources import commit_in
-from gitops_bot.writeback.trailers import Trailers
+from gitops_bot.writeback.sources import Built, commit_in
 
 Order = Literal["semver", "newest", "exact"]
 Relation = Literal["newer", "same", "older", "unknown"]
@@ -38,11 +36,10 @@ class Versions(NamedTuple):
     new: str
 
 
-def stand(order: Order, versions: Versions, source: Source, past: Trailers | None, ancestor: Ancestor) -> Standing:
+def stand(order: Order, versions: Versions, past: Built, now: Built, ancestor: Ancestor) -> Standing:
     """How the new version stands to the old one.
 
-    ``source`` is where the new one comes from; ``past`` what the commit says that wrote the old one, None when no
-    commit of ours did.
+    ``past`` is what the old one was built from, and ``now`` what the new one was; empty where that is not known.
     """
     old, new = versions
     if old == new:
@@ -54,8 +51,8 @@ def stand(order: Order, versions: Versions, source: Source, past: Trailers | Non
     if order == "semver":
         return by_version(versions)
     return (
-        _by_ancestry(versions, source, past, ancestor)
-        or _by_run(source, past)
+        _by_ancestry(versions, past, now, ancestor)
+        or _by_run(past, now)
         or Standing(
             "unknown",
             "neither the source commits nor the builds' numbers tell which is newer, so the order of events decides",
@@ -78,13 +75,19 @@ def by_version(versions: Versions) -> Standing:
     return Standing("newer" if new > old else "older", "by semantic version")
 
 
-def _by_ancestry(versions: Versions, source: Source, past: Trailers | None, ancestor: Ancestor) -> Standing | None:
-    other = past is not None and past.repository and source.repository and past.repository != source.repository
-    if other:
+def told_older(what: str, versions: Versions, file: str, standing: Standing, *, allowed: bool) -> str:
+    """That a new version is older than what is in a file, and what becomes of it; ``allowed`` by --allow-downgrade."""
+    said = f"{what}: {versions.new} is older than {versions.old} in {file} ({standing.evidence})"
+    so = "it is written because --allow-downgrade says so" if allowed else "--allow-downgrade writes it all the same"
+    return f"{said}; {so}"
+
+
+def _by_ancestry(versions: Versions, past: Built, now: Built, ancestor: Ancestor) -> Standing | None:
+    if past.repository and now.repository and past.repository != now.repository:
         return None
     # A tag that names its commit says what was built; a workflow may run for another one.
-    before = commit_in(versions.old) or (past.commit if past is not None else "")
-    after = commit_in(versions.new) or source.commit
+    before = commit_in(versions.old) or past.commit
+    after = commit_in(versions.new) or now.commit
     if not before or not after:
         return None
     short = f"{before[:7]} and {after[:7]}"
@@ -97,10 +100,10 @@ def _by_ancestry(versions: Versions, source: Source, past: Trailers | None, ance
     return None
 
 
-def _by_run(source: Source, past: Trailers | None) -> Standing | None:
-    if past is None or not past.run or not source.run or past.repository != source.repository:
+def _by_run(past: Built, now: Built) -> Standing | None:
+    if not past.run or not now.run or past.repository != now.repository:
         return None
-    if past.run == source.run:
+    if past.run == now.run:
         return None
-    numbers = f"{past.run} and {source.run}"
-    return Standing("newer" if source.run > past.run else "older", f"by the numbers of the builds, {numbers}")
+    numbers = f"{past.run} and {now.run}"
+    return Standing("newer" if now.run > past.run else "older", f"by the numbers of the builds, {numbers}")

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gitops_bot.writeback.bumps.order import Versions, stand
-from gitops_bot.writeback.bumps.request import Source
+from gitops_bot.writeback.order import Versions, stand
+from gitops_bot.writeback.sources import Built
 from gitops_bot.writeback.trailers import Bumped, Trailers, read_trailers, write_trailers
 
 LINE = ["a" * 40, "b" * 40, "c" * 40]
@@ -19,8 +19,8 @@ def ancestor(one, other):
     return LINE.index(found[0][0]) <= LINE.index(found[1][0]) if all(found) else None
 
 
-def relation(order, old, new, source=None, past=None):
-    return stand(order, Versions(old, new), source or Source(), past, ancestor)
+def relation(order, old, new, now=Built(), past=Built()):  # noqa: B008
+    return stand(order, Versions(old, new), past, now, ancestor)
 
 
 @pytest.mark.parametrize(
@@ -54,21 +54,21 @@ def test_newest_by_the_commits_in_the_tags():
 
 
 def test_newest_by_the_commits_in_the_trailers_goes_before_the_runs():
-    past = Trailers(commit=LINE[2], run=3)
-    assert relation("newest", "x", "y", Source(commit=LINE[0], run=9), past).relation == "older"
-    assert relation("newest", "x", "y", Source(commit=LINE[0], run=9), Trailers(commit="d" * 40, run=3)) == (
+    past = Built(commit=LINE[2], run=3)
+    assert relation("newest", "x", "y", Built(commit=LINE[0], run=9), past).relation == "older"
+    assert relation("newest", "x", "y", Built(commit=LINE[0], run=9), Built(commit="d" * 40, run=3)) == (
         "newer", "by the numbers of the builds, 3 and 9"
     )  # fmt: skip
 
 
 def test_one_commit_built_twice_is_told_apart_by_the_runs():
-    past = Trailers(commit=LINE[1], run=7)
-    assert relation("newest", "x", "y", Source(commit=LINE[1], run=6), past).relation == "older"
+    past = Built(commit=LINE[1], run=7)
+    assert relation("newest", "x", "y", Built(commit=LINE[1], run=6), past).relation == "older"
 
 
 def test_runs_of_different_repositories_say_nothing():
-    past = Trailers(repository="acme/a", commit=LINE[0], run=7)
-    found = relation("newest", "x", "y", Source(repository="acme/b", commit=LINE[1], run=9), past)
+    past = Built(repository="acme/a", commit=LINE[0], run=7)
+    found = relation("newest", "x", "y", Built(repository="acme/b", commit=LINE[1], run=9), past)
     assert found.relation == "unknown"
     assert "order of events" in found.evidence
 
@@ -122,6 +122,6 @@ def test_only_the_last_paragraph_speaks_but_for_who_merged_it():
 
 def test_the_commit_in_the_tag_counts_before_the_workflow_s_own():
     """A workflow started on the newest commit may write what was built of an older one."""
-    past = Trailers(commit=LINE[0], run=3)
-    found = relation("newest", f"sha-{'b' * 7}", f"sha-{'a' * 7}", Source(commit=LINE[2], run=9), past)
+    past = Built(commit=LINE[0], run=3)
+    found = relation("newest", f"sha-{'b' * 7}", f"sha-{'a' * 7}", Built(commit=LINE[2], run=9), past)
     assert found.relation == "older"
