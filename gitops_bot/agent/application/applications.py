@@ -138,6 +138,11 @@ class Applications:
         with self._lock:
             return self._found.get(name)
 
+    def exists(self, name: str) -> bool:
+        """Whether one is there, readable or not."""
+        with self._lock:
+            return name in self._found or name in self._broken
+
     def broken(self, name: str) -> str:
         """Why one cannot be read, ``""`` when it can or is not there."""
         with self._lock:

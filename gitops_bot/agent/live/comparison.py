@@ -20,7 +20,7 @@ from gitops_bot.agent.ownership.adoption import TakeOver
 from gitops_bot.agent.ownership.difference import at_version, drift, keep_ignored, overlaid, without_dropped
 from gitops_bot.agent.ownership.fingerprint import baseline, is_settled, judge
 from gitops_bot.agent.ownership.fingerprint import due as due_at
-from gitops_bot.agent.ownership.identity import App, claimant, stamp
+from gitops_bot.agent.ownership.identity import App, claimant, is_left_over, stamp
 from gitops_bot.agent.ownership.managed import PEOPLE, covers, ours
 from gitops_bot.agent.ownership.memory import Known, Memory, digest
 from gitops_bot.agent.ownership.strangers import Stranger, without
@@ -98,6 +98,8 @@ class Rules(NamedTuple):
     people: Sequence[str] = PEOPLE
     options: ApplicationOptions = ApplicationOptions()
     earlier: Earlier = lambda _live: None
+    exists: Callable[[str], bool] = lambda _name: True
+    """Whether an Application of this name is in the agent's namespace."""
 
     def of(self, key: ResourceKey) -> tuple[IgnoreDifference, ...]:
         """What of one object is ignored."""
@@ -196,7 +198,7 @@ class Comparer:
         if asked.live is None:
             return asked
         other = claimant(asked.live, app)
-        if other is not None:
+        if other is not None and not is_left_over(asked.live, app.namespace, rules.exists):
             return replace(asked, shared=other)
         return self._remembered(asked, asked.live, rules, settled)
 

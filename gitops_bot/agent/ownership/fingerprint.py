@@ -110,8 +110,8 @@ def is_settled(
     """Whether an object can be taken as equal to Git after a restart, with nothing of our own remembered.
 
     It can when our entry has exactly the fields of ``desired`` (the object as it was applied), in its API version, has
-    not changed since the last operation ended (``ended``; None for none), and there is no stranger. Else a dry run
-    decides.
+    not changed since the last operation ended (``ended``; None for none), its labels and annotations are those of
+    ``desired`` (another Application's entry has the same fields), and there is no stranger. Else a dry run decides.
     """
     entry = ours(live.managed)
     return (
@@ -122,5 +122,11 @@ def is_settled(
         and entry.api_version == desired.get("apiVersion")
         and covers(entry.fields, desired)
         and not beyond(entry.fields, desired)
+        and _has(live.labels, desired, "labels")
+        and _has(live.annotations, desired, "annotations")
         and not strangers(live, desired, people=people)
     )
+
+
+def _has(values: Mapping[str, str], desired: Mapping[str, Any], field: str) -> bool:
+    return (desired.get("metadata", {}).get(field) or {}).items() <= values.items()

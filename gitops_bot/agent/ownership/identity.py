@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from functools import lru_cache
 from typing import Any, NamedTuple
 
@@ -130,6 +130,20 @@ def claimant(live: Live, app: App) -> str | None:
         return tracking.app
     label = live.labels.get(PART_OF)
     return label if label is not None and label != app.id and (named or tracking is None) else None
+
+
+def is_left_over(live: Live, namespace: str, exists: Callable[[str], bool]) -> bool:
+    """Whether who claims an object was an Application of this agent's namespace that is there no more.
+
+    One without a finalizer leaves its objects behind: they are whoever's that Git gives them to next, as when an
+    Application is renamed.
+    """
+    tracking = parse_tracking_id(live.annotations.get(TRACKING_ID, ""))
+    return (
+        tracking is not None
+        and live.labels.get(PART_OF) == App(tracking.app, namespace).id
+        and not exists(tracking.app)
+    )
 
 
 # -- the parent --------------------------------------------------------------------------------------------------------

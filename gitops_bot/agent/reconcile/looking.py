@@ -146,7 +146,7 @@ class Looker:
         unseen = self._around.watch(frozenset(kinds | group_kinds(app.annotations)))
         people = self._around.settings().agent.people_managers
         earlier = Earlier(lambda: self._earlier(app, commits, wanted, limits), app.key, spec.destination.namespace)
-        rules = Rules(spec.ignore_differences, self._around.delete_jq, people, chosen, earlier)
+        rules = Rules(spec.ignore_differences, self._around.delete_jq, people, chosen, earlier, self._around.exists)
         status = app.status
         compared = self._comparer(record).compare(
             allowed, app.key, spec.destination.namespace, rules, _settled(app, status, commits, rendered.plan)

@@ -32,6 +32,8 @@ class Surroundings(NamedTuple):
     """Begins to watch kinds, and returns when what there is of them is known; those of which it is not."""
     authorities: Callable[[], Mapping[str, str]] = dict
     """Host → certificates (PEM) that alone are trusted for its own."""
+    exists: Callable[[str], bool] = lambda _name: True
+    """Whether an Application of this name is in the agent's namespace, readable or not."""
     claimed: Callable[[App], str] = lambda _app: ""
     """Why an Application that was never synced may not be adopted; ``""`` when it may."""
     follows: Callable[[str, str, str, str], bool | None] = lambda *_: None

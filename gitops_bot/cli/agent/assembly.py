@@ -185,6 +185,7 @@ def assembled(wanted: Wanted) -> Iterator[Agent]:
             now=clock.now,
             watch=lambda kinds: controllers[0].watch(kinds),  # noqa: PLW0108 - it is made below
             follows=host.follows,
+            exists=applications.exists,
             claimed=Neighbours(objects, wanted.namespace, clock.monotonic).claim,
         )
 

@@ -197,6 +197,25 @@ def test_an_object_that_another_application_has_is_refused(agent, place):
     assert agent.get("ConfigMap", place, "web")["data"] == {"from_": "second"}
 
 
+def test_what_an_application_left_behind_is_whose_git_gives_it_to_next(agent, place):
+    """As when an Application without a finalizer is renamed: nothing is made anew."""
+    repository = agent.repository({"app.yaml": manifests(config("web", it="1"), deployment("web"))})
+    first, second = f"first-{place}", f"second-{place}"
+    agent.follow(repository, place, first)
+    head = repository.git("rev-parse", "HEAD")
+    agent.synced(first, head)
+    before = agent.get("Deployment", place, "web")
+    agent.follow(repository, place, second)
+    agent.wait(second, lambda body: sync_of(body) == "OutOfSync")
+    agent.delete("Application", agent.namespace, first)
+    agent.until_gone("Application", agent.namespace, first)
+    agent.refresh(second)
+    agent.synced(second, head)
+    after = agent.get("Deployment", place, "web")
+    assert (after["metadata"]["uid"], after["spec"]) == (before["metadata"]["uid"], before["spec"])
+    assert after["metadata"]["annotations"]["argocd.argoproj.io/tracking-id"].startswith(f"{second}:")
+
+
 @pytest.mark.parametrize("attempt", range(3))
 def test_of_two_applications_that_make_one_object_at_once_one_gets_it(own_agent, place, attempt):
     """Both are new when the agent begins, so eight threads work on them side by side."""
