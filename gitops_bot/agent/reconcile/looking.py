@@ -274,7 +274,9 @@ def _told(
         (SHARED, f"{each.key} belongs to {each.shared} already and is left alone") for each in compared if each.shared
     ]
     found += [(holding.HELD, hold.message) for hold in judged.holds]
-    found += [("UnknownOptionWarning", f"the sync option {each} is none") for each in chosen.unknown]
+    found += [
+        ("UnknownOptionWarning", f"the sync option {each} is unknown and has no effect") for each in chosen.unknown
+    ]
     return found
 
 

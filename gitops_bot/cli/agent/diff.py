@@ -7,9 +7,11 @@ from typing import Literal
 import click
 import msgspec
 
+from gitops_bot.agent.ownership.identity import App
 from gitops_bot.agent.ownership.managed import is_our_apply, matches, paths, readable, topmost
 from gitops_bot.agent.reports.view import View
 from gitops_bot.agent.values import Live
+from gitops_bot.cli.agent.advice import advice
 from gitops_bot.cli.agent.asking import Where, as_json, cluster, format_option, opened, read_application
 from gitops_bot.errors import RenderError
 from gitops_bot.model.change import FieldChange
@@ -41,13 +43,15 @@ def command(
     with opened(Where(kubeconfig, context, namespace)) as objects:
         found = read_application(objects, namespace, app)
         view = glance(objects, found, cluster_name)
-    click.echo(as_json(_json(view)) if format_ == "json" else _text(view, others=others), nl=format_ == "json")
+    click.echo(
+        as_json(_json(view)) if format_ == "json" else _text(found.key, view, others=others), nl=format_ == "json"
+    )
     if view.unknown:
         return RenderError.exit_code
     return 1 if exit_code and view.status != "Synced" else 0
 
 
-def _text(view: View, *, others: bool) -> str:
+def _text(app: App, view: View, *, others: bool) -> str:
     lines = [f"{kind}: {visible(message)}" for kind, message in view.conditions]
     for each in view.compared:
         if each.error:
@@ -64,7 +68,9 @@ def _text(view: View, *, others: bool) -> str:
     lines += [f"kept: {visible(hold.message)}" for hold in view.prune.holds]
     at = " ".join(each[:8] for each in view.commits)
     lines.append(f"{view.status} at {at}" if at else "not compared")
-    return "\n".join(lines) + "\n"
+    said = [message for _, message in view.conditions] + [each.error for each in view.compared]
+    said += [hold.message for hold in view.prune.holds]
+    return "\n".join(lines) + "\n" + advice(app, said)
 
 
 def _field(change: FieldChange) -> str:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Literal
 
 import click
 
 from gitops_bot.agent.application import state
 from gitops_bot.agent.application.record import SKIP, AppObject
+from gitops_bot.cli.agent.advice import advice
 from gitops_bot.cli.agent.asking import (
     Where,
     ago,
@@ -87,7 +89,7 @@ def _news(app: AppObject) -> str:
         return f"syncing: {operation.message}".rstrip(": ")
     errors = [each.message for each in status.conditions if each.type.endswith("Error")]
     if errors:
-        return errors[0]
+        return errors[0] + (f" (and {len(errors) - 1} more)" if errors[1:] else "")
     if operation is not None and operation.phase in ("Failed", "Error"):
         return f"last sync failed: {operation.message}"
     if status.health is not None and status.health.status not in ("Healthy", "Unknown"):
@@ -111,7 +113,7 @@ def _one(app: AppObject) -> str:
     ])  # fmt: skip
     for condition in status.conditions:
         text += f"{condition.type}: {visible(condition.message)}\n"
-    text += _refusals(operation)
+    text += _refusals(operation) + advice(app.key, _messages(status))
     rows = [
         (
             f"{each.kind}.{each.group}".rstrip("."),
@@ -123,6 +125,15 @@ def _one(app: AppObject) -> str:
         for each in status.resources
     ]
     return text + ("\n" if rows else "") + table(("KIND", "NAMESPACE", "NAME", "SYNC", "HEALTH"), rows)
+
+
+def _messages(status: state.Status) -> Iterator[str]:
+    """What stands against it now."""
+    yield from (each.message for each in status.conditions)
+    operation = status.operation_state
+    if operation is not None and operation.phase != "Succeeded":
+        yield operation.message
+        yield from (each.message for each in operation.sync_result.resources) if operation.sync_result else ()
 
 
 def _synced(sync: state.Sync) -> str:

@@ -302,9 +302,11 @@ def resolve(references: References, revision: str, shown: str) -> tuple[str, str
         if references.head:
             return "HEAD", references.head, "HEAD"
         raise FetchError(f"{shown} has no default branch", hint="name a branch in targetRevision")
+    lacking = f"branch or tag {revision[:80]!r}"
     if not semver.is_version(revision):
         with contextlib.suppress(ValueError):
             tag = semver.newest(revision, references.tags)
+            lacking = f"tag in the range {revision[:80]!r}, and no branch of that name"
             if tag is not None:
                 return tag, references.tags[tag], f"refs/tags/{tag}"
     for known, prefix in ((references.branches, "refs/heads/"), (references.tags, "refs/tags/")):
@@ -312,7 +314,7 @@ def resolve(references: References, revision: str, shown: str) -> tuple[str, str
         if short in known:
             return short, known[short], f"{prefix}{short}"
     hint = "write the whole commit id" if _SHORT_COMMIT.fullmatch(revision) else "git ls-remote lists what it has"
-    raise FetchError(f"{shown} has no branch or tag {revision[:80]!r}, and no tag in such a range", hint=hint)
+    raise FetchError(f"{shown} has no {lacking}", hint=hint)
 
 
 def _is_first(path: str) -> bool:

@@ -112,8 +112,11 @@ def test_a_branch_or_tag_that_is_deleted_refuses(
     origin.git("branch", "-D", "feature")
     origin.git("tag", "-d", "v1.0.0")
     clock.seconds += 10
-    for wanted in ("feature", "v1.0.0", "v1.*"):
-        with pytest.raises(FetchError, match="no branch or tag"):
+    for wanted, told in (
+        ("feature", "no branch or tag 'feature'"), ("v1.0.0", "no branch or tag 'v1.0.0'"),
+        ("v1.*", r"no tag in the range 'v1\.\*', and no branch of that name"),
+    ):  # fmt: skip
+        with pytest.raises(FetchError, match=told):
             revisions.resolve(url, wanted, since=clock.seconds, last="1" * 40)
 
 

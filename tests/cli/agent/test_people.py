@@ -78,6 +78,27 @@ def test_one_application_shows_its_objects_and_nothing_dangerous(run: Run) -> No
     assert ["ConfigMap", "shop", "old", "to", "be", "pruned", "-"] in rows
 
 
+def test_what_may_be_done_is_a_command_to_copy(run: Run, installed: Installed, applications: str) -> None:
+    path = f"/apis/argoproj.io/v1alpha1/namespaces/{applications}/applications/shop"
+    held = "PersistentVolumeClaim/shop/data would go; annotate … argocd.argoproj.io/deletion-approved: the time of now"
+    operation = STATUS["operationState"] | {
+        "message": "Deployment.apps/shop/web would not be taken: field is immutable"
+    }
+    conditions = [{"type": "PruneHeldWarning", "message": held}]
+    status = {"status": STATUS | {"operationState": operation, "conditions": conditions}}
+    installed.plane.request("PATCH", path, status, content_type="application/merge-patch+json")
+
+    lines = run("status", "shop").stdout.splitlines()
+    assert [line for line in lines if line.startswith("next: ")] == [
+        (
+            f"next: to approve it: kubectl annotate application shop -n {applications} --overwrite "
+            "argocd.argoproj.io/deletion-approved=$(date -u +%Y-%m-%dT%H:%M:%SZ)"
+        ),
+        "next: to delete the object and make it anew: annotate it in Git with argocd.argoproj.io/sync-options: Force=true",
+    ]
+    assert "next: " not in run("status", "empty").stdout
+
+
 def test_programs_get_the_status_itself(run: Run) -> None:
     listed = json.loads(run("status", "--format", "json").stdout)
     assert [each["name"] for each in listed] == ["empty", "shop"]

@@ -333,7 +333,7 @@ def test_what_git_does_not_have_is_told(git_server: Server, origin: Checkout, so
     made = sources(f"{git_server.url}/git")
     for wanted, hint in (("nowhere", "ls-remote"), (origin.git("rev-parse", "--short=8", "HEAD"), "whole commit id"),
                          (">9", "ls-remote"), ("--upload-pack=touch /tmp/x", "ls-remote")):  # fmt: skip
-        with pytest.raises(FetchError, match="no branch or tag") as caught:
+        with pytest.raises(FetchError, match=r"no branch or tag|no tag in the range '>9'") as caught:
             made.git(url, wanted)
         assert hint in caught.value.hint
     with pytest.raises(FetchError, match="not allowed"):
