@@ -49,6 +49,33 @@ rules: [{level: Metadata}]
 """
 
 
+class Part:
+    """One of its processes, which can be killed and started again as it was."""
+
+    def __init__(self, directory: Path, command: Sequence[str | Path]) -> None:
+        self.command = [str(each) for each in command]
+        self.log = directory / f"{Path(command[0]).name}.log"
+        self._directory = directory
+        self.start()
+
+    @property
+    def has_ended(self) -> bool:
+        return self.process.poll() is not None
+
+    def start(self) -> None:
+        with self.log.open("ab") as output:
+            self.process = subprocess.Popen(
+                self.command, stdin=subprocess.DEVNULL, stdout=output, stderr=subprocess.STDOUT, cwd=self._directory,
+                env={"HOME": str(self._directory)},
+                preexec_fn=_die_with_parent,  # noqa: PLW1509 - nothing but a system call
+            )  # fmt: skip
+
+    def kill(self) -> None:
+        """Nothing of it is kept, so nothing has to be written out."""
+        self.process.kill()
+        self.process.wait()
+
+
 class ControlPlane(NamedTuple):
     """A control plane that runs."""
 
@@ -59,6 +86,8 @@ class ControlPlane(NamedTuple):
     """PEM of the authority that signed the server's."""
     token: str
     """Of a member of system:masters: the tests' own, never the agent's."""
+    parts: tuple[Part, ...] = ()
+    """Its processes, for who has started them: etcd, the API server, and the others."""
 
     @property
     def kubeconfig(self) -> Path:
@@ -109,26 +138,44 @@ class ControlPlane(NamedTuple):
 def control_plane(programs: Path, directory: Path) -> Iterator[ControlPlane]:
     """Start one in an empty directory, and stop every part of it at the end. Raises RuntimeError with a log's end."""
     with ExitStack() as stack:
-        plane, parts = _start(programs, directory, stack)
-        _wait_for_default_account(plane, parts)
+        plane = _start(programs, directory, stack)
+        _wait_for(plane, "/api/v1/namespaces/default/serviceaccounts/default")
         yield plane
 
 
-def _start(programs: Path, directory: Path, stack: ExitStack) -> tuple[ControlPlane, list[_Part]]:
+@contextmanager
+def without_api_server(plane: ControlPlane) -> Iterator[None]:
+    """Its API server is killed, and is back at the end on the same port with all that it had."""
+    server = plane.parts[1]
+    server.kill()
+    try:
+        yield
+    finally:
+        server.start()
+        _wait_for(plane, "/readyz")
+
+
+def _start(programs: Path, directory: Path, stack: ExitStack) -> ControlPlane:
     token = secrets.token_hex(16)
     (directory / "tokens.csv").write_text(f'{token},admin,admin,"system:masters"\n')
     (directory / "audit.yaml").write_text(_AUDIT_POLICY)
     _make_key(directory / "accounts.key")
     etcd_client, etcd_peer, secure, manager = _free_ports(4)
-    plane = ControlPlane(directory, f"https://127.0.0.1:{secure}", directory / "certs" / "apiserver.crt", token)
+
+    def run(*command: str | Path) -> Part:
+        part = Part(directory, command)
+        stack.callback(part.kill)
+        return part
+
+    audit_log = directory / "audit.log"
     etcd = f"http://127.0.0.1:{etcd_client}"
     parts = [
-        _run(stack, directory, [
+        run(
             programs / "etcd", "--unsafe-no-fsync", f"--data-dir={directory / 'etcd'}",
             f"--listen-client-urls={etcd}", f"--advertise-client-urls={etcd}",
             f"--listen-peer-urls=http://127.0.0.1:{etcd_peer}",
-        ]),
-        _run(stack, directory, [
+        ),
+        run(
             programs / "kube-apiserver", f"--etcd-servers={etcd}", f"--secure-port={secure}",
             "--bind-address=127.0.0.1", "--advertise-address=127.0.0.1", f"--cert-dir={directory / 'certs'}",
             "--service-account-issuer=https://kubernetes.default.svc",
@@ -137,79 +184,52 @@ def _start(programs: Path, directory: Path, stack: ExitStack) -> tuple[ControlPl
             f"--token-auth-file={directory / 'tokens.csv'}", "--authorization-mode=RBAC",
             "--service-cluster-ip-range=10.96.0.0/16", "--allow-privileged=true",
             "--endpoint-reconciler-type=none", f"--audit-policy-file={directory / 'audit.yaml'}",
-            f"--audit-log-path={plane.audit_log}",
-        ]),
+            f"--audit-log-path={audit_log}",
+        ),
     ]  # fmt: skip
-    _wait_for(plane, parts, "/readyz")
+    url, certificate = f"https://127.0.0.1:{secure}", directory / "certs" / "apiserver.crt"
+    plane = ControlPlane(directory, url, certificate, token, tuple(parts))
+    _wait_for(plane, "/readyz")
     plane.write_kubeconfig(plane.kubeconfig, token)
     kubeconfig = f"--kubeconfig={plane.kubeconfig}"
     stages = [f"--config={programs / f'{stage}.yaml'}" for stage in STAGES]
     parts += [
-        _run(stack, directory, [
+        run(
             programs / "kube-controller-manager", kubeconfig, "--leader-elect=false", "--bind-address=127.0.0.1",
             f"--secure-port={manager}", f"--service-account-private-key-file={directory / 'accounts.key'}",
             f"--root-ca-file={plane.certificate}",
-        ]),
-        _run(stack, directory, [
+        ),
+        run(
             programs / "kube-scheduler", kubeconfig, "--leader-elect=false", "--bind-address=127.0.0.1",
             f"--secure-port={_free_ports(1)[0]}",
-        ]),
-        _run(stack, directory, [
+        ),
+        run(
             programs / "kwok", kubeconfig, "--manage-all-nodes=true", "--node-ip=127.0.0.1",
             "--cidr=10.244.0.1/16", "--node-lease-duration-seconds=40", *stages,
-        ]),
+        ),
     ]  # fmt: skip
     plane.request("POST", "/api/v1/nodes", _NODE)
-    return plane, parts
-
-
-class _Part(NamedTuple):
-    """One of the processes."""
-
-    process: subprocess.Popen[bytes]
-    log: Path
-
-
-def _run(stack: ExitStack, directory: Path, command: Sequence[str | Path]) -> _Part:
-    log = directory / f"{Path(command[0]).name}.log"
-    output = stack.enter_context(log.open("wb"))
-    process = subprocess.Popen(
-        [str(each) for each in command],
-        stdin=subprocess.DEVNULL, stdout=output, stderr=subprocess.STDOUT, cwd=directory, env={"HOME": str(directory)},
-        preexec_fn=_die_with_parent,  # noqa: PLW1509 - nothing but a system call
-    )  # fmt: skip
-    stack.callback(_stop, process)
-    return _Part(process, log)
+    return plane._replace(parts=tuple(parts))
 
 
 def _die_with_parent() -> None:
     _libc.prctl(_DEATH_OF_PARENT, signal.SIGKILL)
 
 
-def _stop(process: subprocess.Popen[bytes]) -> None:
-    """Nothing of it is kept, so nothing has to be written out: it is killed."""
-    process.kill()
-    process.wait()
-
-
-def _wait_for(plane: ControlPlane, parts: Sequence[_Part], path: str) -> None:
+def _wait_for(plane: ControlPlane, path: str) -> None:
     """Until the path answers 200. Raises RuntimeError when a part ended or it takes too long."""
     end = time.monotonic() + _READY_WITHIN
     while True:
-        for part in parts:
-            if part.process.poll() is not None:
+        for part in plane.parts:
+            if part.has_ended:
                 raise RuntimeError(f"{part.log.stem} ended:\n{_tail(part.log)}")
         if plane.certificate.exists():
             with contextlib.suppress(OSError, urllib.error.HTTPError, ssl.SSLError):
                 plane.request("GET", path)
                 return
         if time.monotonic() > end:
-            raise RuntimeError(f"{path} did not answer within {_READY_WITHIN:.0f} s:\n{_tail(parts[-1].log)}")
+            raise RuntimeError(f"{path} did not answer within {_READY_WITHIN:.0f} s:\n{_tail(plane.parts[-1].log)}")
         time.sleep(0.05)
-
-
-def _wait_for_default_account(plane: ControlPlane, parts: Sequence[_Part]) -> None:
-    _wait_for(plane, parts, "/api/v1/namespaces/default/serviceaccounts/default")
 
 
 def _tail(log: Path) -> str:

@@ -23,7 +23,7 @@ _CONTROLLER = "app.kubernetes.io/name=argocd-application-controller"
 _PARAMETERS = "argocd-cmd-params-cm"
 _SETTING = "application.namespaces"
 _OPTION = "--application-namespaces"
-_FRESH = 10.0
+_FRESH = 3.0
 """Seconds for which a list of other Applications counts: a thousand first looks need one of them."""
 
 

@@ -7,8 +7,10 @@ from collections.abc import Callable
 
 from gitops_bot.agent.sources.keys import Keys
 from gitops_bot.agent.sources.logins import AUTHORITIES, KNOWN_HOSTS, KNOWN_HOSTS_KEY, SELECTOR
+from gitops_bot.doors.cluster.errors import Forbidden
 from gitops_bot.doors.cluster.objects import Objects
 from gitops_bot.doors.cluster.watch import Event, Snapshot, Watcher, always
+from gitops_bot.errors import ClusterError
 
 
 class KeyWatch:
@@ -20,14 +22,19 @@ class KeyWatch:
         self._keys = keys
         self._changed = changed
         self._known = threading.Event()
-        self._secrets = Watcher(objects, SELECTOR, self._secret_told, namespace=namespace, whole=always)
+        self._secrets = Watcher(
+            objects, SELECTOR, self._secret_told, namespace=namespace, whole=always, failed=self._not_told
+        )
         self._hosts = Watcher(objects, "", self._hosts_told, namespace=namespace, whole=always, name=KNOWN_HOSTS)
         self._trusted = Watcher(
             objects, "", self._authorities_told, namespace=namespace, whole=always, name=AUTHORITIES
         )
 
     def start(self, within: float = 20.0) -> None:
-        """Begin, and wait some seconds at most until the logins are known. Raises ClusterError."""
+        """Begin, and wait some seconds at most until the logins are known, or known to be withheld.
+
+        Raises ClusterError.
+        """
         maps, kind = self._objects.kinds.preferred("", "ConfigMap"), self._objects.kinds.preferred("", "Secret")
         if maps is not None:
             self._trusted.watch(maps)
@@ -40,6 +47,10 @@ class KeyWatch:
         self._secrets.close()
         self._hosts.close()
         self._trusted.close()
+
+    def _not_told(self, error: ClusterError) -> None:
+        if isinstance(error, Forbidden):
+            self._known.set()
 
     def _secret_told(self, told: Snapshot | Event) -> None:
         if isinstance(told, Snapshot):

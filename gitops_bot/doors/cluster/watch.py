@@ -69,8 +69,9 @@ class Watcher:
         name: str = "",
         whole: Callable[[Kind], bool] = never,
         kept: Callable[[Kind, Body], Body] = lambda _kind, body: body,
+        failed: Callable[[ClusterError], None] = lambda _error: None,
     ) -> None:
-        """Take what is asked, the label selector, and who is told.
+        """Take what is asked, the label selector, and who is told; ``failed`` hears why there is nothing to tell.
 
         ``namespace`` ``""`` means everywhere, ``name`` ``""`` every object. ``whole`` says of which kinds whole objects
         are told, and not only their metadata; ``kept`` what of each object of a snapshot is told.
@@ -82,6 +83,7 @@ class Watcher:
         self._name = name
         self._whole = whole
         self._kept = kept
+        self._failed = failed
         self._closed = threading.Event()
         self._streams: dict[Kind, threading.Thread] = {}
         self._open: set[Any] = set()
@@ -138,6 +140,7 @@ class Watcher:
             except Gone:
                 continue
             except ClusterError as error:
+                self._failed(error)
                 pause = min(max(pause * 2, 1.0), _LONGEST_PAUSE)
                 _log.warning("watching %s: %s; again in %.0f s", kind.plural, error.message, pause)
             except Exception:  # noqa: BLE001 - see below

@@ -27,8 +27,8 @@ from gitops_bot.cli.agent.assembly import Agent, Wanted, assembled
 from tests.conftest import Checkout
 from tests.controlplane.plane import ControlPlane
 
-WITHIN = 30.0
-"""Seconds that anything may take on a busy machine; what is right takes a fraction of one."""
+WITHIN = 90.0
+"""Seconds that anything may take on a busy machine, or after a fault; what is right takes a fraction of one."""
 Body = dict[str, Any]
 MERGE, JSON_PATCH, STRATEGIC, APPLY = (
     "application/merge-patch+json", "application/json-patch+json", "application/strategic-merge-patch+json",
@@ -143,36 +143,66 @@ class Cluster:
 
 
 class Watched:
-    """Every state that the Applications of a namespace were in, in order, as a watch tells them."""
+    """Every state that the objects of one kind and namespace were in, in order, as a watch tells them."""
 
     def __init__(self, plane: ControlPlane, path: str) -> None:
+        self._plane, self._path = plane, path
         self._changed = threading.Condition()
         self._states: dict[str, list[Body | None]] = {}
+        self._version = ""
+        self._closed = threading.Event()
         end = time.monotonic() + WITHIN
-        while not self._open(plane, path):  # a kind is there a moment after its definition
+        while not self._open():  # a kind is there a moment after its definition
             assert time.monotonic() < end, f"{path}: {self._answer.status} {self._answer.read()!r}"
             self._connection.close()
             time.sleep(0.05)
         self._thread = threading.Thread(target=self._follow, daemon=True)
         self._thread.start()
 
-    def _open(self, plane: ControlPlane, path: str) -> bool:
-        place = urlsplit(plane.url)
-        context = ssl.create_default_context(cafile=str(plane.certificate))
+    def _open(self) -> bool:
+        place = urlsplit(self._plane.url)
+        context = ssl.create_default_context(cafile=str(self._plane.certificate))
         self._connection = http.client.HTTPSConnection(place.hostname or "", place.port, context=context)
-        self._connection.request("GET", f"{path}?watch=true", headers={"Authorization": f"Bearer {plane.token}"})
+        since = f"&resourceVersion={self._version}" if self._version else ""
+        headers = {"Authorization": f"Bearer {self._plane.token}"}
+        self._connection.request("GET", f"{self._path}?watch=true{since}", headers=headers)
         self._socket = self._connection.sock
         self._answer = self._connection.getresponse()
         return self._answer.status == 200
 
     def _follow(self) -> None:
-        with contextlib.suppress(OSError, ValueError, http.client.HTTPException):
-            while line := self._answer.readline():
-                event = json.loads(line)
-                with self._changed:
-                    body = None if event["type"] == "DELETED" else event["object"]
-                    self._states.setdefault(event["object"]["metadata"]["name"], []).append(body)
-                    self._changed.notify_all()
+        """Hear it over as many streams as it takes: an API server may be gone for a while."""
+        while True:
+            with contextlib.suppress(OSError, ValueError, http.client.HTTPException):
+                while line := self._answer.readline():
+                    self._hear(json.loads(line))
+            opened = False
+            while not opened:
+                self._connection.close()
+                if self._closed.wait(0.05):
+                    return
+                with contextlib.suppress(OSError, http.client.HTTPException):
+                    opened = self._open()
+
+    def _hear(self, event: Body) -> None:
+        body = event["object"]
+        if event["type"] == "ERROR":  # it has forgotten what was since then
+            listed = self._plane.request("GET", self._path)
+            there = {each["metadata"]["name"]: each for each in listed["items"]}
+            with self._changed:
+                for name in {*there, *self._states}:
+                    self._take(name, there.get(name))
+            self._version = listed["metadata"]["resourceVersion"]
+            return
+        self._version = body["metadata"]["resourceVersion"]
+        with self._changed:
+            self._take(body["metadata"]["name"], body if event["type"] != "DELETED" else None)
+
+    def _take(self, name: str, body: Body | None) -> None:
+        states = self._states.setdefault(name, [])
+        if not states or states[-1] != body:
+            states.append(body)
+            self._changed.notify_all()
 
     def states(self, name: str) -> list[Body | None]:
         """Oldest first; None for gone."""
@@ -183,7 +213,9 @@ class Watched:
         """How many states there were so far."""
         return len(self.states(name))
 
-    def until(self, name: str, holds: Callable[[Body | None], Any], *, since: int, within: float) -> Body | None:
+    def until(
+        self, name: str, holds: Callable[[Body | None], Any], *, since: int, within: float = WITHIN
+    ) -> Body | None:
         """The first state from ``since`` on for which ``holds`` is true; fails the test with the last one."""
         end = time.monotonic() + within
         with self._changed:
@@ -198,6 +230,7 @@ class Watched:
                 self._changed.wait(left)
 
     def close(self) -> None:
+        self._closed.set()
         with contextlib.suppress(OSError):
             self._socket.shutdown(socket.SHUT_RDWR)
         self._thread.join(5)
@@ -493,8 +526,13 @@ def service(name: str, *ports: int) -> Body:
 
 
 @contextlib.contextmanager
-def live_agent(plane: ControlPlane, folder: Path, served: Path, url: str) -> Iterator[LiveAgent]:
-    """An agent that is not started yet, in a namespace of its own, with the rights that ``deploy`` ships."""
+def live_agent(
+    plane: ControlPlane, folder: Path, served: Path, url: str, *, may_be_denied: bool = False
+) -> Iterator[LiveAgent]:
+    """An agent that is not started yet, in a namespace of its own, with the rights that ``deploy`` ships.
+
+    They are enough, so denied calls fail the test, unless it is one in which they ``may_be_denied`` all the same.
+    """
     namespace = f"agent-{secrets.token_hex(4)}"
     install(plane, namespace)
     token = plane.request(
@@ -507,7 +545,7 @@ def live_agent(plane: ControlPlane, folder: Path, served: Path, url: str) -> Ite
     try:
         yield agent
         denied = agent.denied()
-        assert not denied, f"the agent's account may not do what it tried: {denied[:5]}"
+        assert may_be_denied or not denied, f"the agent's account may not do what it tried: {denied[:5]}"
     finally:
         agent.close()
         for name in agent.names("Application", namespace):

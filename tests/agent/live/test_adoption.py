@@ -226,7 +226,7 @@ def test_of_two_applications_that_make_one_object_at_once_one_gets_it(own_agent,
         agent.follow(repository, place, name)
     agent.start()
     for name in names:
-        agent.wait(name, lambda body: status_of(body).get("history") and phase_of(body) == "Succeeded", within=60)
+        agent.wait(name, lambda body: status_of(body).get("history") and phase_of(body) == "Succeeded")
     agent.until(lambda: agent.is_idle)
     owners = {}
     for each in shared:

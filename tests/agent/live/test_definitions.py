@@ -49,7 +49,7 @@ class Defined:
 
     def until_synced(self, *names):
         for name in names:
-            self.agent.apps.until(name, lambda body: body is not None and sync_of(body) == "Synced", since=0, within=30)
+            self.agent.apps.until(name, lambda body: body is not None and sync_of(body) == "Synced", since=0)
 
     @property
     def names(self):

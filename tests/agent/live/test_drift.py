@@ -147,8 +147,8 @@ def test_every_way_to_tamper_is_found_and_put_back(site):
         site.patch(kind, change, **how)
         site.agent.until(lambda healed=healed: healed(site), what)
         if "our label" not in what:
-            site.agent.apps.until(site.name, lambda body: sync_of(body) == "OutOfSync", since=mark, within=30)
-        site.agent.apps.until(site.name, lambda body: sync_of(body) == "Synced", since=mark, within=30)
+            site.agent.apps.until(site.name, lambda body: sync_of(body) == "OutOfSync", since=mark)
+        site.agent.apps.until(site.name, lambda body: sync_of(body) == "Synced", since=mark)
 
 
 class _NoHeals(dict):
@@ -185,7 +185,7 @@ def test_ownership_lost_with_the_value_unchanged_is_taken_back_without_a_word(si
     site.patch("ConfigMap", same, "terraform", content_type=APPLY)  # shared with us: nothing is lost
     site.patch("ConfigMap", {"data": {"key": "x"}}, "script")
     site.until(lambda: site.get("ConfigMap")["data"]["key"] == "git")
-    site.agent.apps.until(site.name, lambda body: sync_of(body) == "Synced", since=mark, within=30)
+    site.agent.apps.until(site.name, lambda body: sync_of(body) == "Synced", since=mark)
     mark = site.agent.apps.mark(site.name)
     # Edited and put back within one moment: the agent may see either, but the end is the same.
     site.patch("ConfigMap", {"data": {"key": None}}, "script")

@@ -168,7 +168,7 @@ def test_self_heal_decides_whether_what_somebody_changed_stays(full, heal):
         "Deployment", full.namespace, "churn-api", change,
         content_type="application/strategic-merge-patch+json",
     )  # fmt: skip
-    full.agent.apps.until(full.name, lambda body: sync_of(body) == "OutOfSync", since=mark, within=30)
+    full.agent.apps.until(full.name, lambda body: sync_of(body) == "OutOfSync", since=mark)
     if heal:
         full.agent.until(lambda: full.container()["image"] == "ghcr.io/acme/churn-api:v1.2.3")
     else:

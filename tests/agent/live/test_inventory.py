@@ -114,7 +114,7 @@ def test_a_kind_that_left_git_while_no_agent_ran_is_still_pruned(restarted):
     agent.apps.until(
         app.name,
         lambda body: sync_of(body) == "Synced" and status_of(body)["sync"]["revision"] == commit,
-        since=mark, within=30,
+        since=mark,
     )  # fmt: skip
     assert agent.find("Secret", place, "web") is None
 

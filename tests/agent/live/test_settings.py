@@ -105,7 +105,7 @@ def test_git_is_asked_as_often_as_the_settings_say(run, own_agent, repository, p
     own_agent.wait("shop", lambda body: sync_of(body) == "Synced")
     for colour in ("red", "blue"):  # nobody says that there is something new
         commit = repository.push({"shop/all.yaml": MANY + "---\n" + manifests(config("colour", it=colour))})
-        own_agent.synced("shop", commit, within=30)
+        own_agent.synced("shop", commit)
 
 
 def test_settings_that_cannot_be_read_change_nothing_and_are_told(run, own_agent, repository, place):

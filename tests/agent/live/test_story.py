@@ -93,7 +93,7 @@ def test_the_five_things_that_a_learner_tries_first_just_work(staging):
     mark = agent.apps.mark(APP)
     agent.patch("Deployment", APP, "churn-api", {"spec": {"replicas": 10}}, "kubectl", sub="/scale")
     agent.until(lambda: replicas(agent) == 3, "the number of Git again")
-    agent.apps.until(APP, lambda state: sync_of(state) == "OutOfSync", since=mark, within=30)
+    agent.apps.until(APP, lambda state: sync_of(state) == "OutOfSync", since=mark)
     healed = agent.synced(APP, three)
     agent.until(lambda: len(pods(agent)) == 3, "three pods again")
     assert len(status_of(healed)["history"]) == history, "a correction is no deployment"
@@ -128,7 +128,7 @@ def test_an_empty_cluster_becomes_the_same_again(staging):
 
     mark = agent.apps.mark(APP)
     start(agent, repository)
-    agent.apps.until(APP, lambda body: body is not None and sync_of(body) == "Synced", since=mark, within=60)
+    agent.apps.until(APP, lambda body: body is not None and sync_of(body) == "Synced", since=mark)
     agent.synced(APP, three)
     assert everything(agent) == before
     agent.until(lambda: len(pods(agent)) == 3, "three pods")
