@@ -18,6 +18,7 @@ import pytest
 
 from gitops_bot.agent.application.record import REFRESH
 from gitops_bot.agent.loop.definitions import Origin
+from gitops_bot.agent.ownership.identity import PART_OF
 from gitops_bot.doors.cluster.requests import DEFAULT_PATIENCE
 from tests.agent.live.conftest import GitHost
 from tests.agent.live.faults import (
@@ -391,6 +392,56 @@ def test_the_end_of_an_application_that_meets_another_write_comes_all_the_same(s
     own_agent.until_gone("Application", own_agent.namespace, story.name)
     assert failed.is_set()
     assert story.live() == {}
+
+
+# -- between a judgement and a deletion -------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("how", "told"),
+    [
+        ("it is made anew", "left alone: somebody has made it anew meanwhile"),
+        ("it loses our label", "left alone: it is not this Application's any more"),
+        ("it is to be kept", "left alone: its own options have changed meanwhile"),
+    ],
+)
+def test_an_object_that_changes_hands_before_it_is_pruned_is_spared(proxy, own_agent, place, how, told):
+    files = {f"k8s/{name}.yaml": manifests(config(name, it="0")) for name in ("a", "b", "c")}
+    repository = own_agent.repository(files)
+    own_agent.start()
+    own_agent.follow(repository, place, "app", source={"path": "k8s"})
+    own_agent.synced("app", repository.git("rev-parse", "HEAD"))
+    changed = threading.Event()
+
+    def choose(verb: str, path: str) -> None:
+        if verb != "DELETE" or not path.endswith("/configmaps/b") or changed.is_set():
+            return
+        changed.set()
+        if how == "it is made anew":
+            own_agent.delete("ConfigMap", place, "b")
+            own_agent.create(config("b", it="somebody's"), place)
+        elif how == "it loses our label":
+            own_agent.patch("ConfigMap", place, "b", {"metadata": {"labels": {PART_OF: None}}})
+        else:
+            keep = {"argocd.argoproj.io/sync-options": "Prune=false"}
+            own_agent.patch("ConfigMap", place, "b", {"metadata": {"annotations": keep}})
+
+    proxy.choose = choose
+    commit = own_agent.push("app", repository, {"k8s/b.yaml": None, "k8s/c.yaml": None})
+    body = own_agent.wait("app", lambda body: phase_of(body) == "Succeeded" and _revision(body) == commit)
+    assert changed.is_set()
+    results = {each["name"]: each for each in status_of(body)["operationState"]["syncResult"]["resources"]}
+    assert (results["b"]["status"], results["b"]["message"]) == ("PruneSkipped", told)
+    assert results["c"]["status"] == "Pruned"
+    commit = own_agent.push("app", repository, {"k8s/a.yaml": manifests(config("a", it="1"))})
+    own_agent.wait("app", lambda body: phase_of(body) == "Succeeded" and _revision(body) == commit)
+    own_agent.until(lambda: own_agent.is_idle, "nothing else is done")
+    assert {"a", "b"} <= set(own_agent.names("ConfigMap", place))
+    assert "c" not in own_agent.names("ConfigMap", place)
+
+
+def _revision(body: Body) -> str:
+    return str(status_of(body)["operationState"]["syncResult"]["revision"])
 
 
 # -- Git --------------------------------------------------------------------------------------------------------------
