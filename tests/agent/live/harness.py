@@ -178,6 +178,7 @@ class Watched:
                     self._hear(json.loads(line))
             opened = False
             while not opened:
+                self._answer.close()
                 self._connection.close()
                 if self._closed.wait(0.05):
                     return
