@@ -28,7 +28,8 @@ from gitops_bot.agent.values import MANAGER, Live, ManagedFields
 from gitops_bot.manifests.lists import ABSENT
 
 TOOLS = ("kubectl-client-side-apply", "kubectl", "kubectl-last-applied", "argocd-controller",
-         "argocd-application-controller", "helm", "Helm", "before-first-apply")  # fmt: skip
+         "argocd-application-controller", "helm", "Helm", "helm-controller", "kustomize-controller",
+         "before-first-apply")  # fmt: skip
 """Managers that applied an object before us (globs, a setting): their ownership becomes ours."""
 CLIENT_SIDE = "kubectl-client-side-apply"
 """The manager of ``kubectl apply`` without ``--server-side``."""

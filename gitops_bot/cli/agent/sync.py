@@ -10,7 +10,7 @@ import click
 from gitops_bot.agent.application.applications import key_of
 from gitops_bot.agent.application.record import API, SKIP, AppObject
 from gitops_bot.agent.application.state import OperationState
-from gitops_bot.cli.agent.asking import Where, cluster, opened, read_application, tell_agent
+from gitops_bot.cli.agent.asking import Where, cluster, opened, read_application, revisions, tell_agent
 from gitops_bot.doors.cluster.errors import Invalid
 from gitops_bot.doors.cluster.objects import Objects
 from gitops_bot.errors import ClusterError, UsageError
@@ -46,7 +46,9 @@ def command(
         done = _ended(objects, namespace, app, before, time.monotonic() + timeout)
     for each in done.sync_result.resources if done.sync_result is not None else ():
         click.echo(f"  {each.status or '':<12}{each.key}  {visible(each.message)}")
-    click.echo(f"{done.phase}: {visible(done.message)}")
+    result = done.sync_result
+    at = revisions(result.revision, result.revisions) if result is not None else ""
+    click.echo(f"{done.phase}{f' at {at}' if at else ''}: {visible(done.message)}")
     if done.phase != "Succeeded":
         raise ClusterError(f"the sync of {app} has failed: {done.message}", hint=f"gitops-bot agent status {app}")
     return 0

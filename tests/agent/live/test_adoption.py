@@ -75,6 +75,10 @@ def by_argo_cd_server_side(agent, place, kubectl, body):
     agent.patch("ConfigMap", place, "web", body, "argocd-controller", content_type=APPLY)
 
 
+def by_flux(agent, place, kubectl, body):
+    agent.patch("ConfigMap", place, "web", body, "kustomize-controller", content_type=APPLY)
+
+
 def by_somebody_whose_ownership_was_lost(agent, place, kubectl, body):
     agent.create(body, place, manager="kubectl-create")
     clear = [{"op": "replace", "path": "/metadata/managedFields", "value": [{}]}]
@@ -84,7 +88,7 @@ def by_somebody_whose_ownership_was_lost(agent, place, kubectl, body):
 @pytest.mark.parametrize(
     "made",
     [by_kubectl_apply, by_kubectl_create, by_kubectl_server_side, by_helm, by_argo_cd, by_argo_cd_server_side,
-     by_somebody_whose_ownership_was_lost],
+     by_flux, by_somebody_whose_ownership_was_lost],
 )  # fmt: skip
 def test_what_leaves_git_goes_whoever_made_the_object(agent, place, kubectl, made):
     made(agent, place, kubectl, BEFORE)

@@ -32,6 +32,8 @@ def test_an_object_that_is_ours_alone_needs_nothing():
         ("argocd-controller", "Apply"),
         ("argocd-controller", "Update"),
         ("helm", "Update"),
+        ("helm-controller", "Update"),
+        ("kustomize-controller", "Apply"),
     ],
 )
 def test_a_tools_entry_becomes_ours(manager, operation):
