@@ -14,6 +14,7 @@ from gitops_bot.agent.application.applications import key_of
 from gitops_bot.agent.application.record import API, AppObject, as_object
 from gitops_bot.agent.reports.presence import LEASE, absence
 from gitops_bot.doors.cluster.connect import connect
+from gitops_bot.doors.cluster.errors import Forbidden
 from gitops_bot.doors.cluster.lease import API as LEASE_API
 from gitops_bot.doors.cluster.lease import NOTE
 from gitops_bot.doors.cluster.objects import Objects
@@ -57,6 +58,9 @@ def opened(where: Where) -> Iterator[Objects]:
     connection = connect(where.kubeconfig, where.context)
     try:
         yield Objects(Requests(connection))
+    except Forbidden as error:
+        error.hint = "ask who runs the cluster for this right, or name another --context"
+        raise
     finally:
         connection.close()
 

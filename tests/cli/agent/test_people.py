@@ -187,6 +187,21 @@ def test_a_diff_that_cannot_be_made_does_not_end_as_one_without_differences(run:
     assert done.stdout.endswith("\nnot compared\n")
 
 
+def test_who_lacks_a_right_is_told_what_to_do(installed: Installed, applications: str, tmp_path: Any) -> None:
+    plane = installed.plane
+    plane.request("POST", f"/api/v1/namespaces/{applications}/serviceaccounts", {
+        "apiVersion": "v1", "kind": "ServiceAccount", "metadata": {"name": "dev"},
+    })  # fmt: skip
+    told = plane.request("POST", f"/api/v1/namespaces/{applications}/serviceaccounts/dev/token", {
+        "apiVersion": "authentication.k8s.io/v1", "kind": "TokenRequest", "spec": {"expirationSeconds": 600},
+    })  # fmt: skip
+    config = plane.write_kubeconfig(tmp_path / "dev", told["status"]["token"])
+    asked = ["status", "--kubeconfig", str(config), "--namespace", applications]
+    error = CliRunner().invoke(command, asked, standalone_mode=False).exception
+    assert "cannot list resource" in error.message  # type: ignore[union-attr]
+    assert error.hint == "ask who runs the cluster for this right, or name another --context"  # type: ignore[union-attr]
+
+
 def test_what_a_cluster_can_do_is_a_file_that_reviews_read(run: Run, installed: Installed) -> None:
     from gitops_bot.render.settings import read_cluster
     from tests.render.trees import tree_of
