@@ -122,7 +122,9 @@ def read(value: Any) -> SyncPolicy:
     try:
         wire = msgspec.convert(_without_nulls(value if value is not None else {}), _Policy)
     except msgspec.ValidationError as error:
-        raise PolicyError(f"spec.syncPolicy: {error}") from None
+        problem, _, path = str(error).partition(" - at `$")
+        problem = problem[:1].lower() + problem[1:].replace("`", "").replace(" | null", "")
+        raise PolicyError(f"spec.syncPolicy{path.rstrip('`')}: {problem}") from None
     return SyncPolicy(
         automated=wire.automated,
         sync_options=wire.sync_options,

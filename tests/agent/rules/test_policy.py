@@ -116,11 +116,12 @@ def test_all_problems_of_a_backoff_are_told_at_once() -> None:
 @pytest.mark.parametrize(
     ("written", "place"),
     [
-        ({"automated": {"prune": "yes"}}, r"\$\.automated\.prune"),
-        ({"automated": True}, r"\$\.automated"),
-        ({"syncOptions": "Prune=false"}, r"\$\.syncOptions"),
-        ({"retry": {"limit": "5"}}, r"\$\.retry\.limit"),
-        ([], "spec.syncPolicy"),
+        ({"automated": {"prune": "yes"}}, r"^spec\.syncPolicy\.automated\.prune: expected bool, got str$"),
+        ({"automated": True}, r"^spec\.syncPolicy\.automated: "),
+        ({"syncOptions": "Prune=false"}, r"^spec\.syncPolicy\.syncOptions: "),
+        ({"syncOptions": [1]}, r"^spec\.syncPolicy\.syncOptions\[0\]: expected str, got int$"),
+        ({"retry": {"limit": "5"}}, r"^spec\.syncPolicy\.retry\.limit: "),
+        ([], r"^spec\.syncPolicy: "),
     ],
 )
 def test_a_policy_that_cannot_be_read_is_refused_and_not_read_half(written: Any, place: str) -> None:
