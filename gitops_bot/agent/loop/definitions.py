@@ -75,6 +75,11 @@ class Definer:
         self.defined: frozenset[str] = frozenset()
         """Names of the Applications that Git defines, as it was last looked at."""
 
+    def begin(self) -> None:
+        """Forget what was applied, because this agent begins to lead: another one may have applied something newer."""
+        self._kept.keep_only(())
+        self._done = ""
+
     def work(self, since: float) -> None:
         """Bring the objects to what Git defines, where it says something else than the last time.
 

@@ -11,6 +11,8 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 
+import msgspec
+
 from gitops_bot.agent.application.record import SKIP
 from gitops_bot.agent.ownership.fingerprint import Baseline, baseline, judge
 from gitops_bot.agent.ownership.identity import TRACKING_ID, parse_tracking_id
@@ -34,8 +36,8 @@ class Changed(NamedTuple):
 
 
 class _Applied(NamedTuple):
-    body: Body
-    uid: str
+    packed: bytes
+    """The body as JSON: there may be a thousand, and hardly one is asked for."""
     baseline: Baseline | None
     """None: it was left alone."""
 
@@ -58,7 +60,7 @@ class Kept:
         """Take what was applied, and the metadata that came of it; None for one that was left alone."""
         known = baseline(live, people=self._people()) if live is not None else None
         with self._lock:
-            self._applied[key] = _Applied(body, live.uid if live is not None else "", known)
+            self._applied[key] = _Applied(msgspec.json.encode(body), known)
             self._changed.pop(key, None)
 
     def forget(self, key: ResourceKey) -> None:
@@ -105,7 +107,7 @@ class Kept:
         people = self._people()
         if judge(applied.baseline, live, now=self._now(), people=people) in ("unchanged", "later"):
             return False  # what neither we nor people own is a controller's
-        return bool(differences(live, applied.body, people))
+        return bool(differences(live, msgspec.json.decode(applied.packed), people))
 
     # -- asked --------------------------------------------------------------------------------------------------------
 
@@ -127,7 +129,8 @@ class Kept:
             keys, at = due(self._changed, self._heals, now)
             if at > now:
                 return (), (at - now) / timedelta(seconds=1)
-            return tuple(Changed(key, self._applied[key].body, self._changed[key]) for key in sorted(keys)), 0.0
+            bodies = {key: msgspec.json.decode(self._applied[key].packed) for key in sorted(keys)}
+            return tuple(Changed(key, body, self._changed[key]) for key, body in bodies.items()), 0.0
 
     def count(self, key: ResourceKey) -> None:
         """Take that one is being put back."""

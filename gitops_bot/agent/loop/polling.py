@@ -133,6 +133,8 @@ class Poller:
         if self._definer is None:
             return
         try:
+            if not self.has_begun:
+                self._definer.begin()
             self._definer.work(now)
             self._failed = 0
         except ClusterError as error:
