@@ -28,6 +28,7 @@ from gitops_bot.doors import process
 from gitops_bot.doors.listener import Listener, Page
 from gitops_bot.errors import ClusterError, NotSynced, UsageError
 from gitops_bot.model.settings import seconds
+from gitops_bot.text.escape import visible
 
 _GRACE = 20.0
 """Seconds in which what is under way may end; the Deployment gives thirty until it kills."""
@@ -212,11 +213,9 @@ def _told(agent: Agent, stop: _Stop) -> int:
     found = unsynced(agent.applications)
     problem = agent.controller.problem
     if found or problem:
-        told = [f"{name}: {reason}" for name, reason in found]
-        raise NotSynced(
-            f"not everything is synced: {'; '.join([*told, *([problem] if problem else [])])}",
-            hint="`gitops-bot agent status APP` says more",
-        )
+        told = [f"{name}: {reason}" for name, reason in found] + ([f"definitions: {problem}"] if problem else [])
+        lines = "".join(f"\n  {visible(each)}" for each in told)
+        raise NotSynced(f"not everything is synced{lines}", hint="`gitops-bot agent status APP` says more")
     _log.info("%d Applications are synced", len(agent.applications.names))
     return 0
 
