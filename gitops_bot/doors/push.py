@@ -30,6 +30,8 @@ T = TypeVar("T")
 _HERE = "refs/gitops-bot"
 _FAULTS = 5
 """Attempts that may be lost on the way, with pauses between them: about half a minute."""
+_MOST_TREES = 16
+"""Trees that are remembered."""
 _DEEP = 200
 """Commits of a branch that are read to find one of ours below those of others."""
 _FAULT_SIGNS = re.compile(
@@ -87,6 +89,7 @@ class Clone:
         self._jitter = jitter
         self._secrets = tuple(secret for secret in (*secrets, origin.token) if secret)
         self._repository: Repository | None = None
+        self._trees: dict[str, Tree] = {}
         self._made = False
 
     def __enter__(self) -> Self:
@@ -119,8 +122,16 @@ class Clone:
         return (self._headed(branch, commit), self._logged(commit, limit, "--first-parent")) if commit else None
 
     def _headed(self, branch: str, commit: str) -> Head:
-        self._patiently(lambda: self._history.complete([commit]))
-        return Head(branch=branch, commit=commit, tree=self.repository.tree(commit))
+        return Head(branch=branch, commit=commit, tree=self._completed(commit))
+
+    def _completed(self, commit: str) -> Tree:
+        """The tree of a commit that is here, with every file; of the newest ones it is remembered."""
+        if commit not in self._trees:
+            self._patiently(lambda: self._history.complete([commit]))
+            for old in list(self._trees)[: 1 - _MOST_TREES]:
+                del self._trees[old]
+            self._trees[commit] = self.repository.tree(commit)
+        return self._trees[commit]
 
     @property
     def repository(self) -> Repository:
@@ -132,10 +143,9 @@ class Clone:
     def tree(self, commit: str) -> Tree:
         """Every file of a commit (full id) that the repository has, at whatever place. Raises GitError."""
         self._made_directory()
-        if not self._history.has(f"{commit}^{{tree}}"):
+        if commit not in self._trees and not self._history.has(f"{commit}^{{tree}}"):
             self._patiently(lambda: self._history.fetch("--depth=1", commit))
-        self._patiently(lambda: self._history.complete([commit]))
-        return self.repository.tree(commit)
+        return self._completed(commit)
 
     def trees(self, commits: Sequence[str]) -> tuple[Tree, ...]:
         """The same for several commits, by as few questions as there can be."""

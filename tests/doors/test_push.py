@@ -80,6 +80,23 @@ def test_a_head_without_a_checkout_is_one_question_and_so_is_the_next(github, sh
         assert sum(one.path.endswith("info/refs") for one in github.requests[asked:]) == 1
 
 
+def test_what_was_read_of_a_commit_is_not_asked_for_again(shop, clone):
+    """Nor are more than the newest kept."""
+    first = clone.head("main")
+    run, ran = clone._history.run, []
+    clone._history.run = lambda argv, *given, **named: (ran.append(argv[0]), run(argv, *given, **named))[1]
+    assert clone.tree(first.commit) is first.tree
+    assert ran == []
+    assert clone.head("main").tree is first.tree
+    assert ran == ["fetch", "rev-parse"]
+    for number in range(17):
+        shop.commit({"a.yaml": f"a: {number}\n"})
+        assert clone.head("main").tree.read("a.yaml") == f"a: {number}\n".encode()
+    again = clone.tree(first.commit)
+    assert (again is first.tree, again.read("dir/b.yaml")) == (False, b"b: 1\n")
+    assert len(clone._trees) == 16
+
+
 def test_a_head_that_is_larger_than_there_is_room_for_is_refused(shop, clone):
     shop.commit({"large": random.Random(0).randbytes(200_000).hex()})
     clone._history._bounds = Bounds(size=100_000)
