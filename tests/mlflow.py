@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import signal
 import socket
 import subprocess
 import time
@@ -42,9 +43,9 @@ class Tracking(NamedTuple):
         return run
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def tracking(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Tracking]:
-    """A tracking server with its own database, answering."""
+    """A tracking server with its own database, answering. Several tests use it, so each has names of its own."""
     program = shutil.which("mlflow") or _OURS
     if not program:
         pytest.skip("there is no MLflow; tests/tools/mlflow.sh brings one")
@@ -64,7 +65,7 @@ def tracking(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Tracking]:
         _until_healthy(f"http://127.0.0.1:{port}/health", process, folder / "log")
         yield Tracking(f"http://127.0.0.1:{port}")
     finally:
-        os.killpg(process.pid, 15)
+        os.killpg(process.pid, signal.SIGKILL)  # asked kindly it takes ten seconds, and nothing of it is kept
         process.wait(timeout=30)
         log.close()
 

@@ -30,28 +30,28 @@ def client() -> Iterator[http.Client]:
 
 @pytest.mark.mlflow
 def test_an_alias_is_followed_to_everything_that_is_known(tracking: Tracking, client: http.Client) -> None:
-    experiment = tracking.post("experiments/create", name="churn")["experiment_id"]
+    experiment = tracking.post("experiments/create", name="followed")["experiment_id"]
     commit = "4f2a9c1" + "0" * 33
     old = tracking.run(experiment, 0.83)
     new = tracking.run(experiment, 0.87, tags={"mlflow.source.git.commit": commit}, data="6f1ed002")
-    tracking.post("registered-models/create", name="churn-model")
+    tracking.post("registered-models/create", name="followed")
     for run in (old, new):
         tracking.post(
-            "model-versions/create", name="churn-model", source=f"{run['artifact_uri']}/model", run_id=run["run_id"]
+            "model-versions/create", name="followed", source=f"{run['artifact_uri']}/model", run_id=run["run_id"]
         )
     door = Mlflow(tracking.url, client)
 
-    tracking.post("registered-models/alias", name="churn-model", alias="champion", version="1")
-    assert door.by_alias("churn-model", "champion").version == "1"
-    tracking.post("registered-models/alias", name="churn-model", alias="champion", version="2")
-    found = door.by_alias("churn-model", "champion")
+    tracking.post("registered-models/alias", name="followed", alias="champion", version="1")
+    assert door.by_alias("followed", "champion").version == "1"
+    tracking.post("registered-models/alias", name="followed", alias="champion", version="2")
+    found = door.by_alias("followed", "champion")
 
-    assert (found.name, found.version, found.commit, found.data) == ("churn-model", "2", commit, "6f1ed002")
+    assert (found.name, found.version, found.commit, found.data) == ("followed", "2", commit, "6f1ed002")
     assert found.path == f"{new['artifact_uri']}/model"
     assert found.metrics == {"auc": 0.87}
     assert found.run_url == f"{tracking.url}/#/experiments/{experiment}/runs/{new['run_id']}"
-    assert found.page_url == f"{tracking.url}/#/models/churn-model/versions/2"
-    assert door.by_version("churn-model", "1").metrics == {"auc": 0.83}
+    assert found.page_url == f"{tracking.url}/#/models/followed/versions/2"
+    assert door.by_version("followed", "1").metrics == {"auc": 0.83}
     request = from_registry(found)
     assert (request.version, request.path, request.data) == ("2", found.path, "6f1ed002")
 
