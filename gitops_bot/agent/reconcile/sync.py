@@ -106,7 +106,8 @@ class Syncer:
     def run(self, plan: Plan) -> Ended:
         """Carry it out. Nothing is raised that the cluster, or a new commit, can cause."""
         self._results, self._begun = {}, time.monotonic()
-        self._definitions = frozenset(each.defines for each in map(_task_of, plan.applies) if each.defines is not None)
+        tasks = [_task_of(each) for each in plan.applies]
+        self._definitions = frozenset(each.defines for each in tasks if each.defines is not None)
         compared = {each.key: each for each in plan.applies}
         lives = {each.key: each for each in plan.prunes}
         try:
@@ -117,7 +118,7 @@ class Syncer:
                 for each in plan.applies:
                     self._result(each, "Synced", "would be applied")
                 return self._ended("Succeeded", "nothing was written: this was a dry run")
-            order = waves([*map(_task_of, plan.applies), *(_prune_of(each, plan.options) for each in plan.prunes)])
+            order = waves([*tasks, *(_prune_of(each, plan.options) for each in plan.prunes)])
             for number, wave in enumerate(order):
                 failed = self._wave(wave, compared, lives, plan, last=number == len(order) - 1)
                 if failed:
