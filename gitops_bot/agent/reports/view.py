@@ -54,10 +54,11 @@ class View(msgspec.Struct, frozen=True, kw_only=True, dict=True):
 
     @property
     def status(self) -> SyncStatus:
-        """Argo CD's rule (2.2)."""
+        """Argo CD's rule (2.2); ours: what is made of nothing but what is refused (hooks) is not Synced."""
         if self.unknown:
             return "Unknown"
-        return "OutOfSync" if any(seen.status == "OutOfSync" for seen in self.seen) else "Synced"
+        refused = bool(self.blocked) and not self.compared
+        return "OutOfSync" if refused or any(seen.status == "OutOfSync" for seen in self.seen) else "Synced"
 
     @property
     def is_brought(self) -> bool:

@@ -11,6 +11,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import NamedTuple
 
 import msgspec
 
@@ -156,22 +157,10 @@ def assembled(wanted: Wanted) -> Iterator[Agent]:
         terms = Terms(None if wanted.origin is not None else Settings())
         controllers: list[Controller] = []
         leadership = _leadership(wanted, connection, clock, metrics, controllers) if wanted.holder else None
-        objects = Objects(
-            Requests(
-                connection,
-                forbidden=(lambda: leadership.forbidden) if leadership is not None else lambda: "",
-                observe=metrics.requested,
-                agent=_user_agent(wanted),
-            )
-        )
-        cache = _cache(wanted.cache, stack)
+        objects = _objects(wanted, connection, leadership, metrics)
         pool = stack.enter_context(ThreadPoolExecutor(CONNECTIONS))
         inventory, applications = Inventory(PART_OF), Applications(objects, wanted.namespace)
-        keys = Keys(app_token, clock.monotonic, wanted.files)
-        host = Host(keys, cache, metrics.asked_git)
-        revisions = Revisions(host, clock.monotonic, clock.now)
-        renderers = Renderers(lambda: _line(wanted, cache), observe=metrics.rendered)
-        stack.callback(renderers.close)
+        keys, host, revisions, renderers = _git(wanted, clock, metrics, stack)
         recorder = Recorder(objects, wanted.holder or "gitops-bot", clock, metrics.dropped)
         jq = stack.enter_context(JqWorker())
         around = Surroundings(
@@ -207,16 +196,7 @@ def assembled(wanted: Wanted) -> Iterator[Agent]:
         )
         definer = None
         if wanted.origin is not None:
-            definer = Definer(
-                wanted.origin,
-                objects,
-                applications,
-                revisions,
-                renderers,
-                keys,
-                terms,
-                clock.now,
-            )
+            definer = Definer(wanted.origin, objects, applications, revisions, renderers, keys, terms, clock.now)
         controller = Controller(
             Parts(
                 objects=objects,
@@ -243,6 +223,31 @@ def assembled(wanted: Wanted) -> Iterator[Agent]:
             stack.callback(watch.close)
             watch.start()
         yield agent
+
+
+def _objects(wanted: Wanted, connection: Connection, leadership: Leadership | None, metrics: Metrics) -> Objects:
+    """The cluster's objects, which only who leads may write."""
+    forbidden = (lambda: leadership.forbidden) if leadership is not None else lambda: ""
+    return Objects(Requests(connection, forbidden=forbidden, observe=metrics.requested, agent=_user_agent(wanted)))
+
+
+class _Git(NamedTuple):
+    """What stands between Git and manifests."""
+
+    keys: Keys
+    host: Host
+    revisions: Revisions
+    renderers: Renderers
+
+
+def _git(wanted: Wanted, clock: RealClock, metrics: Metrics, stack: ExitStack) -> _Git:
+    """All of it, ended with the stack. Raises UsageError for a cache that cannot be used."""
+    cache = _cache(wanted.cache, stack)
+    keys = Keys(app_token, clock.monotonic, wanted.files)
+    host = Host(keys, cache, metrics.asked_git)
+    renderers = Renderers(lambda: _line(wanted, cache), observe=metrics.rendered)
+    stack.callback(renderers.close)
+    return _Git(keys, host, Revisions(host, clock.monotonic, clock.now), renderers)
 
 
 def _leadership(

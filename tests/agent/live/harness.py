@@ -48,6 +48,7 @@ _PLURALS = {
     "Deployment": "/apis/apps/v1/{}deployments",
     "ReplicaSet": "/apis/apps/v1/{}replicasets",
     "StatefulSet": "/apis/apps/v1/{}statefulsets",
+    "Job": "/apis/batch/v1/{}jobs",
     "CronJob": "/apis/batch/v1/{}cronjobs",
     "HorizontalPodAutoscaler": "/apis/autoscaling/v2/{}horizontalpodautoscalers",
     "Role": "/apis/rbac.authorization.k8s.io/v1/{}roles",

@@ -47,3 +47,18 @@ def test_an_operation_that_nothing_can_come_of_is_answered_once(agent: LiveAgent
     body = agent.wait(name, lambda body: phase_of(body) == "Error" and "operation" not in body)
     assert "there-is-none does not exist" in status_of(body)["operationState"]["message"]
     assert not is_settled(body, "")
+
+
+def test_an_application_of_nothing_but_hooks_is_not_synced(agent: LiveAgent, place: str) -> None:
+    job = {
+        "apiVersion": "batch/v1", "kind": "Job",
+        "metadata": {"name": "migrate", "annotations": {"argocd.argoproj.io/hook": "PreSync"}},
+        "spec": {"template": {"spec": {"restartPolicy": "Never", "containers": [{"name": "a", "image": "a:1"}]}}},
+    }  # fmt: skip
+    repository = agent.repository({"app/all.yaml": manifests(job)})
+    agent.follow(repository, place, name := f"hooks-{place}", source={"path": "app"})
+
+    body = agent.wait(name, lambda body: "InvalidSpecError" in conditions_of(body))
+
+    assert status_of(body)["sync"]["status"] == "OutOfSync"
+    assert agent.find("Job", place, "migrate") is None
