@@ -33,23 +33,23 @@ def test_the_commit_in_a_tag(tag, commit):
 @pytest.mark.parametrize(
     ("history", "versions", "expected"),
     [
-        ([bump("v2", "5" * 40), bump("v1")], ["v1"], Built("acme/shop", FULL, "https://ci.example/1")),
-        ([bump("v1", "5" * 40), bump("v1")], ["v1"], Built("acme/shop", "5" * 40, "https://ci.example/1")),
+        ([bump("v2", "5" * 40), bump("v1")], ["v1"], Built("acme/shop", FULL, "https://ci.example/1", 7)),
+        ([bump("v1", "5" * 40), bump("v1")], ["v1"], Built("acme/shop", "5" * 40, "https://ci.example/1", 7)),
         # a promotion writes the version as well, and says no source
-        ([bump("v1", "", "", run_url=""), bump("v1")], ["v1"], Built("acme/shop", FULL, "https://ci.example/1")),
+        ([bump("v1", "", "", run_url=""), bump("v1")], ["v1"], Built("acme/shop", FULL, "https://ci.example/1", 7)),
         ([bump("v1", what="ghcr.io/acme/other")], ["v1"], Built()),
         ([bump("v1", kind="model")], ["v1"], Built()),
-        ([bump("v1", digest="sha256:1")], ["sha256:1"], Built("acme/shop", FULL, "https://ci.example/1")),
-        ([bump("v1", what="GHCR.io/acme/api")], ["v1"], Built("acme/shop", FULL, "https://ci.example/1")),
+        ([bump("v1", digest="sha256:1")], ["sha256:1"], Built("acme/shop", FULL, "https://ci.example/1", 7)),
+        ([bump("v1", what="GHCR.io/acme/api")], ["v1"], Built("acme/shop", FULL, "https://ci.example/1", 7)),
         # the tag says it
         ([], ["sha-4f2a9c1"], Built("", "4f2a9c1")),
-        ([bump("sha-4f2a9c1")], ["sha-4f2a9c1"], Built("acme/shop", FULL, "https://ci.example/1")),
-        ([bump("sha-4f2a9c1", "5" * 40)], ["sha-4f2a9c1"], Built("acme/shop", "4f2a9c1", "https://ci.example/1")),
-        ([bump("main-20261129", "5" * 40)], ["main-20261129"], Built("acme/shop", "5" * 40, "https://ci.example/1")),
+        ([bump("sha-4f2a9c1")], ["sha-4f2a9c1"], Built("acme/shop", FULL, "https://ci.example/1", 7)),
+        ([bump("sha-4f2a9c1", "5" * 40)], ["sha-4f2a9c1"], Built("acme/shop", "4f2a9c1", "https://ci.example/1", 7)),
+        ([bump("main-20261129", "5" * 40)], ["main-20261129"], Built("acme/shop", "5" * 40, "https://ci.example/1", 7)),
         # nothing that leads elsewhere
-        ([bump("v1", repository="../orgs")], ["v1"], Built("", FULL, "https://ci.example/1")),
-        ([bump("v1", repository="acme/..")], ["v1"], Built("", FULL, "https://ci.example/1")),
-        ([bump("v1", commit="main")], ["v1"], Built("acme/shop", "", "https://ci.example/1")),
+        ([bump("v1", repository="../orgs")], ["v1"], Built("", FULL, "https://ci.example/1", 7)),
+        ([bump("v1", repository="acme/..")], ["v1"], Built("", FULL, "https://ci.example/1", 7)),
+        ([bump("v1", commit="main")], ["v1"], Built("acme/shop", "", "https://ci.example/1", 7)),
     ],
 )  # fmt: skip
 def test_what_a_version_was_built_from(history, versions, expected):
