@@ -29,7 +29,7 @@ demo: tools
 	@$(BIN)/python -m examples.demo $(DEMO)
 
 test: tools
-	@tests/controlplane/build.sh >/dev/null || echo "the control plane could not be built: tests of the agent are skipped"
+	@$(BIN)/python -m tests.controlplane.programs || echo "the control plane could not be built: tests of the agent are skipped"
 	@PATH="$$(tests/tools/build.sh --if-built):$$PATH" $(BIN)/python -m pytest $(PYTEST)
 
 test-tools:

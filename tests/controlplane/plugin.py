@@ -14,11 +14,14 @@ from typing import NamedTuple
 import pytest
 
 from tests.controlplane.install import install
+from tests.controlplane.own import own_cluster
 from tests.controlplane.plane import ControlPlane
-from tests.controlplane.programs import find_programs
+from tests.controlplane.programs import OWN_CLUSTER, find_programs
 
 PROGRAMS = find_programs()
 """Looked up before the home is hidden."""
+_OWN = os.environ.get(OWN_CLUSTER, "")
+"""A kubeconfig: then that cluster is the control plane."""
 _ROOT = Path(__file__).parents[2]
 _WITHIN = 120.0
 
@@ -34,6 +37,8 @@ class Installed(NamedTuple):
 @pytest.fixture(scope="session")
 def plane(tmp_path_factory: pytest.TempPathFactory) -> ControlPlane:
     """A real Kubernetes API server with its controllers and kwok. Every test makes namespaces of its own in it."""
+    if _OWN:
+        return own_cluster(Path(_OWN), tmp_path_factory.mktemp("own-cluster"))
     if PROGRAMS is None:
         pytest.skip("no control plane is built; tests/controlplane/build.sh (needs Go, eight minutes, once)")
     base = tmp_path_factory.getbasetemp()

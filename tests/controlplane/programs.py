@@ -1,4 +1,7 @@
-"""Where a control plane's programs come from: `KUBEBUILDER_ASSETS`, else what build.sh has built, else it is built now."""
+"""Where a control plane's programs come from: `KUBEBUILDER_ASSETS`, else what build.sh has built, else it is built now.
+
+As a program it brings them, unless the tests have another cluster.
+"""
 
 from __future__ import annotations
 
@@ -8,6 +11,8 @@ from pathlib import Path
 
 NAMES = ("etcd", "kube-apiserver", "kube-controller-manager", "kube-scheduler", "kwok")
 STAGES = ("node-initialize", "node-heartbeat-with-lease", "pod-ready", "pod-complete", "pod-delete")
+OWN_CLUSTER = "GITOPS_BOT_TEST_KUBECONFIG"
+"""Names the kubeconfig of a cluster of the user's own, for tests that need neither kwok nor an audit log."""
 _BUILD = Path(__file__).with_name("build.sh")
 
 
@@ -33,3 +38,8 @@ def is_complete(folder: Path) -> bool:
     return all(os.access(folder / name, os.X_OK) for name in NAMES) and all(
         (folder / f"{stage}.yaml").is_file() for stage in STAGES
     )
+
+
+if __name__ == "__main__":
+    if OWN_CLUSTER not in os.environ:
+        bring_programs()
