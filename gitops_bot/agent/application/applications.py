@@ -13,7 +13,7 @@ import msgspec
 from gitops_bot.agent.application.record import API, REFRESH, REMOVAL_HELD, AppObject, as_object, is_news
 from gitops_bot.agent.application.state import Status, in_seconds
 from gitops_bot.agent.values import REMOVAL_MANAGER, STATUS_MANAGER, Heard, is_newer
-from gitops_bot.doors.cluster.errors import Conflict, Invalid, NotFound
+from gitops_bot.doors.cluster.errors import Conflict, Invalid, NoKind, NotFound
 from gitops_bot.doors.cluster.objects import Body, Objects
 from gitops_bot.model.project import Project
 from gitops_bot.model.project import read as read_project
@@ -242,13 +242,22 @@ class Applications:
         for left in range(_TRIES, 0, -1):
             try:
                 self.wrote(write(key))
+                return
+            except NoKind:
+                raise  # a server that has just started may not know it yet
             except NotFound:
                 return
             except Conflict:
-                found = self._objects.find(key, API)
-                if found is None or found["metadata"]["uid"] != app.uid:
+                if not self._is_there(app):
                     return
                 if left == 1:
                     raise
-            else:
-                return
+
+    def _is_there(self, app: AppObject) -> bool:
+        """Whether the API server has it still, and not another one of its name. Raises ClusterError."""
+        try:
+            return bool(self._objects.get(key_of(*app.key), API)["metadata"]["uid"] == app.uid)
+        except NoKind:
+            raise
+        except NotFound:
+            return False

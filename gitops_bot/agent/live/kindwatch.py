@@ -18,7 +18,8 @@ class KindWatch:
         """Take the objects whose kinds are kept up to date."""
         self._objects = objects
         self._watcher = Watcher(objects, "", self._told)
-        self._known: set[str] = set()
+        self._versions: dict[str, dict[str, str]] = {}
+        """Kind → name → version of what defines kinds."""
 
     def start(self) -> None:
         """Begin. Raises ClusterError."""
@@ -32,6 +33,16 @@ class KindWatch:
         self._watcher.close()
 
     def _told(self, told: Snapshot | Event) -> None:
-        if isinstance(told, Event) or told.kind.kind in self._known:
+        kind = told.kind.kind
+        known = self._versions.get(kind)
+        if isinstance(told, Snapshot):
+            now = {body["metadata"]["name"]: body["metadata"].get("resourceVersion", "") for body in told.items}
+        else:
+            metadata = told.body["metadata"]
+            now = {**(known or {}), metadata["name"]: metadata.get("resourceVersion", "")}
+            if told.type == "DELETED":
+                del now[metadata["name"]]
+        self._versions[kind] = now
+        # A list that says what was known tells of no change: a server that has just started has not all kinds yet.
+        if known is not None and known != now:
             self._objects.kinds_changed()
-        self._known.add(told.kind.kind)

@@ -32,6 +32,8 @@ from gitops_bot.errors import ClusterError
 from gitops_bot.model.resource import ResourceKey
 
 _INTERRUPTED = "interrupted, and goes on when an agent runs again"
+_UNANSWERED = 10.0
+"""Seconds after which is asked again what the API server had no answer for."""
 
 
 class Next(NamedTuple):
@@ -99,10 +101,11 @@ class Operating:
         return self._automatic(app, record, view, cancelled)
 
     def _rest(self, view: View) -> Next:
-        """When to look again where nothing is to be done now."""
-        if view.until is None and (view.blocked or any(each.shared for each in view.compared)):
-            return Next(self._now() + timedelta(seconds=self._poll()))  # what stands against it may go without a word
-        return Next(view.until)
+        """When to look again where nothing is to be done now: what stands against it may go without a word."""
+        seconds = [self._poll()] if view.blocked or any(each.shared or each.error for each in view.compared) else []
+        seconds += [_UNANSWERED] if any(each.status == "Unknown" for each in view.compared) else []
+        moments = (view.until, *(self._now() + timedelta(seconds=each) for each in seconds))
+        return Next(min((each for each in moments if each is not None), default=None))
 
     # -- by itself ----------------------------------------------------------------------------------------------------
 

@@ -57,8 +57,10 @@ class View(msgspec.Struct, frozen=True, kw_only=True, dict=True):
         """Argo CD's rule (2.2); ours: what is made of nothing but what is refused (hooks) is not Synced."""
         if self.unknown:
             return "Unknown"
-        refused = bool(self.blocked) and not self.compared
-        return "OutOfSync" if refused or any(seen.status == "OutOfSync" for seen in self.seen) else "Synced"
+        found = {seen.status for seen in self.seen}
+        if "OutOfSync" in found or (self.blocked and not self.compared):
+            return "OutOfSync"
+        return "Unknown" if "Unknown" in found else "Synced"
 
     @property
     def is_brought(self) -> bool:

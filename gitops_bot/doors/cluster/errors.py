@@ -33,6 +33,10 @@ class NotFound(Refused):
     """There is no such object, or no such kind."""
 
 
+class NoKind(NotFound):
+    """The cluster does not have the kind, or does not serve it yet: that says nothing about the object."""
+
+
 class Conflict(Refused):
     """The object is another one by now, or has changed since it was read; or it is there already."""
 

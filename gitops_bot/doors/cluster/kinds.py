@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, NamedTuple
 
-from gitops_bot.doors.cluster.errors import NotFound
+from gitops_bot.doors.cluster.errors import NoKind
 from gitops_bot.doors.cluster.requests import Requests, part
 from gitops_bot.model.resource import ResourceKey
 
@@ -63,11 +63,11 @@ class Kinds:
         return self._preferred.get((group, kind))
 
     def of(self, key: ResourceKey, api_version: str = "") -> Kind:
-        """The kind of an object. Raises NotFound."""
+        """The kind of an object. Raises NoKind."""
         found = self.find(api_version, key.kind) if api_version else self.preferred(key.group, key.kind)
         if found is None:
             name = f"{key.kind} in {api_version or key.group or 'v1'}"
-            raise NotFound(f"the cluster has no kind {name}", status=404, reason="NotFound")
+            raise NoKind(f"the cluster has no kind {name}", status=404, reason="NotFound")
         return found
 
     @property

@@ -21,6 +21,7 @@ from gitops_bot.doors.cluster.errors import (
     Forbidden,
     Gone,
     Invalid,
+    NoKind,
     NotFound,
     NotTyped,
     Refused,
@@ -237,6 +238,8 @@ def _refused(status: int, data: bytes, path: str) -> Refused:
     )
     message = str(told.get("message") or f"{path}: HTTP status {status}")
     kind = _CLASSES.get(status, Refused)
+    if status == 404 and not details.get("name"):
+        kind = NoKind
     if status == 500:
         kind = next((each for sign, each in _NOT_THE_SERVERS_FAULT.items() if sign in message), kind)
     return kind(message, status=status, reason=str(told.get("reason", "")), causes=causes)

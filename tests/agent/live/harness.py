@@ -163,7 +163,8 @@ class Watched:
     def _open(self) -> bool:
         place = urlsplit(self._plane.url)
         context = ssl.create_default_context(cafile=str(self._plane.certificate))
-        self._connection = http.client.HTTPSConnection(place.hostname or "", place.port, context=context)
+        # Silence costs a new stream, from where the last one was: a server that has just started may never answer.
+        self._connection = http.client.HTTPSConnection(place.hostname or "", place.port, context=context, timeout=5)
         since = f"&resourceVersion={self._version}" if self._version else ""
         headers = {"Authorization": f"Bearer {self._plane.token}"}
         self._connection.request("GET", f"{self._path}?watch=true{since}", headers=headers)
@@ -283,7 +284,8 @@ class LiveAgent(Cluster):
         self.apps = Watched(plane, self.path("Application", namespace))
         self.agent: Agent | None = None
         self._stack = contextlib.ExitStack()
-        self._marks: dict[str, int] = {}
+        self._since: dict[str, str] = {}
+        """Of each Application, the version that the test's last change made."""
 
     # -- its life -----------------------------------------------------------------------------------------------------
 
@@ -359,8 +361,8 @@ class LiveAgent(Cluster):
 
     def change(self, name: str, change: Body) -> None:
         """What a person changes in an Application, as a merge patch."""
-        self._marks[name] = self.apps.mark(name)
-        self.patch("Application", self.namespace, name, change)
+        changed = self.patch("Application", self.namespace, name, change)
+        self._since[name] = changed["metadata"]["resourceVersion"]
 
     def refresh(self, name: str, kind: str = "normal") -> None:
         """Have Git asked now, as a webhook or an impatient person does."""
@@ -377,9 +379,12 @@ class LiveAgent(Cluster):
 
     def wait(self, name: str, holds: Callable[[Body], Any], within: float = WITHIN) -> Body:
         """The first state of an Application, from the last change that the test made on, for which ``holds`` is true."""
-        found = self.apps.until(
-            name, lambda body: body is not None and holds(body), since=self._marks.get(name, 0), within=within
-        )
+        since = int(self._since.get(name, "0"))
+
+        def after(body: Body | None) -> bool:
+            return body is not None and int(body["metadata"]["resourceVersion"]) >= since and bool(holds(body))
+
+        found = self.apps.until(name, after, since=0, within=within)
         assert found is not None
         return found
 

@@ -89,7 +89,8 @@ def test_prune_false_on_the_object_keeps_it(agent, place):
     assert status_of(body)["sync"]["revision"] == commit
     assert results_of(body) == {"ConfigMap/gone": "Pruned", "ConfigMap/kept": "PruneSkipped"}
     assert sync_of(body) == "OutOfSync"
-    assert resources_of(body) == {"ConfigMap/web": "Synced", "ConfigMap/kept": "OutOfSync"}
+    left = {"ConfigMap/web": "Synced", "ConfigMap/kept": "OutOfSync"}
+    agent.wait(app.name, lambda body: resources_of(body) == left)  # as soon as the watch has told what is gone
     assert agent.find("ConfigMap", place, "kept") is not None
     assert agent.find("ConfigMap", place, "gone") is None
 
