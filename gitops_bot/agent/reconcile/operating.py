@@ -101,11 +101,12 @@ class Operating:
         return self._automatic(app, record, view, cancelled)
 
     def _rest(self, view: View) -> Next:
-        """When to look again where nothing is to be done now: what stands against it may go without a word."""
-        seconds = [self._poll()] if view.blocked or any(each.shared or each.error for each in view.compared) else []
-        seconds += [_UNANSWERED] if any(each.status == "Unknown" for each in view.compared) else []
-        moments = (view.until, *(self._now() + timedelta(seconds=each) for each in seconds))
-        return Next(min((each for each in moments if each is not None), default=None))
+        """When to look again where nothing is to be done now."""
+        if view.until is None and (view.blocked or any(each.shared for each in view.compared)):
+            return Next(self._now() + timedelta(seconds=self._poll()))  # what stands against it may go without a word
+        if view.until is None and any(each.status == "Unknown" and each.error for each in view.compared):
+            return Next(self._now() + timedelta(seconds=_UNANSWERED))
+        return Next(view.until)
 
     # -- by itself ----------------------------------------------------------------------------------------------------
 
