@@ -15,6 +15,8 @@ def group(agent: LiveAgent, place: str) -> Iterator[str]:
     """A group of the test's own; its definitions go with the test."""
     name = f"{place}.example.org"
     yield name
+    agent.forget(f"kinds-{place}")  # or it would heal what goes with the definition
+    agent.until_gone("Application", agent.namespace, f"kinds-{place}")
     agent.delete("CustomResourceDefinition", "", f"teas.{name}")
 
 
