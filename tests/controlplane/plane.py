@@ -41,6 +41,8 @@ _NODE = {
         "capacity": {"cpu": "128", "memory": "512Gi", "pods": "10000"},
     },
 }
+_UNHURRIED = ("--kube-api-qps=1000", "--kube-api-burst=1000")
+"""By default a controller asks twenty times a second at most, and whoever waits for a hundred Deployments waits."""
 _AUDIT_POLICY = """\
 apiVersion: audit.k8s.io/v1
 kind: Policy
@@ -197,11 +199,11 @@ def _start(programs: Path, directory: Path, stack: ExitStack) -> ControlPlane:
         run(
             programs / "kube-controller-manager", kubeconfig, "--leader-elect=false", "--bind-address=127.0.0.1",
             f"--secure-port={manager}", f"--service-account-private-key-file={directory / 'accounts.key'}",
-            f"--root-ca-file={plane.certificate}",
+            f"--root-ca-file={plane.certificate}", *_UNHURRIED,
         ),
         run(
             programs / "kube-scheduler", kubeconfig, "--leader-elect=false", "--bind-address=127.0.0.1",
-            f"--secure-port={_free_ports(1)[0]}",
+            f"--secure-port={_free_ports(1)[0]}", *_UNHURRIED,
         ),
         run(
             programs / "kwok", kubeconfig, "--manage-all-nodes=true", "--node-ip=127.0.0.1",
