@@ -4,7 +4,18 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from tests.agent.live.harness import Call, LiveAgent, Repository, config, deployment, health_of, manifests, service
+from tests.agent.live.harness import (
+    Body,
+    Call,
+    LiveAgent,
+    Repository,
+    config,
+    deployment,
+    health_of,
+    manifests,
+    service,
+    status_of,
+)
 from tests.servers import Server, git_http, running
 
 _ASIDE = ("leases", "events", "")
@@ -31,6 +42,12 @@ def until_idle(agent: LiveAgent) -> None:
 def of_objects(calls: list[Call]) -> list[tuple[str, str]]:
     """What was asked about single objects, or written."""
     return [(call.verb, call.resource) for call in calls if call.verb not in ("list", "watch")]
+
+
+def progressing_in(body: Body) -> list[str]:
+    """The kinds of the objects that are not healthy yet."""
+    found = status_of(body).get("resources", [])
+    return [each["kind"] for each in found if each.get("health", {}).get("status") == "Progressing"]
 
 
 def test_polls_that_find_nothing_new_ask_git_once_and_the_api_server_nothing(
@@ -91,7 +108,7 @@ def test_a_status_that_moves_costs_no_read(own_agent: LiveAgent, place: str) -> 
     repository = own_agent.repository({**fleet(name), f"{name}/ingress.yaml": manifests(ingress)})
     own_agent.start()
     own_agent.follow(repository, place, name, source={"path": name})
-    own_agent.wait(name, lambda body: health_of(body) == "Progressing")
+    own_agent.wait(name, lambda body: progressing_in(body) == ["Ingress"])
     until_idle(own_agent)
     since = own_agent.now()
 
