@@ -18,6 +18,7 @@ from gitops_bot.model.resource import ResourceKey
 
 Kind = tuple[str, str]
 """Group and kind."""
+_ANYBODY = ""
 
 
 class Touched(NamedTuple):
@@ -41,7 +42,8 @@ class Inventory:
         """Take the name of the label that says whose an object is."""
         self._label = label
         self._lock = threading.Lock()
-        self._changed = threading.Condition(self._lock)
+        self._waiting: dict[str, threading.Condition] = {}
+        """For whose objects somebody waits."""
         self._entries: dict[Kind, dict[ResourceKey, _Entry]] = {}
         self._by_owner: dict[str, set[ResourceKey]] = {}
         self._heard: dict[Kind, Heard] = {}
@@ -74,7 +76,7 @@ class Inventory:
                 if old is not None and old.part_of != owner:
                     self._forget(old.part_of, key)
                 self._by_owner.setdefault(owner, set()).add(key)
-            self._changed.notify_all()
+            self._notify({_ANYBODY, *(each.part_of for each in (*gone, *new))})
             return (*gone, *new)
 
     def put(self, kind: Kind, body: Mapping[str, Any]) -> Touched | None:
@@ -106,7 +108,7 @@ class Inventory:
         if old is not None and old.part_of != entry.part_of:
             self._forget(old.part_of, key)
         self._by_owner.setdefault(entry.part_of, set()).add(key)
-        self._changed.notify_all()
+        self._notify((_ANYBODY, entry.part_of))
         return Touched(key, entry.part_of)
 
     def remove(self, kind: Kind, body: Mapping[str, Any]) -> Touched | None:
@@ -118,7 +120,7 @@ class Inventory:
             if old is None:
                 return None
             self._forget(old.part_of, key)
-            self._changed.notify_all()
+            self._notify((_ANYBODY, old.part_of))
             return Touched(key, old.part_of)
 
     # -- one at a time ------------------------------------------------------------------------------------------------
@@ -170,12 +172,19 @@ class Inventory:
         with self._lock:
             return tuple(sorted(self._by_owner.get(part_of, ())))
 
-    def pause(self, seconds: float) -> None:
-        """Wait for the next change of anything, at most some seconds."""
-        with self._changed:
-            self._changed.wait(seconds)
+    def pause(self, seconds: float, part_of: str = _ANYBODY) -> None:
+        """Wait for the next change of the objects with one value of the label, or of any, at most some seconds."""
+        with self._lock:
+            self._waiting.setdefault(part_of, threading.Condition(self._lock)).wait(seconds)
 
     # -- inside -------------------------------------------------------------------------------------------------------
+
+    def _notify(self, owners: Iterable[str]) -> None:
+        """Wake those who wait for them, and nobody else: many may wait."""
+        for owner in owners:
+            waiting = self._waiting.pop(owner, None)
+            if waiting is not None:
+                waiting.notify_all()
 
     def _key(self, kind: Kind, body: Mapping[str, Any]) -> ResourceKey:
         metadata = body["metadata"]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import threading
 from collections.abc import Callable, Iterable
+from contextlib import AbstractContextManager
 from datetime import datetime, timedelta
 from typing import NamedTuple, Protocol
 
@@ -12,6 +13,7 @@ from gitops_bot.agent.application.applications import APPLICATION, Applications
 from gitops_bot.agent.application.record import REFRESH, AppObject, Record, is_news, slim
 from gitops_bot.agent.live.inventory import Inventory
 from gitops_bot.agent.live.wellness import HealthReader, is_judged_whole
+from gitops_bot.agent.loop.crew import Crew
 from gitops_bot.agent.loop.definitions import Definer
 from gitops_bot.agent.loop.hearing import Hearing
 from gitops_bot.agent.loop.polling import Poller
@@ -81,12 +83,14 @@ class Controller:
         parts: Parts,
         *,
         workers: int = 8,
+        waiting: int = 64,
         leads: Callable[[], bool] = lambda: True,
         observe: Observe = lambda _result, _seconds: None,
     ) -> None:
         """Take what the loop connects.
 
-        ``leads`` says whether this agent may write, ``observe`` hears of each Application that was worked on.
+        So many ``workers`` work at once, beside as many as ``waiting`` that only wait. ``leads`` says whether this
+        agent may write, ``observe`` hears of each Application that was worked on.
         """
         self._parts = parts
         self._leads = leads
@@ -116,9 +120,7 @@ class Controller:
             parts.objects, "", self._app_told, namespace=parts.applications.namespace, whole=always,
             kept=lambda kind, body: slim(body) if (kind.group, kind.kind) == APPLICATION else body,
         )  # fmt: skip
-        self._threads = [
-            threading.Thread(target=self._work, name=f"work {number}", daemon=True) for number in range(workers)
-        ] + [self._poller.thread]
+        self._crew = Crew(self._work, most=workers, waiting=waiting)
 
     # -- life ---------------------------------------------------------------------------------------------------------
 
@@ -126,13 +128,14 @@ class Controller:
         """Begin. Raises ClusterError where no agent can work: no Applications, no rights, or an Argo CD has them."""
         for kind in look_around(self._parts.objects, self._parts.applications.namespace):
             self._apps.watch(kind)
-        for thread in self._threads:
-            thread.start()
+        self._crew.start()
+        self._poller.thread.start()
 
     def stop(self) -> None:
         """Begin nothing more; what is under way is given up at its next step."""
         self._closed.set()
         self._poller.stop()
+        self._crew.stop()
         self._queue.close()
 
     def close(self, seconds: float = 30.0) -> bool:
@@ -141,10 +144,11 @@ class Controller:
         self.stop()
         self._apps.close()
         self._watcher.close()
-        for thread in self._threads:
+        threads = self._threads
+        for thread in threads:
             if thread.ident is not None:
                 thread.join(timeout=max(0.0, end - self._parts.clock.monotonic()))
-        return not any(thread.is_alive() for thread in self._threads)
+        return not any(thread.is_alive() for thread in threads)
 
     def leadership_changed(self, leads: bool) -> None:
         """Begin or end to write. What was known before is forgotten: another agent has written since."""
@@ -154,6 +158,14 @@ class Controller:
             self._seen = frozenset()
         if leads:
             self._poller.begin()
+
+    @property
+    def _threads(self) -> tuple[threading.Thread, ...]:
+        return (*self._crew.threads, self._poller.thread)
+
+    def waits(self) -> AbstractContextManager[None]:
+        """While whoever works on an Application only waits: others are worked on meanwhile."""
+        return self._crew.waits()
 
     @property
     def is_idle(self) -> bool:
@@ -210,13 +222,18 @@ class Controller:
         Those of which it is not known in time; kinds that the cluster does not have are none.
         """
         begun = self._begin(kinds)
-        end = self._parts.clock.monotonic() + _KNOWN_WITHIN
         inventory = self._parts.inventory
-        while not all(map(inventory.knows, begun)) and self._parts.clock.monotonic() < end:
-            if self._closed.is_set():
-                break
-            inventory.pause(0.5)
+        if not all(map(inventory.knows, begun)):
+            with self.waits():
+                self._hear_of(begun)
         return frozenset(kind for kind in begun if not inventory.knows(kind))
+
+    def _hear_of(self, kinds: Iterable[tuple[str, str]]) -> None:
+        """Wait until what there is of these kinds is known, for a while."""
+        inventory, clock = self._parts.inventory, self._parts.clock.monotonic
+        end = clock() + _KNOWN_WITHIN
+        while not all(map(inventory.knows, kinds)) and clock() < end and not self._closed.is_set():
+            inventory.pause(0.5)
 
     def _begin(self, kinds: Iterable[tuple[str, str]]) -> list[tuple[str, str]]:
         """Watch kinds that are not watched yet; those of them that can be watched."""
@@ -291,28 +308,32 @@ class Controller:
 
     # -- work ---------------------------------------------------------------------------------------------------------
 
-    def _work(self) -> None:
-        while (name := self._queue.take()) is not None:
-            begun = self._parts.clock.monotonic()
-            self._pulse.beat(threading.current_thread().name)
-            result, failed = "error", False
-            try:
-                again = self._worked(name)
-                result = "success"
-                if again is not None:
-                    self._queue.put(name, self._parts.clock.monotonic() + again)
-            except Withheld as error:
-                _log.info("%s", error.message, extra={"app": name})  # whoever leads now goes on with it
-            except ClusterError as error:
-                _log.warning("%s", error.message, extra={"app": name})
-                failed = True
-            except Exception:  # noqa: BLE001 - one Application may not end the work on all others
-                self._mistaken(name)
-                self._queue.put(name, self._parts.clock.monotonic() + self._parts.poll())
-            finally:
-                self._pulse.rest(threading.current_thread().name)
-                self._observe(result, self._parts.clock.monotonic() - begun)
-                self._queue.done(name, failed=failed)
+    def _work(self) -> bool:
+        """Work on the Application that is due next; False when none will be."""
+        name = self._queue.take()
+        if name is None:
+            return False
+        begun = self._parts.clock.monotonic()
+        self._pulse.beat(threading.current_thread().name)
+        result, failed = "error", False
+        try:
+            again = self._worked(name)
+            result = "success"
+            if again is not None:
+                self._queue.put(name, self._parts.clock.monotonic() + again)
+        except Withheld as error:
+            _log.info("%s", error.message, extra={"app": name})  # whoever leads now goes on with it
+        except ClusterError as error:
+            _log.warning("%s", error.message, extra={"app": name})
+            failed = True
+        except Exception:  # noqa: BLE001 - one Application may not end the work on all others
+            self._mistaken(name)
+            self._queue.put(name, self._parts.clock.monotonic() + self._parts.poll())
+        finally:
+            self._pulse.rest(threading.current_thread().name)
+            self._observe(result, self._parts.clock.monotonic() - begun)
+            self._queue.done(name, failed=failed)
+        return True
 
     def _mistaken(self, subject: str) -> None:
         """Tell of an exception that should not be; while everything is being ended, many may come."""

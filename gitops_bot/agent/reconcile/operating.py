@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import Executor
+from contextlib import AbstractContextManager, nullcontext
 from datetime import datetime, timedelta
 from typing import NamedTuple
 
@@ -15,12 +16,12 @@ from gitops_bot.agent.application.applications import Applications
 from gitops_bot.agent.application.record import AppObject, Record
 from gitops_bot.agent.application.state import Operation, OperationState, ResourceResult, SyncOperation
 from gitops_bot.agent.live.applying import Applier
-from gitops_bot.agent.live.comparison import Compared
 from gitops_bot.agent.live.inventory import Inventory
 from gitops_bot.agent.live.namespaces import ensure_namespace
 from gitops_bot.agent.ownership.managed import PEOPLE
 from gitops_bot.agent.reconcile.looking import Looker
-from gitops_bot.agent.reconcile.sync import Deadlines, Ended, Plan, Syncer
+from gitops_bot.agent.reconcile.plan import annotations_of, plan_of
+from gitops_bot.agent.reconcile.sync import Deadlines, Ended, Supervisor, Syncer
 from gitops_bot.agent.reports.reporting import Reporter
 from gitops_bot.agent.reports.telling import ENDED, HEALED, REFUSED, STARTED, Tell, drift_told
 from gitops_bot.agent.reports.view import View
@@ -29,7 +30,6 @@ from gitops_bot.agent.rules.autosync import Full, Nothing, Selective, Situation,
 from gitops_bot.agent.rules.timing import healed, next_retry_at
 from gitops_bot.doors.cluster.objects import Objects
 from gitops_bot.errors import ClusterError
-from gitops_bot.model.resource import ResourceKey
 
 _INTERRUPTED = "interrupted, and goes on when an agent runs again"
 _UNANSWERED = 10.0
@@ -55,6 +55,8 @@ class Manners(NamedTuple):
     """Which managers are people."""
     interrupted: Callable[[], bool] = lambda: False
     """Whether this process is stopping, or does not lead any more: operations stay Running, for who goes on."""
+    waits: Callable[[], AbstractContextManager[None]] = nullcontext
+    """While an operation only waits, so that others are worked on meanwhile."""
 
 
 class Operating:
@@ -83,6 +85,7 @@ class Operating:
         self._event = manners.event
         self._reporter = Reporter(applications, manners.now, manners.event)
         self._interrupted = manners.interrupted
+        self._waits = manners.waits
 
     def work(self, app: AppObject, record: Record, *, since: float, hard: bool, cancelled: Callable[[], str]) -> Next:
         """Look at an Application, tell what was found, and do what is due. Raises ClusterError."""
@@ -151,7 +154,7 @@ class Operating:
         applier = Applier(self._objects, record.memory, self._inventory, self._now, self._people())
         for each in view.compared:
             if each.silent:
-                applier.apply(each, options.effective(view.options, each.desired.annotations, _annotations(each)))
+                applier.apply(each, options.effective(view.options, each.desired.annotations, annotations_of(each)))
 
     # -- what somebody asks for ---------------------------------------------------------------------------------------
 
@@ -269,20 +272,18 @@ class Operating:
 
         applier = Applier(self._objects, record.memory, self._inventory, self._now, self._people())
         syncer = Syncer(
-            self._objects, self._inventory, applier, self._pool, now=self._now, cancelled=cancelled, told=told,
-            deadlines=self._deadlines,
+            self._objects, self._inventory, applier, self._pool, now=self._now,
+            supervisor=Supervisor(cancelled, told, self._waits), deadlines=self._deadlines,
         )  # fmt: skip
-        wanted = _chosen(view, sync, chosen)
+        plan = plan_of(app.key, view, sync, chosen)
         if chosen.create_namespace and not sync.dry_run:
             try:
-                ensure_namespace(self._objects, app, policy_of(app).namespace_metadata, wanted)
+                ensure_namespace(self._objects, app, policy_of(app).namespace_metadata, plan.applies)
             except ClusterError as error:
                 return Ended("Failed", f"the namespace could not be made: {error.message}", ())
         if sync.prune and view.prune.holds and not sync.resources:
             return Ended("Failed", view.prune.holds[0].message, ())
-        prunes = [live for live in view.prune.prune if _is_asked(live.key, sync)] if sync.prune else []
-        skipped = [*view.prune.kept, *(() if sync.prune else view.candidates.prunable)]
-        return syncer.run(Plan(app.key, wanted, tuple(prunes), chosen, tuple(skipped), sync.dry_run))
+        return syncer.run(plan)
 
     def _retry(self, app: AppObject, asked: Operation) -> policy.Retry:
         by_itself = asked.initiated_by is not None and asked.initiated_by.automated
@@ -360,36 +361,8 @@ def _narrowed(asked: Operation, selective: Selective | None) -> Operation:
     return replace(asked, sync=replace(asked.sync, resources=resources))
 
 
-def _is_asked(key: ResourceKey, sync: SyncOperation) -> bool:
-    return not sync.resources or any(
-        (each.group, each.kind, each.name) == (key.group, key.kind, key.name) and each.namespace in ("", key.namespace)
-        for each in sync.resources
-    )
-
-
-def _chosen(view: View, sync: SyncOperation, chosen: options.ApplicationOptions) -> tuple[Compared, ...]:
-    """What is applied: what differs. What is equal already needs no write."""
-    return tuple(
-        each
-        for each in view.compared
-        if _is_asked(each.key, sync)
-        and not each.shared
-        and (each.status != "Synced" or each.silent or _always(each, chosen))
-    )
-
-
-def _always(compared: Compared, chosen: options.ApplicationOptions) -> bool:
-    """``Replace=true`` writes an object in every sync, unless only what differs is asked for."""
-    replaced = options.effective(chosen, compared.desired.annotations, _annotations(compared)).replace
-    return replaced and not chosen.out_of_sync_only
-
-
 def _shown(commit: str) -> str:
     return commit[:8] if commit else "a chart"
-
-
-def _annotations(compared: Compared) -> Mapping[str, str] | None:
-    return compared.live.annotations if compared.live is not None else None
 
 
 def _failures_at(app: AppObject, view: View) -> int:

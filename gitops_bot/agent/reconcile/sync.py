@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import Executor
+from contextlib import AbstractContextManager
 from datetime import datetime
 from typing import Literal, NamedTuple
 
@@ -13,7 +14,7 @@ from gitops_bot.agent.health.assess import assess, has_health
 from gitops_bot.agent.live.applying import Applier
 from gitops_bot.agent.live.comparison import Compared
 from gitops_bot.agent.live.inventory import Inventory
-from gitops_bot.agent.ownership.identity import App
+from gitops_bot.agent.reconcile.plan import Plan, annotations_of
 from gitops_bot.agent.rules.options import ApplicationOptions, Effective, effective
 from gitops_bot.agent.rules.order import Task, Wave, wave_of, waves
 from gitops_bot.agent.values import Live
@@ -50,24 +51,23 @@ class Cancelled(Exception):
     """The operation is not wanted any more; the text says why."""
 
 
-class Plan(NamedTuple):
-    """What one operation does."""
-
-    app: App
-    applies: tuple[Compared, ...]
-    prunes: tuple[Live, ...]
-    options: ApplicationOptions
-    skipped: tuple[Live, ...] = ()
-    """What is not in Git and stays: ``PruneSkipped``."""
-    dry_run: bool = False
-
-
 class Ended(NamedTuple):
     """How an operation ended."""
 
     phase: Literal["Succeeded", "Failed", "Error"]
     message: str
     results: tuple[ResourceResult, ...]
+
+
+class Supervisor(NamedTuple):
+    """Who is asked and told while an operation goes on."""
+
+    cancelled: Callable[[], str]
+    """Why it is not wanted any more, ``""`` when it is."""
+    told: Callable[[str, tuple[ResourceResult, ...]], None]
+    """Hears how far it is, and of what it has done."""
+    waits: Callable[[], AbstractContextManager[None]]
+    """Entered while it only waits."""
 
 
 class Syncer:
@@ -81,22 +81,19 @@ class Syncer:
         pool: Executor,
         *,
         now: Callable[[], datetime],
-        cancelled: Callable[[], str],
-        told: Callable[[str, tuple[ResourceResult, ...]], None],
+        supervisor: Supervisor,
         deadlines: Deadlines,
     ) -> None:
-        """Take the doors, and who is asked and told.
-
-        ``cancelled`` says why the operation is not wanted any more (``""``: it is), ``told`` hears of its progress.
-        """
+        """Take the doors, and who is asked and told."""
         self._objects = objects
         self._inventory = inventory
         self._applier = applier
         self._pool = pool
         self._now = now
-        self._cancelled = cancelled
-        self._told = told
+        self._supervisor = supervisor
         self._deadlines = deadlines
+        self._part_of = ""
+        """The label's value of the Application's objects."""
         self._results: dict[ResourceKey, ResourceResult] = {}
         self._begun = 0.0
         """Since when nothing was told, in monotonic seconds."""
@@ -105,7 +102,7 @@ class Syncer:
 
     def run(self, plan: Plan) -> Ended:
         """Carry it out. Nothing is raised that the cluster, or a new commit, can cause."""
-        self._results, self._begun = {}, time.monotonic()
+        self._results, self._begun, self._part_of = {}, time.monotonic(), plan.app.id
         tasks = [_task_of(each) for each in plan.applies]
         self._definitions = frozenset(each.defines for each in tasks if each.defines is not None)
         compared = {each.key: each for each in plan.applies}
@@ -199,7 +196,7 @@ class Syncer:
                 return f"wave {wave.number}: {self._why(failed)}"
             if time.monotonic() - self._begun > _TELL_AFTER:
                 self._begun = time.monotonic()
-                self._told(f"wave {wave.number}: {len(self._results):,} objects done", tuple(self._results.values()))
+                self._tell(f"wave {wave.number}: {len(self._results):,} objects done")
             self._established([compared[task.key] for task in step])
         self._gone(going)
         if last:
@@ -232,22 +229,27 @@ class Syncer:
 
     # -- waiting ------------------------------------------------------------------------------------------------------
 
+    def _tell(self, message: str) -> None:
+        self._supervisor.told(message, tuple(self._results.values()))
+
     def _check(self) -> None:
         """Raise Cancelled when the operation is not wanted any more."""
-        reason = self._cancelled()
+        reason = self._supervisor.cancelled()
         if reason:
             raise Cancelled(reason)
 
     def _until(self, holds: Callable[[], bool], seconds: float) -> bool:
         """Look again and again, whenever a watch tells of a change, until it holds or the time is over."""
         end = time.monotonic() + seconds
-        while not holds():
-            self._check()
-            left = end - time.monotonic()
-            if left <= 0:
-                return False
-            self._inventory.pause(min(left, _LOOK_EVERY))
-        return True
+        if holds():
+            return True
+        with self._supervisor.waits():
+            while (left := end - time.monotonic()) > 0:
+                self._check()
+                self._inventory.pause(min(left, _LOOK_EVERY), self._part_of)
+                if holds():
+                    return True
+        return False
 
     def _established(self, objects: Iterable[Compared]) -> None:
         """Wait until the kinds that were defined are there. Raises ClusterError."""
@@ -270,19 +272,29 @@ class Syncer:
     def _healthy(self, keys: Sequence[ResourceKey], number: int) -> str:
         """Wait for a wave; why it failed, ``""`` when everything of it is healthy. Raises ClusterError, Cancelled."""
         waiting = {key for key in keys if has_health(key.group, key.kind)}
+        judged: dict[ResourceKey, tuple[str, datetime | None]] = {}
         degraded: list[str] = []
 
+        def may_have_changed(key: ResourceKey) -> bool:
+            if key not in judged:
+                return True
+            version, until = judged[key]
+            return version != self._inventory.version(key) or (until is not None and until <= self._now())
+
         def done() -> bool:
-            for key in sorted(waiting):
+            for key in sorted(filter(may_have_changed, waiting)):
                 body = self._objects.find(key)
-                health = assess(body, now=self._now()) if body is not None else None
-                if body is not None and (health is None or health.status == "Healthy"):
+                if body is None:
+                    continue
+                health = assess(body, now=self._now())
+                judged[key] = (body["metadata"]["resourceVersion"], health.until if health is not None else None)
+                if health is None or health.status == "Healthy":
                     waiting.discard(key)
-                elif health is not None and health.status == "Degraded":
+                elif health.status == "Degraded":
                     degraded.append(f"{key}: {health.message}")
             return not waiting or bool(degraded)
 
-        self._told(f"waiting for wave {number} to be healthy", tuple(self._results.values()))
+        self._tell(f"waiting for wave {number} to be healthy")
         if not self._until(done, self._deadlines.wave):
             return f"wave {number}: {_counted(sorted(waiting))} not healthy after {self._deadlines.wave:.0f} s"
         return f"wave {number}: {degraded[0]}" if degraded else ""
@@ -315,8 +327,7 @@ class Syncer:
 
 
 def _options(compared: Compared, options: ApplicationOptions) -> Effective:
-    live = compared.live.annotations if compared.live is not None else None
-    return effective(options, compared.desired.annotations, live)
+    return effective(options, compared.desired.annotations, annotations_of(compared))
 
 
 def _task_of(compared: Compared) -> Task:

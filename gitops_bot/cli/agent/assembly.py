@@ -193,6 +193,7 @@ def assembled(wanted: Wanted) -> Iterator[Agent]:
             deadlines=wanted.deadlines,
             people=lambda: terms().agent.people_managers,
             interrupted=lambda: controllers[0].is_interrupted,
+            waits=lambda: controllers[0].waits(),  # noqa: PLW0108 - it is made below
         )
         definer = None
         if wanted.origin is not None:

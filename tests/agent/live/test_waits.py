@@ -2,27 +2,39 @@
 
 from __future__ import annotations
 
-from tests.agent.live.harness import LiveAgent, conditions_of, config, is_settled, manifests, phase_of, status_of
+from tests.agent.live.harness import (
+    Body,
+    LiveAgent,
+    conditions_of,
+    config,
+    is_settled,
+    manifests,
+    phase_of,
+    status_of,
+)
 
 WAVE = "argocd.argoproj.io/sync-wave"
 
 
-def claim() -> dict[str, object]:
+def claim(name: str = "data") -> dict[str, object]:
     """A claim that nothing ever fills."""
     return {
-        "apiVersion": "v1", "kind": "PersistentVolumeClaim", "metadata": {"name": "data"},
+        "apiVersion": "v1", "kind": "PersistentVolumeClaim", "metadata": {"name": name},
         "spec": {"accessModes": ["ReadWriteOnce"], "resources": {"requests": {"storage": "1Gi"}},
                  "storageClassName": "none-such"},
     }  # fmt: skip
+
+
+def message_of(body: Body) -> str:
+    """What the operation says of itself."""
+    return str((status_of(body).get("operationState") or {}).get("message", ""))
 
 
 def test_a_new_commit_ends_the_wait_for_an_old_one(agent: LiveAgent, place: str) -> None:
     first = manifests(claim(), config("later", {WAVE: "1"}, colour="red"))
     repository = agent.repository({"app/all.yaml": first})
     agent.follow(repository, place, name := f"waits-{place}", source={"path": "app"})
-    agent.wait(
-        name, lambda body: "waiting for wave 0" in (status_of(body).get("operationState") or {}).get("message", "")
-    )
+    agent.wait(name, lambda body: "waiting for wave 0" in message_of(body))
 
     # The claim stays, so nothing has to be pruned, but nobody waits for it any more.
     second = manifests(
@@ -62,3 +74,26 @@ def test_an_application_of_nothing_but_hooks_is_not_synced(agent: LiveAgent, pla
 
     assert status_of(body)["sync"]["status"] == "OutOfSync"
     assert agent.find("Job", place, "migrate") is None
+
+
+def test_operations_that_wait_keep_no_other_application_waiting(agent: LiveAgent, place: str) -> None:
+    """There are more of them than threads that work, and each of them may wait for ten minutes."""
+    stuck = [f"stuck-{number}-{place}" for number in range(12)]
+    files = {
+        f"{name}/all.yaml": manifests(claim(name), config(f"{name}-later", {WAVE: "1"})) for name in stuck
+    }  # fmt: skip
+    repository = agent.repository(files)
+    for name in stuck:
+        agent.follow(repository, place, name, source={"path": name})
+    for name in stuck:
+        agent.wait(name, lambda body: "waiting for wave 0" in message_of(body))
+
+    plain = agent.repository({"plain/all.yaml": manifests(config("plain"))})
+    agent.follow(plain, place, name := f"plain-{place}", source={"path": "plain"})
+    agent.synced(name, plain.git("rev-parse", "HEAD"))
+    agent.push_and_wait(name, plain, {"plain/all.yaml": manifests(config("plain", colour="blue"))})
+
+    assert agent.agent is not None
+    assert agent.agent.problems == ()
+    assert all(phase_of(agent.app(name)) == "Running" for name in stuck)
+    assert not {f"{name}-later" for name in stuck} & {*agent.names("ConfigMap", place)}
