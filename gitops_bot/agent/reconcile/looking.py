@@ -15,6 +15,8 @@ from gitops_bot.agent.application.record import GUARD, PLAN, AppObject, Record, 
 from gitops_bot.agent.application.state import Status
 from gitops_bot.agent.live.comparison import Compared, Comparer, Rules, Settled
 from gitops_bot.agent.live.inventory import Inventory
+from gitops_bot.agent.live.namespaces import Housing, namespace_of
+from gitops_bot.agent.live.namespaces import compared as housed
 from gitops_bot.agent.live.wellness import HealthReader
 from gitops_bot.agent.ownership.identity import group_kinds
 from gitops_bot.agent.reconcile import holding
@@ -33,6 +35,8 @@ from gitops_bot.errors import BotError, ClusterError
 from gitops_bot.manifests.fields import images_in
 from gitops_bot.model.resource import ResourceKey
 
+NAMESPACE = "NamespaceMetadataWarning"
+"""The condition that says what of a namespace's Pod Security stays as it is."""
 SHARED = "SharedResourceWarning"
 """The condition that says which objects are another Application's."""
 _MOST_IMAGES = 200
@@ -91,6 +95,7 @@ class Looker:
                 raise
             return self._unrendered(app, record, error.told, chosen, meanings)
         view = self._viewed(app, record, commits, wanted, rendered, limits, chosen)
+        view = self._with_home(app, view, wish)
         return msgspec.structs.replace(view, conditions=(*view.conditions, *self._sources.told(app, meanings)))
 
     def has_moved(self, app: AppObject, commits: tuple[str, ...]) -> bool:
@@ -99,6 +104,17 @@ class Looker:
             return tuple(each.commit for each in self._sources.meanings(app, since=0.0)) != commits
         except BotError:
             return False
+
+    def _with_home(self, app: AppObject, view: View, wish: policy.SyncPolicy) -> View:
+        """With the namespace that it makes, where that does not carry what it is to. Raises ClusterError."""
+        key = namespace_of(app.application, view.keys)
+        if key is None or wish.namespace_metadata is None or not view.options.create_namespace:
+            return view
+        home: Housing = housed(self._objects, key, wish.namespace_metadata)
+        told = ((NAMESPACE, home.note),) if home.note else ()
+        return msgspec.structs.replace(
+            view, home=home.key if home.differs else None, conditions=(*view.conditions, *told)
+        )
 
     # -- what Git wants -----------------------------------------------------------------------------------------------
 
@@ -140,7 +156,7 @@ class Looker:
     ) -> View:
         spec = app.application.spec
         keys = frozenset(each.key for each in wanted.objects)
-        forbidden, told = limits.forbidden(keys)
+        forbidden, refused = limits.forbidden(keys)
         allowed = [each for each in wanted.objects if each.key not in forbidden]
         kinds = {(key.group, key.kind) for key in keys}
         unseen = self._around.watch(frozenset(kinds | group_kinds(app.annotations)))
@@ -161,14 +177,15 @@ class Looker:
         lives = [each.live for each in compared if each.live is not None]
         health = self._health.read(record, app.key.id, [*lives, *candidates.prunable])
         record.memory.keep_only(keys)
-        conditions = [*told, *limits.notes(), *_told(wanted, compared, judged, chosen)]
-        blocked = _blocking(wanted, compared, chosen)
+        stays = limits.left([live.key for live in candidates.forbidden])
+        conditions = [*stays, *limits.notes(), *_told(wanted, compared, judged, chosen)]
+        blocked = [*_blocking(wanted, compared, chosen), *refused]
         conditions += [(kind, message) for kind, message in blocked]
         return View(
             itself=key_of(*app.key),
             commits=commits,
             compared=compared,
-            forbidden=forbidden,
+            forbidden=tuple(each for each in wanted.objects if each.key in forbidden),
             candidates=candidates,
             prune=judged,
             guard=guard,

@@ -278,7 +278,7 @@ class Operating:
         plan = plan_of(app.key, view, sync, chosen)
         if chosen.create_namespace and not sync.dry_run:
             try:
-                ensure_namespace(self._objects, app, policy_of(app).namespace_metadata, plan.applies)
+                ensure_namespace(self._objects, app.application, policy_of(app).namespace_metadata, view.keys)
             except ClusterError as error:
                 return Ended("Failed", f"the namespace could not be made: {error.message}", ())
         if sync.prune and view.prune.holds and not sync.resources:

@@ -113,8 +113,10 @@ def _sync(app: AppObject, view: View) -> states.Sync:
 
 
 def _metadata(app: AppObject, view: View, failures: int) -> tuple[dict[str, str], dict[str, str]]:
-    keys = [each.key for each in view.compared]
-    keys += [live.key for live in (*view.candidates.prunable, *view.candidates.going)]
+    # What the project forbids today, it may allow again: it is looked for then.
+    candidates = view.candidates
+    left = (*candidates.prunable, *candidates.going, *candidates.forbidden)
+    keys = [*view.keys, *(live.key for live in left)]
     earlier = group_kinds(app.annotations)
     told = parent(app.key, keys, earlier=earlier if view.unknown else earlier & view.unseen)
     annotations = dict(told.annotations)

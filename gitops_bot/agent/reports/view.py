@@ -17,6 +17,7 @@ from gitops_bot.agent.rules.autosync import Seen, SyncStatus
 from gitops_bot.agent.rules.guards import Candidates, Limits, Verdict
 from gitops_bot.agent.rules.options import ApplicationOptions, effective, object_options
 from gitops_bot.agent.rules.order import wave_of
+from gitops_bot.agent.sources.desired import Desired
 from gitops_bot.agent.values import Live
 from gitops_bot.model.resource import ResourceKey
 
@@ -29,8 +30,10 @@ class View(msgspec.Struct, frozen=True, kw_only=True, dict=True):
     commits: tuple[str, ...] = ()
     """Of the sources, in their order."""
     compared: tuple[Compared, ...] = ()
-    forbidden: frozenset[ResourceKey] = frozenset()
-    """Objects that the project does not allow."""
+    forbidden: tuple[Desired, ...] = ()
+    """Objects that Git wants, and that the project does not allow."""
+    home: ResourceKey | None = None
+    """The namespace that the Application makes, where it does not carry what it is to; None: it does."""
     candidates: Candidates = Candidates()
     prune: Verdict = Verdict()
     guard: Limits | None = None
@@ -63,6 +66,11 @@ class View(msgspec.Struct, frozen=True, kw_only=True, dict=True):
         return "Unknown" if "Unknown" in found else "Synced"
 
     @property
+    def keys(self) -> frozenset[ResourceKey]:
+        """What Git wants."""
+        return frozenset((*(each.key for each in self.compared), *(each.key for each in self.forbidden)))
+
+    @property
     def is_brought(self) -> bool:
         """Whether everything is as Git says that this Application may change."""
         return not self.unknown and all(each.status == "Synced" or each.held for each in self.seen)
@@ -71,9 +79,9 @@ class View(msgspec.Struct, frozen=True, kw_only=True, dict=True):
     def seen(self) -> tuple[Seen, ...]:
         """What counts for the sync status."""
         found = [
-            Seen(key=each.key, status=each.status, held=bool(each.shared))
-            for each in self.compared
-            if each.key not in self.forbidden
+            *(Seen(key=each.key, status=each.status, held=bool(each.shared)) for each in self.compared),
+            *(Seen(key=each.key, status="Unknown", held=True) for each in self.forbidden),
+            *([Seen(key=self.home, status="OutOfSync")] if self.home is not None else []),
         ]
         kept = {live.key for live in self.prune.kept} | {
             live.key for live in self.candidates.prunable if self.prune.holds
@@ -107,12 +115,17 @@ class View(msgspec.Struct, frozen=True, kw_only=True, dict=True):
             each.key: _resource(
                 each.key,
                 each.desired.api_version,
-                status="Unknown" if each.key in self.forbidden else each.status,
+                status=each.status,
                 health=_health(each, self.health.get(each.key)),
                 wave=wave_of(each.desired.annotations),
             )
             for each in self.compared
         }
+        for wanted in self.forbidden:
+            wave = wave_of(wanted.annotations)
+            found[wanted.key] = _resource(wanted.key, wanted.api_version, status="Unknown", health=None, wave=wave)
+        if self.home is not None:
+            found[self.home] = _resource(self.home, "v1", status="OutOfSync", health=None, wave=0)
         for live in (*self.candidates.prunable, *self.candidates.going):
             asks = effective(self.options, None, live.annotations).prune == "confirm"
             confirm = asks or live.key in self.prune.inherited

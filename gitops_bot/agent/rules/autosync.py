@@ -13,7 +13,6 @@ from typing import Literal
 
 import msgspec
 
-from gitops_bot.agent.rules.guards import APPROVED
 from gitops_bot.agent.rules.policy import Automated, SyncPolicy
 from gitops_bot.agent.rules.timing import Heals, due, poll_distance
 from gitops_bot.model.resource import ResourceKey
@@ -89,8 +88,6 @@ class Nothing(msgspec.Struct, frozen=True, kw_only=True):
     """No sync."""
 
     reason: NotNow
-    error: str = ""
-    """What to tell as the condition ``SyncError``; ``""`` where nothing is wrong."""
 
 
 class Full(msgspec.Struct, frozen=True, kw_only=True):
@@ -143,14 +140,12 @@ def decide(situation: Situation) -> Decision:
 
 
 def _wipes(automated: Automated, resources: tuple[Seen, ...]) -> Nothing | None:
-    """The refusal of a sync that would leave nothing; an Application that has nothing loses nothing (ours)."""
-    if automated.prune and not automated.allow_empty and resources and all(seen.prune for seen in resources):
-        return Nothing(
-            reason="wipe",
-            error="a sync would delete everything that this Application has; if that is meant, "
-            f"annotate it in the cluster with {APPROVED}: the time of now, as RFC 3339",
-        )
-    return None
+    """The refusal of a sync that would leave nothing; an Application that has nothing loses nothing (ours).
+
+    The prune guard that holds it tells so (ours; Argo CD's condition is ``SyncError``).
+    """
+    wipes = automated.prune and not automated.allow_empty and resources and all(seen.prune for seen in resources)
+    return Nothing(reason="wipe") if wipes else None
 
 
 def _correction(situation: Situation, automated: Automated, differing: list[Seen]) -> Decision:

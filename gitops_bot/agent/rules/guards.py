@@ -51,6 +51,11 @@ class Candidates(msgspec.Struct, frozen=True, kw_only=True):
     going: tuple[Live, ...] = ()
     """What is being deleted already: it is waited for, not deleted twice."""
 
+    @property
+    def forbidden(self) -> tuple[Live, ...]:
+        """What is the Application's own, and stays because its project does not allow it."""
+        return tuple(live for live, reason in self.not_ours if reason == "forbidden")
+
 
 def candidates(
     found: Iterable[Live], desired: AbstractSet[ResourceKey], app: App, permitted: Callable[[ResourceKey], bool]

@@ -7,7 +7,7 @@ would make a sync unsafe refuses it, the rest is told.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 
 import msgspec
 
@@ -18,8 +18,10 @@ from gitops_bot.model.resource import ResourceKey
 
 INVALID = "InvalidSpecError"
 """The condition that stops every sync (2.6)."""
-FORBIDDEN = "ResourceForbiddenWarning"
-"""The condition for objects that the project does not allow: they are left out, and Unknown (2.2)."""
+FORBIDDEN = "ResourceForbiddenError"
+"""The condition for objects that the project does not allow: they are Unknown (2.2), and nothing is synced."""
+LEFT = "ResourceForbiddenWarning"
+"""The condition for objects that have left Git, and that the project does not allow to prune."""
 NOT_ENFORCED = "ProjectNotEnforcedWarning"
 _MOST_NAMED = 10
 
@@ -128,15 +130,21 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
             return answers[alike]
 
         found = sorted(key for key in keys if not permits(key))
-        if not found:
-            return frozenset(), ()
-        more = f" and {len(found) - _MOST_NAMED:,} more" if len(found) > _MOST_NAMED else ""
-        named = ", ".join(map(str, found[:_MOST_NAMED]))
-        message = f"AppProject {self.name} does not allow {named}{more}: not applied, and not pruned"
-        return frozenset(found), ((FORBIDDEN, message),)
+        message = f"AppProject {self.name} does not allow {_counted(found)}: nothing is synced while Git has that"
+        return frozenset(found), ((FORBIDDEN, message),) if found else ()
+
+    def left(self, keys: Sequence[ResourceKey]) -> Conditions:
+        """What to tell about objects that have left Git, and that the project does not allow to prune."""
+        message = f"AppProject {self.name} does not allow {_counted(keys)}: not in Git any more, and not pruned"
+        return ((LEFT, message),) if keys else ()
 
     def _place(self, namespace: str) -> bool:
         return self.project.allows_any(self.cluster.places(self.application.spec.destination), namespace)
+
+
+def _counted(keys: Sequence[ResourceKey]) -> str:
+    more = f" and {len(keys) - _MOST_NAMED:,} more" if len(keys) > _MOST_NAMED else ""
+    return ", ".join(map(str, keys[:_MOST_NAMED])) + more
 
 
 def _elsewhere(destination: Destination) -> str:

@@ -20,6 +20,7 @@ from tests.agent.live.harness import (
     config,
     manifests,
     phase_of,
+    resources_of,
     status_of,
     sync_of,
 )
@@ -39,6 +40,10 @@ def configs(count: int) -> dict[str, str]:
 def without(count: int, of: int) -> dict[str, str | None]:
     """The removal of the first ``count`` of them."""
     return dict.fromkeys([f"cm-{number:02}.yaml" for number in range(of)][:count])
+
+
+def secret(name: str, it: str) -> Body:
+    return {"apiVersion": "v1", "kind": "Secret", "metadata": {"name": name}, "stringData": {"it": it}}
 
 
 def there(agent: LiveAgent, place: str, kind: str = "ConfigMap") -> set[str]:
@@ -357,18 +362,39 @@ def test_a_project_that_goes_or_shrinks_lets_nothing_be_pruned_or_applied(agent,
         "spec": {"sourceRepos": ["*"], "destinations": [{"server": "*", "namespace": "*"}],
                  "clusterResourceWhitelist": everything},
     }, agent.namespace)  # fmt: skip
-    name, repository = installed(agent, place, configs(3), project=project)
+    files = {**configs(3), "secret.yaml": manifests(secret("secret", "1"))}
+    name, repository = installed(agent, place, files, project=project)
     agent.patch(
         "AppProject",
         agent.namespace,
         project,
         {"spec": {"namespaceResourceBlacklist": [{"group": "", "kind": "ConfigMap"}]}},
     )
-    agent.push(name, repository, {"cm-00.yaml": None, "cm-01.yaml": manifests(config("cm-01", it="2"))})
-    agent.wait(
+    agent.push(
         name,
-        lambda body: f"AppProject {project} does not allow" in conditions_of(body).get("ResourceForbiddenWarning", ""),
+        repository,
+        {
+            "cm-00.yaml": None,
+            "cm-01.yaml": manifests(config("cm-01", it="2")),
+            "secret.yaml": manifests(secret("secret", "2")),
+        },
     )
+    body = agent.wait(
+        name,
+        lambda body: "cm-00: not in Git any more" in conditions_of(body).get("ResourceForbiddenWarning", ""),
+    )
+    told = conditions_of(body)["ResourceForbiddenError"]
+    assert told.startswith(
+        f"AppProject {project} does not allow ConfigMap/{place}/cm-01, ConfigMap/{place}/cm-02: nothing"
+    )
+    assert sync_of(body) == "OutOfSync"
+    assert resources_of(body) == {
+        "ConfigMap/cm-01": "Unknown", "ConfigMap/cm-02": "Unknown", "Secret/secret": "OutOfSync",
+    }  # fmt: skip
+    agent.ask(name, prune=True)
+    body = agent.wait(name, lambda body: phase_of(body) == "Error" and "operation" not in body)
+    assert status_of(body)["operationState"]["message"] == told
+    assert agent.get("Secret", place, "secret")["data"] == {"it": "MQ=="}, "half of a commit is no better"
     assert there(agent, place) == {"cm-00", "cm-01", "cm-02"}
     agent.delete("AppProject", agent.namespace, project)
     agent.wait(
@@ -376,6 +402,31 @@ def test_a_project_that_goes_or_shrinks_lets_nothing_be_pruned_or_applied(agent,
     )
     assert there(agent, place) == {"cm-00", "cm-01", "cm-02"}
     assert agent.get("ConfigMap", place, "cm-01")["data"] == {"it": "1"}
+
+
+def test_what_a_project_forbids_for_a_while_is_found_again_by_another_process(own_agent, place):
+    """An object that left Git while the project did not allow it is pruned once it does, whoever runs by then."""
+    agent, project = own_agent, f"p-{secrets.token_hex(3)}"
+    spec = {"sourceRepos": ["*"], "destinations": [{"server": "*", "namespace": "*"}]}
+    metadata = {"name": project, "namespace": agent.namespace}
+    agent.create(
+        {"apiVersion": "argoproj.io/v1alpha1", "kind": "AppProject", "metadata": metadata, "spec": spec},
+        agent.namespace,
+    )
+    agent.start()
+    files = {"a.yaml": manifests(config("a")), "secret.yaml": manifests(secret("secret", "1"))}
+    name, repository = installed(agent, place, files, project=project)
+    forbidden: Body = {"spec": {"namespaceResourceBlacklist": [{"group": "", "kind": "Secret"}]}}
+    agent.patch("AppProject", agent.namespace, project, forbidden)
+    commit = agent.push(name, repository, {"secret.yaml": None})
+    body = agent.wait(name, lambda body: "ResourceForbiddenWarning" in conditions_of(body))
+    assert "ResourceForbiddenError" not in conditions_of(body)
+    agent.stop()
+
+    agent.patch("AppProject", agent.namespace, project, {"spec": {"namespaceResourceBlacklist": None}})
+    agent.start()
+    agent.until_gone("Secret", place, "secret")
+    agent.synced(name, commit)
 
 
 def test_another_cluster_is_left_to_its_own_agent(agent, place):

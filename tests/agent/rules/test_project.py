@@ -7,7 +7,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from gitops_bot.agent.rules.project import FORBIDDEN, INVALID, NOT_ENFORCED, Cluster, Limits, limits_of
+from gitops_bot.agent.rules.project import FORBIDDEN, INVALID, LEFT, NOT_ENFORCED, Cluster, Limits, limits_of
 from gitops_bot.model.application import Application
 from gitops_bot.model.project import Project
 from gitops_bot.model.resource import ResourceKey
@@ -180,6 +180,15 @@ def test_objects() -> None:
     for of in refused:
         assert str(of) in message
     assert found.forbidden(allowed) == (frozenset(), ())
+
+
+def test_what_has_left_git_and_stays_is_told() -> None:
+    ((type_, message),) = limits().left([key(), key("Secret")])
+    assert type_ == LEFT
+    assert message == (
+        "AppProject team does not allow ConfigMap/shop/cm, Secret/shop/cm: not in Git any more, and not pruned"
+    )
+    assert limits().left([]) == ()
 
 
 def test_many_forbidden_objects_are_counted() -> None:
