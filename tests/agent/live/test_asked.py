@@ -4,7 +4,16 @@ from __future__ import annotations
 
 import pytest
 
-from tests.agent.live.harness import config, manifests, phase_of, resources_of, status_of
+from tests.agent.live.harness import (
+    config,
+    deployment,
+    manifests,
+    phase_of,
+    resources_of,
+    results_of,
+    status_of,
+    sync_of,
+)
 
 
 def followed(agent, place):
@@ -65,3 +74,69 @@ def test_a_refused_operation_changes_nothing_about_what_is_due_by_itself(agent, 
     agent.patch("ConfigMap", place, "settings", {"data": {"it": "by hand"}})
     agent.until(lambda: agent.get("ConfigMap", place, "settings")["data"] == {"it": "2"}, "healed")
     agent.push_and_wait(name, repository, {"app.yaml": manifests(config("settings", it="3"))})
+
+
+def test_a_dry_run_writes_nothing_and_says_what_would_be(agent, place):
+    name, _, _, second = followed(agent, place)
+    since = agent.now()
+    agent.ask(name, dryRun=True)
+    body = ended(agent, name)
+    assert (phase_of(body), results_of(body)) == ("Succeeded", {"ConfigMap/settings": "Synced"})
+    assert "nothing was written" in status_of(body)["operationState"]["message"]
+    assert [call for call in agent.about(place, since) if call.is_write] == []
+    assert agent.find("ConfigMap", place, "settings") is None
+    assert "history" not in status_of(body), "it is nobody's sync of this commit"
+
+    agent.ask(name)
+    body = agent.wait(name, lambda body: status_of(body).get("history"))
+    assert status_of(body)["history"][-1]["revision"] == second
+
+
+def test_a_sync_of_some_objects_touches_no_other_and_is_in_no_history(agent, place):
+    name = f"shop-{place}"
+    repository = agent.repository({"app.yaml": manifests(*(config(each, it="1") for each in "abc"))})
+    agent.follow(repository, place, name, policy={})
+    agent.wait(name, resources_of)
+    agent.ask(name, resources=[{"kind": "ConfigMap", "name": "b", "namespace": place}, {"kind": "Secret", "name": "c"}])
+    body = agent.wait(
+        name, lambda body: phase_of(body) == "Succeeded" and resources_of(body)["ConfigMap/b"] == "Synced"
+    )
+    assert results_of(body) == {"ConfigMap/b": "Synced"}
+    assert resources_of(body) == {"ConfigMap/a": "OutOfSync", "ConfigMap/b": "Synced", "ConfigMap/c": "OutOfSync"}
+    assert "history" not in status_of(body)
+    assert agent.find("ConfigMap", place, "a") is None
+
+
+@pytest.mark.parametrize("prune", [False, True])
+def test_a_sync_prunes_when_it_is_asked_to(agent, place, prune):
+    name = f"shop-{place}"
+    repository = agent.repository({"a.yaml": manifests(config("a")), "b.yaml": manifests(config("b"))})
+    agent.follow(repository, place, name, policy={})
+    agent.wait(name, resources_of)
+    agent.ask(name)
+    agent.synced(name, repository.git("rev-parse", "HEAD"))
+    agent.push(name, repository, {"b.yaml": None})
+    agent.wait(name, lambda body: sync_of(body) == "OutOfSync")
+
+    agent.ask(name, prune=prune)
+    body = ended(agent, name)
+    assert results_of(body)["ConfigMap/b"] == ("Pruned" if prune else "PruneSkipped")
+    assert (agent.find("ConfigMap", place, "b") is None) is prune
+
+
+def test_options_and_retries_of_an_operation_are_its_own(agent, place):
+    """A field that the kind does not have is taken by this sync, and refused by the next, which tries once more."""
+    name, typo = f"shop-{place}", deployment("web")
+    typo["spec"]["replcas"] = 3
+    repository = agent.repository({"app.yaml": manifests(typo)})
+    agent.follow(repository, place, name, policy={})
+    agent.wait(name, resources_of)
+    retry = {"limit": 1, "backoff": {"duration": "100ms"}}
+    agent.change(name, {"operation": {"sync": {}, "retry": retry}})
+    body = ended(agent, name)
+    assert phase_of(body) == "Failed"
+    assert status_of(body)["operationState"]["retryCount"] == 1
+    assert agent.find("Deployment", place, "web") is None
+
+    agent.ask(name, syncOptions=["Validate=false"])
+    agent.until_there("Deployment", place, "web")

@@ -118,6 +118,44 @@ def test_a_helm_parameter_stands_above_the_value_files(full):
     full.wait(lambda body: is_settled(body, commit) and full.container()["image"].endswith(":v9.9.9"))
 
 
+@pytest.mark.parametrize("what", ["targetRevision", "path"])
+def test_where_in_the_repository_it_looks(full, what):
+    """Another branch, another directory: what is there is deployed instead."""
+    full.install()
+    git = full.repository.git
+    if what == "targetRevision":
+        git("switch", "--quiet", "--create", "next")
+        full.repository.commit(full.replaced(_SERVICE, "port: 80", "port: 81"))
+        commit, change = git("rev-parse", "HEAD"), {"targetRevision": "next"}
+        git("push", "--quiet", "origin", "next")
+    else:
+        files = {
+            f"elsewhere/{path.removeprefix(_CHART)[1:]}": full.text(path) for path in git("ls-files", _CHART).split()
+        }
+        files["elsewhere/templates/service.yaml"] = full.text(_SERVICE).replace("port: 80", "port: 81")
+        commit, change = full.repository.push(files), {"path": "elsewhere"}
+    full.agent.change(full.name, {"spec": {"source": change}})
+    full.agent.refresh(full.name)
+    full.agent.synced(full.name, commit)
+    assert full.agent.get("Service", full.namespace, "churn-api")["spec"]["ports"][0]["port"] == 81
+
+
+@pytest.mark.parametrize("what", ["project", "server"])
+def test_where_it_may_go_and_whether_that_is_here(full, what):
+    """A project that is not there, and another cluster: nothing is applied, and the reason is told."""
+    reason = "AppProject gone does not exist" if what == "project" else "elsewhere.example.org is not this cluster"
+    if what == "project":
+        full.spec["project"] = "gone"
+    else:
+        full.spec["destination"]["server"] = "https://elsewhere.example.org"
+    full.create()
+    body = full.wait(lambda body: "InvalidSpecError" in conditions_of(body))
+    assert reason in conditions_of(body)["InvalidSpecError"]
+    assert sync_of(body) == "Unknown"
+    full.agent.until(lambda: full.agent.is_idle)
+    assert full.agent.find("Deployment", full.namespace, "churn-api") is None
+
+
 # -- what is no difference --------------------------------------------------------------------------------------------
 
 
@@ -138,6 +176,16 @@ def test_ignored_replicas_are_whoever_scales_them(full):
 
     full.agent.change(full.name, {"spec": {"ignoreDifferences": None}})
     full.agent.until(lambda: full.deployment()["spec"]["replicas"] == 5, "Git's, once nothing is ignored")
+
+
+@pytest.mark.parametrize("field", ["group", "kind", "jsonPointers"])
+def test_what_is_ignored_is_just_what_the_rule_names(full, field):
+    """With a rule for something else, the number of replicas is Git's again."""
+    other = {"group": "batch", "kind": "StatefulSet", "jsonPointers": ["/spec/paused"]}
+    full.spec["ignoreDifferences"][0][field] = other[field]
+    full.install()
+    full.agent.patch("Deployment", full.namespace, "churn-api", {"spec": {"replicas": 7}}, "hpa", sub="/scale")
+    full.agent.until(lambda: full.deployment()["spec"]["replicas"] == 3, "what Git says")
 
 
 # -- what the agent does by itself ------------------------------------------------------------------------------------
@@ -270,6 +318,7 @@ def test_prune_last_waits_until_the_new_is_healthy(full, last):
 
 def test_a_failed_sync_is_tried_again_after_five_seconds_then_after_twice_that(full):
     full.install()
+    mark = full.agent.apps.mark(full.name)
     broken = full.replaced(_DEPLOYMENT, "app.kubernetes.io/name: churn-api\n  template", "other: label\n  template")
     full.push(broken)
     body = full.wait(lambda body: status_of(body)["operationState"].get("retryCount") == 1)
@@ -277,6 +326,26 @@ def test_a_failed_sync_is_tried_again_after_five_seconds_then_after_twice_that(f
     assert (state["phase"], "finishedAt" in state) == ("Running", True)
     assert state["message"].endswith("retry 1 of 5 in 5 s")
     assert sync_of(body) == "OutOfSync"
+    body = full.wait(lambda body: status_of(body)["operationState"].get("retryCount") == 2)
+    assert status_of(body)["operationState"]["message"].endswith("retry 2 of 5 in 10 s")
+    # It did wait: between the failure and the next try nothing else is said.
+    tries = [status_of(each)["operationState"] for each in full.agent.apps.states(full.name)[mark:]]
+    begun = [each for each in tries if each.get("retryCount") == 1 and "finishedAt" not in each]
+    assert begun, "the second try is told"
+
+
+@pytest.mark.parametrize(("factor", "waits"), [(2, ["0.1", "0.2", "0.4"]), (3, ["0.1", "0.3", "0.9"])])
+def test_the_waits_grow_by_the_factor(full, factor, waits):
+    full.policy["retry"] = {"limit": 3, "backoff": {"duration": "100ms", "factor": factor}}
+    full.install()
+    mark = full.agent.apps.mark(full.name)
+    full.push(full.replaced(_DEPLOYMENT, "app.kubernetes.io/name: churn-api\n  template", "other: label\n  template"))
+    full.wait(lambda body: phase_of(body) == "Failed")
+    messages = [
+        status_of(body)["operationState"].get("message", "") for body in full.agent.apps.states(full.name)[mark:]
+    ]
+    told = [message.rpartition("; ")[2] for message in messages if "; retry " in message]
+    assert list(dict.fromkeys(told)) == [f"retry {n} of 3 in {wait} s" for n, wait in enumerate(waits, start=1)]
 
 
 def test_retry_ends_at_its_limit_and_its_waits_at_the_longest(full):
@@ -332,6 +401,26 @@ def test_the_history_keeps_as_many_entries_as_its_limit(full):
     assert [entry["id"] for entry in history] == [1, 2]
 
 
+def test_what_it_is_called_is_on_its_objects(full):
+    """Its name, the repository and the namespace: each of two that differ in them has objects of its own."""
+    full.install()
+    found = full.deployment()["metadata"]
+    assert found["annotations"]["argocd.argoproj.io/tracking-id"] == (
+        f"{full.name}:apps/Deployment:{full.namespace}/churn-api"
+    )
+    twin = Full(full.agent, f"{full.namespace}-twin")
+    twin.name = twin.body["metadata"]["name"] = f"{full.name}-twin"
+    commit = twin.repository.push(twin.replaced(_SERVICE, "port: 80", "port: 81"))
+    twin.create()
+    twin.agent.synced(twin.name, commit)
+    ports = [
+        each.agent.get("Service", each.namespace, "churn-api")["spec"]["ports"][0]["port"] for each in (full, twin)
+    ]
+    assert ports == [80, 81]
+    assert twin.deployment()["metadata"]["labels"] != found["labels"]
+    full.agent.delete("Namespace", "", twin.namespace)
+
+
 # -- the end ----------------------------------------------------------------------------------------------------------
 
 
@@ -346,3 +435,51 @@ def test_the_finalizer_takes_the_objects_along(full, cascade):
     there = full.agent.find("Deployment", full.namespace, "churn-api")
     assert (there is None) is cascade
     assert full.agent.find("Namespace", "", full.namespace) is not None
+
+
+# -- every field ------------------------------------------------------------------------------------------------------
+
+_TESTS = {
+    "metadata.finalizers": test_the_finalizer_takes_the_objects_along,
+    "metadata.name": test_what_it_is_called_is_on_its_objects,
+    "spec.project": test_where_it_may_go_and_whether_that_is_here,
+    "spec.source.repoURL": test_what_it_is_called_is_on_its_objects,
+    "spec.source.targetRevision": test_where_in_the_repository_it_looks,
+    "spec.source.path": test_where_in_the_repository_it_looks,
+    "spec.source.helm.valueFiles": test_later_value_files_win,
+    "spec.source.helm.parameters.name": test_a_helm_parameter_stands_above_the_value_files,
+    "spec.source.helm.parameters.value": test_a_helm_parameter_stands_above_the_value_files,
+    "spec.destination.server": test_where_it_may_go_and_whether_that_is_here,
+    "spec.destination.namespace": test_what_it_is_called_is_on_its_objects,
+    "spec.ignoreDifferences.group": test_what_is_ignored_is_just_what_the_rule_names,
+    "spec.ignoreDifferences.kind": test_what_is_ignored_is_just_what_the_rule_names,
+    "spec.ignoreDifferences.jsonPointers": test_ignored_replicas_are_whoever_scales_them,
+    "spec.syncPolicy.automated.prune": test_prune_decides_whether_what_left_git_goes,
+    "spec.syncPolicy.automated.selfHeal": test_self_heal_decides_whether_what_somebody_changed_stays,
+    "spec.syncPolicy.automated.allowEmpty": test_allow_empty_decides_whether_everything_may_go,
+    "spec.syncPolicy.syncOptions: CreateNamespace": test_create_namespace_makes_the_namespace,
+    "spec.syncPolicy.syncOptions: PrunePropagationPolicy": test_prune_propagation_policy_decides_what_becomes_of_dependants,
+    "spec.syncPolicy.syncOptions: PruneLast": test_prune_last_waits_until_the_new_is_healthy,
+    "spec.syncPolicy.retry.limit": test_retry_ends_at_its_limit_and_its_waits_at_the_longest,
+    "spec.syncPolicy.retry.backoff.duration": test_a_failed_sync_is_tried_again_after_five_seconds_then_after_twice_that,
+    "spec.syncPolicy.retry.backoff.factor": test_the_waits_grow_by_the_factor,
+    "spec.syncPolicy.retry.backoff.maxDuration": test_retry_ends_at_its_limit_and_its_waits_at_the_longest,
+    "spec.revisionHistoryLimit": test_the_history_keeps_as_many_entries_as_its_limit,
+}
+"""Field → the test in which another value of it gives something else."""
+
+
+def _fields(value: Any, path: str) -> set[str]:
+    if isinstance(value, dict):
+        return set().union(*(_fields(item, f"{path}.{key}" if path else key) for key, item in value.items()))
+    if path.endswith("syncOptions"):
+        return {f"{path}: {each.partition('=')[0]}" for each in value}
+    if isinstance(value, list) and isinstance(value[0], dict):
+        return set().union(*(_fields(item, path) for item in value))
+    return {path}
+
+
+def test_every_field_has_a_test_in_which_it_says_something_else():
+    found = _fields(yaml.safe_load((_FIXTURE / "argocd" / "application.yaml").read_text()), "")
+    # Where Argo CD keeps it is only a label here: the agent's own namespace is where it is.
+    assert found - {"apiVersion", "kind", "metadata.namespace"} == set(_TESTS)

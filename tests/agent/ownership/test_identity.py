@@ -17,6 +17,7 @@ from gitops_bot.agent.ownership.identity import (
     App,
     claimant,
     group_kinds,
+    is_left_over,
     is_ours,
     parent,
     parse_tracking_id,
@@ -155,3 +156,22 @@ def test_namespaces_that_do_not_fit_are_left_out_altogether():
     assert NAMESPACES not in told
     assert told[GROUP_KINDS] == "ConfigMap"
     assert sum(len(key) + len(value) for key, value in told.items()) < 262_144
+
+
+OTHER = App("other", APP.namespace)
+
+
+@pytest.mark.parametrize(
+    ("app", "more", "there", "expected"),
+    [
+        (OTHER, {}, set(), True),
+        (OTHER, {}, {"other"}, False),
+        # Another agent's, in a namespace of its own: this one does not know which Applications are there.
+        (App("other", "elsewhere"), {}, set(), False),
+        # Argo CD's, which labels nothing.
+        (OTHER, {"labels": {}}, set(), False),
+        (OTHER, {"annotations": {}}, set(), False),
+    ],
+)
+def test_what_is_left_over_is_of_an_application_that_was_here(app, more, there, expected):
+    assert is_left_over(marked(WEB, app, **more), APP.namespace, there.__contains__) is expected

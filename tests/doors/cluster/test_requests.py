@@ -17,6 +17,7 @@ from gitops_bot.doors.cluster.errors import (
     Refused,
     Unavailable,
     Unreachable,
+    Withheld,
 )
 from gitops_bot.doors.cluster.requests import Requests
 from gitops_bot.errors import ClusterError
@@ -40,6 +41,8 @@ class Asked:
     def __init__(self, server: Server, directory: Path) -> None:
         self.server = server
         self.waits: list[float] = []
+        self.forbidden = ""
+        """Why nothing may be written."""
         config = directory / "config"
         config.write_text(json.dumps({
             "clusters": [{"name": "here", "cluster": {"server": server.url}}],
@@ -47,7 +50,9 @@ class Asked:
             "contexts": [{"name": "here", "context": {"cluster": "here", "user": "me"}}],
             "current-context": "here",
         }))  # fmt: skip
-        self.requests = Requests(connect(str(config)), wait=self.waits.append, jitter=lambda: 1.0)
+        self.requests = Requests(
+            connect(str(config)), wait=self.waits.append, jitter=lambda: 1.0, forbidden=lambda: self.forbidden
+        )
 
 
 @pytest.fixture
@@ -105,6 +110,32 @@ def test_a_refusal_is_told_at_once_in_the_servers_words(asked: Asked, status: in
         ask(asked, "get")
     assert caught.value.message == 'configmaps "a" is not what it was'
     assert caught.value.status == status
+    assert len(asked.server.seen) == 1
+
+
+@pytest.mark.parametrize("way", ["apply", "delete", "patch", "POST", "PUT", "PATCH"])
+def test_nothing_is_written_by_who_may_not(asked: Asked, way: str) -> None:
+    asked.server.routes["/"] = gives(_GOOD)
+    asked.forbidden = "another agent may lead now"
+
+    with pytest.raises(Withheld, match="nothing was written: another agent may lead now"):
+        ask(asked, way)
+    assert asked.server.seen == []
+    assert ask(asked, "get") == json.loads(_GOOD), "reading is always allowed"
+
+
+@pytest.mark.parametrize("way", ["apply", "delete", "patch"])
+def test_every_single_attempt_asks_whether_it_may(asked: Asked, way: str) -> None:
+    """Whoever lost the lead while it waited to repeat a write does not repeat it."""
+
+    def loses_the_lead(handler: Handler) -> None:
+        asked.forbidden = "another agent may lead now"
+        refuses(503)(handler)
+
+    asked.server.routes["/"] = in_turn(loses_the_lead, gives(_GOOD))
+
+    with pytest.raises(Withheld):
+        ask(asked, way)
     assert len(asked.server.seen) == 1
 
 
