@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from gitops_bot.agent.reconcile.sync import Deadlines
 from tests.agent.live.harness import LiveAgent, config, manifests, phase_of, status_of
 
 
@@ -92,3 +93,24 @@ def test_charts_hear_of_kinds_that_others_define_later(agent, place, group):
         return agent.find("ConfigMap", place, "with-tea") is not None
 
     agent.until(there, "the chart is rendered for the new kind")
+
+
+def test_a_definition_that_is_not_established_is_waited_for_and_ends_the_sync(own_agent, place, group):
+    """Another definition has its kind already; what comes after it in the order is not begun."""
+    agent = own_agent
+    agent.create(definition(group), "")
+    taken = definition(group)
+    taken["metadata"]["name"] = f"leaves.{group}"
+    taken["spec"]["names"] = {"kind": "Tea", "plural": "leaves"}
+    later = {"apiVersion": "rbac.authorization.k8s.io/v1", "kind": "Role", "metadata": {"name": "later"}, "rules": []}
+    repository = agent.repository({"app/all.yaml": manifests(taken, later)})
+    agent.start(deadlines=Deadlines(definition=2.0))
+    agent.follow(repository, place, name := f"kinds-{place}", source={"path": "app"}, policy={"automated": {}})
+
+    body = agent.wait(
+        name, lambda body: "established" in (status_of(body).get("operationState") or {}).get("message", "")
+    )
+
+    assert f"leaves.{group}: not established after 2 s" in status_of(body)["operationState"]["message"]
+    assert agent.find("Role", place, "later") is None
+    agent.delete("CustomResourceDefinition", "", f"leaves.{group}")

@@ -107,7 +107,7 @@ def test_prune_confirm_waits_for_a_word(agent: LiveAgent, place: str):
 
 
 def test_a_definition_and_its_objects_come_in_one_sync(agent: LiveAgent, place: str):
-    """The kind is awaited before what is of it, also where a wave would have it the other way round."""
+    """In this order, also where a wave would have it the other way round."""
     group = f"g{secrets.token_hex(3)}.example.org"
     body = tea(group)
     body["metadata"]["annotations"] = {"argocd.argoproj.io/sync-wave": "-1"}
