@@ -266,6 +266,7 @@ class Operating:
         state: OperationState,
     ) -> Ended:
         chosen = options.application_options((*policy_of(app).sync_options, *sync.sync_options))
+        done = state.sync_result.resources if state.sync_result is not None else ()
 
         def told(message: str, results: tuple[ResourceResult, ...]) -> None:
             self._reporter.write(app, view, state=operation.progressed(state, message, results))
@@ -275,7 +276,7 @@ class Operating:
             self._objects, self._inventory, applier, self._pool, now=self._now,
             supervisor=Supervisor(cancelled, told, self._waits), deadlines=self._deadlines,
         )  # fmt: skip
-        plan = plan_of(app.key, view, sync, chosen)
+        plan = plan_of(app.key, view, sync, chosen, done)
         if chosen.create_namespace and not sync.dry_run:
             try:
                 ensure_namespace(self._objects, app.application, policy_of(app).namespace_metadata, view.keys)

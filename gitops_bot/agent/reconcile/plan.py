@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
-from gitops_bot.agent.application.state import SyncOperation
+from gitops_bot.agent.application.state import ResourceResult, SyncOperation
+from gitops_bot.agent.health.verdict import Health
 from gitops_bot.agent.live.comparison import Compared
 from gitops_bot.agent.ownership.identity import App
 from gitops_bot.agent.reports.view import View
@@ -21,23 +22,41 @@ class Plan(NamedTuple):
     applies: tuple[Compared, ...]
     prunes: tuple[Live, ...]
     options: ApplicationOptions
+    awaited: tuple[Compared, ...] = ()
+    """What is as Git says and not healthy: no later wave begins before it is."""
     skipped: tuple[Live, ...] = ()
     """What is not in Git and stays: ``PruneSkipped``."""
+    done: tuple[ResourceResult, ...] = ()
+    """What the operation had done when it was interrupted."""
     dry_run: bool = False
 
 
-def plan_of(app: App, view: View, sync: SyncOperation, chosen: ApplicationOptions) -> Plan:
-    """What is asked for, of what differs: what is equal already needs no write."""
-    applies = tuple(
-        each
-        for each in view.compared
-        if _is_asked(each.key, sync)
-        and not each.shared
-        and (each.status != "Synced" or each.silent or _always(each, chosen))
+def plan_of(
+    app: App, view: View, sync: SyncOperation, chosen: ApplicationOptions, done: Iterable[ResourceResult]
+) -> Plan:
+    """What is asked for, of what differs: what is equal already needs no write.
+
+    What is not healthy yet is waited for whoever applied it, and when: an operation before this one may have, or this
+    one, in a process that is gone.
+    """
+    asked = [each for each in view.compared if _is_asked(each.key, sync) and not each.shared]
+    differing = [each for each in asked if each.status != "Synced" or each.silent or _always(each, chosen)]
+    keys = {each.key for each in differing}
+    prunes = [live for live in view.prune.prune if _is_asked(live.key, sync)] if sync.prune else []
+    return Plan(
+        app,
+        applies=tuple(differing),
+        prunes=tuple(prunes),
+        options=chosen,
+        awaited=tuple(each for each in asked if each.key not in keys and _is_unwell(view.health.get(each.key))),
+        skipped=(*view.prune.kept, *(() if sync.prune else view.candidates.prunable)),
+        done=tuple(each for each in done if each.status in ("Synced", "Pruned")),
+        dry_run=sync.dry_run,
     )
-    prunes = tuple(live for live in view.prune.prune if _is_asked(live.key, sync)) if sync.prune else ()
-    skipped = (*view.prune.kept, *(() if sync.prune else view.candidates.prunable))
-    return Plan(app, applies, prunes, chosen, skipped, sync.dry_run)
+
+
+def _is_unwell(health: Health | None) -> bool:
+    return health is not None and health.status != "Healthy"
 
 
 def annotations_of(compared: Compared) -> Mapping[str, str] | None:

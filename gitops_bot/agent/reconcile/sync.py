@@ -102,11 +102,10 @@ class Syncer:
 
     def run(self, plan: Plan) -> Ended:
         """Carry it out. Nothing is raised that the cluster, or a new commit, can cause."""
-        self._results, self._begun, self._part_of = {}, time.monotonic(), plan.app.id
-        tasks = [_task_of(each) for each in plan.applies]
+        self._results = {each.key: each for each in plan.done}
+        self._begun, self._part_of = time.monotonic(), plan.app.id
+        tasks = [_task_of(each) for each in (*plan.applies, *plan.awaited)]
         self._definitions = frozenset(each.defines for each in tasks if each.defines is not None)
-        compared = {each.key: each for each in plan.applies}
-        lives = {each.key: each for each in plan.prunes}
         try:
             refused = self._refused(plan)
             if refused:
@@ -115,11 +114,9 @@ class Syncer:
                 for each in plan.applies:
                     self._result(each, "Synced", "would be applied")
                 return self._ended("Succeeded", "nothing was written: this was a dry run")
-            order = waves([*tasks, *(_prune_of(each, plan.options) for each in plan.prunes)])
-            for number, wave in enumerate(order):
-                failed = self._wave(wave, compared, lives, plan, last=number == len(order) - 1)
-                if failed:
-                    return self._ended("Failed", failed)
+            failed = self._waves(waves([*tasks, *(_prune_of(each, plan.options) for each in plan.prunes)]), plan)
+            if failed:
+                return self._ended("Failed", failed)
         except Cancelled as error:
             return self._ended("Failed", f"given up: {error}")
         except ClusterError as error:
@@ -173,35 +170,40 @@ class Syncer:
 
         return tried
 
-    # -- one wave -----------------------------------------------------------------------------------------------------
+    # -- waves --------------------------------------------------------------------------------------------------------
+
+    def _waves(self, order: Sequence[Wave], plan: Plan) -> str:
+        """Why they failed, ``""`` when they did not. Raises ClusterError, Cancelled."""
+        applies, lives = {each.key: each for each in plan.applies}, {each.key: each for each in plan.prunes}
+        busy = [any(task.prune or task.key in applies for task in wave.tasks) for wave in order]
+        last = max((number for number, does in enumerate(busy) if does), default=-1)
+        for number, wave in enumerate(order[: last + 1]):
+            failed = self._wave(wave, applies, lives, plan)
+            if not failed and number < last:
+                failed = self._healthy([task.key for step in wave.applies for task in step], wave.number)
+            if failed:
+                return failed
+        return ""
 
     def _wave(
-        self,
-        wave: Wave,
-        compared: Mapping[ResourceKey, Compared],
-        lives: Mapping[ResourceKey, Live],
-        plan: Plan,
-        *,
-        last: bool,
+        self, wave: Wave, applies: Mapping[ResourceKey, Compared], lives: Mapping[ResourceKey, Live], plan: Plan
     ) -> str:
-        """Why it failed, ``""`` when it did not. Raises ClusterError, Cancelled."""
+        """Why it failed, ``""`` when all of it was done. Raises ClusterError, Cancelled."""
         going: list[Live] = []
         for step in wave.prunes:
             self._check()
             going += self._pruned([lives[task.key] for task in step], plan)
         for step in wave.applies:
             self._check()
-            failed = self._applied([compared[task.key] for task in step], plan.options)
+            failed = self._applied([applies[task.key] for task in step if task.key in applies], plan.options)
             if failed:
                 return f"wave {wave.number}: {self._why(failed)}"
             if time.monotonic() - self._begun > _TELL_AFTER:
                 self._begun = time.monotonic()
                 self._tell(f"wave {wave.number}: {len(self._results):,} objects done")
-            self._established([compared[task.key] for task in step])
+            self._established({task.key: task.defines for task in step if task.defines is not None})
         self._gone(going)
-        if last:
-            return ""
-        return self._healthy([task.key for step in wave.applies for task in step], wave.number)
+        return ""
 
     def _applied(self, objects: Sequence[Compared], options: ApplicationOptions) -> list[ResourceKey]:
         def apply(each: Compared) -> tuple[ResultCode, str]:
@@ -251,9 +253,8 @@ class Syncer:
                     return True
         return False
 
-    def _established(self, objects: Iterable[Compared]) -> None:
+    def _established(self, defined: Mapping[ResourceKey, tuple[str, str]]) -> None:
         """Wait until the kinds that were defined are there. Raises ClusterError."""
-        defined = {each.key: kind for each in objects if (kind := _task_of(each).defines) is not None}
         waiting = set(defined)
 
         def established() -> bool:

@@ -51,6 +51,7 @@ _PLURALS = {
     "Job": "/apis/batch/v1/{}jobs",
     "CronJob": "/apis/batch/v1/{}cronjobs",
     "HorizontalPodAutoscaler": "/apis/autoscaling/v2/{}horizontalpodautoscalers",
+    "Ingress": "/apis/networking.k8s.io/v1/{}ingresses",
     "Role": "/apis/rbac.authorization.k8s.io/v1/{}roles",
     "ClusterRole": "/apis/rbac.authorization.k8s.io/v1/clusterroles",
     "ClusterRoleBinding": "/apis/rbac.authorization.k8s.io/v1/clusterrolebindings",

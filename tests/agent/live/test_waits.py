@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from gitops_bot.agent.reconcile.sync import Deadlines
 from tests.agent.live.harness import (
     Body,
     LiveAgent,
     conditions_of,
     config,
+    health_of,
     is_settled,
     manifests,
     phase_of,
+    results_of,
     status_of,
 )
 
@@ -23,6 +26,23 @@ def claim(name: str = "data") -> dict[str, object]:
         "spec": {"accessModes": ["ReadWriteOnce"], "resources": {"requests": {"storage": "1Gi"}},
                  "storageClassName": "none-such"},
     }  # fmt: skip
+
+
+def ingress(annotations: dict[str, str] | None = None) -> Body:
+    """What is healthy once a load balancer has taken it, which a test plays."""
+    backend = {"service": {"name": "web", "port": {"number": 80}}}
+    rules = [{"http": {"paths": [{"path": "/", "pathType": "Prefix", "backend": backend}]}}]
+    metadata = {"name": "web", "annotations": annotations or {}}
+    return {
+        "apiVersion": "networking.k8s.io/v1", "kind": "Ingress", "metadata": metadata, "spec": {"rules": rules},
+    }  # fmt: skip
+
+
+def take(agent: LiveAgent, place: str, *addresses: str) -> None:
+    """Have a load balancer take the Ingress, or without an address leave it again."""
+    path = f"/apis/networking.k8s.io/v1/namespaces/{place}/ingresses/web/status"
+    status = {"loadBalancer": {"ingress": [{"ip": each} for each in addresses] or None}}
+    agent.plane.request("PATCH", path, {"status": status}, content_type="application/merge-patch+json")
 
 
 def message_of(body: Body) -> str:
@@ -97,3 +117,74 @@ def test_operations_that_wait_keep_no_other_application_waiting(agent: LiveAgent
     assert agent.agent.problems == ()
     assert all(phase_of(agent.app(name)) == "Running" for name in stuck)
     assert not {f"{name}-later" for name in stuck} & {*agent.names("ConfigMap", place)}
+
+
+def waits_or_has_ended(body: Body | None) -> bool:
+    return body is not None and ("waiting for wave 0" in message_of(body) or phase_of(body) == "Succeeded")
+
+
+def test_an_agent_that_goes_on_with_an_operation_waits_for_what_was_applied_before_it(
+    own_agent: LiveAgent, place: str
+) -> None:
+    repository = own_agent.repository({"app/all.yaml": manifests(ingress(), config("later", {WAVE: "1"}))})
+    own_agent.start()
+    own_agent.follow(repository, place, "app", source={"path": "app"})
+    own_agent.wait("app", lambda body: "waiting for wave 0" in message_of(body))
+    own_agent.stop()
+    mark = own_agent.apps.mark("app")
+
+    own_agent.start()
+    body = own_agent.apps.until("app", waits_or_has_ended, since=mark)
+    assert body is not None
+    assert "waiting for wave 0" in message_of(body)
+    assert own_agent.find("ConfigMap", place, "later") is None
+
+    take(own_agent, place, "192.0.2.1")
+    body = own_agent.synced("app", repository.git("rev-parse", "HEAD"))
+    assert results_of(body) == {"Ingress/web": "Synced", "ConfigMap/later": "Synced"}
+    assert message_of(body) == "applied 2"
+
+
+def test_a_commit_waits_for_what_the_one_before_it_has_applied(agent: LiveAgent, place: str) -> None:
+    repository = agent.repository({"app/all.yaml": manifests(ingress(), config("later", {WAVE: "1"}))})
+    agent.follow(repository, place, name := f"commits-{place}", source={"path": "app"})
+    agent.wait(name, lambda body: "waiting for wave 0" in message_of(body))
+
+    commit = agent.push(name, repository, {"app/all.yaml": manifests(ingress(), config("later", {WAVE: "1"}, a="b"))})
+    body = agent.wait(
+        name, lambda body: status_of(body)["operationState"]["syncResult"]["revision"] == commit and waits_or_has_ended(body)
+    )  # fmt: skip
+    assert "waiting for wave 0" in message_of(body)
+    assert agent.find("ConfigMap", place, "later") is None
+
+    take(agent, place, "192.0.2.1")
+    agent.synced(name, commit)
+    assert agent.get("ConfigMap", place, "later")["data"] == {"a": "b"}
+
+
+def test_a_retry_waits_for_what_the_attempt_before_it_has_applied(own_agent: LiveAgent, place: str) -> None:
+    repository = own_agent.repository({"app/all.yaml": manifests(ingress(), config("later", {WAVE: "1"}))})
+    own_agent.start(deadlines=Deadlines(wave=1.0))
+    retry = {"limit": 2, "backoff": {"duration": "100ms", "factor": 1}}
+    own_agent.follow(
+        repository, place, "app", source={"path": "app"}, policy={"automated": {"prune": True}, "retry": retry}
+    )
+
+    body = own_agent.wait("app", lambda body: phase_of(body) in ("Failed", "Succeeded"))
+    assert "Ingress" in message_of(body)
+    assert status_of(body)["operationState"]["retryCount"] == 2
+    assert own_agent.find("ConfigMap", place, "later") is None
+
+
+def test_a_correction_waits_for_nothing_that_it_does_not_correct(agent: LiveAgent, place: str) -> None:
+    repository = agent.repository({"app/all.yaml": manifests(ingress(), config("later", {WAVE: "1"}))})
+    agent.follow(repository, place, name := f"corrects-{place}", source={"path": "app"})
+    agent.until_there("Ingress", place, "web")
+    take(agent, place, "192.0.2.1")
+    agent.synced(name, repository.git("rev-parse", "HEAD"))
+    take(agent, place)
+    agent.wait(name, lambda body: health_of(body) == "Progressing" and phase_of(body) == "Succeeded")
+
+    agent.delete("ConfigMap", place, "later")
+
+    agent.until_there("ConfigMap", place, "later")
