@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
-from typing import TYPE_CHECKING
 
 import msgspec
 
@@ -23,6 +22,7 @@ from gitops_bot.actions.inputs import Inputs, Mode
 from gitops_bot.actions.outcome import outputs_of, say, summary_of
 from gitops_bot.actions.outputs import write_outputs
 from gitops_bot.actions.summary import append_summary, summary_room
+from gitops_bot.actions.work import Work
 from gitops_bot.errors import BotError, UsageError
 from gitops_bot.text.escape import md_lines
 from gitops_bot.writeback.bumps.payloads import read_request
@@ -35,9 +35,6 @@ from gitops_bot.writeback.bumps.request import (
     request_from_options,
 )
 from gitops_bot.writeback.outcome import Outcome
-
-if TYPE_CHECKING:
-    from gitops_bot.actions.flow import Work
 
 _LARGEST_METRICS = 1_000_000
 _HINT = "docs/reference/action.md#bump shows how"

@@ -12,16 +12,14 @@ from gitops_bot.actions import trust
 from gitops_bot.actions.activity import Activity, CommentMade, PullRequestChanged, WorkflowFinished
 from gitops_bot.actions.annotations import annotate, show
 from gitops_bot.actions.bump import Ask, Write, run_bump
-from gitops_bot.actions.commands import Console
 from gitops_bot.actions.comments import HELP, Do, Name, Questions, React, Sign, decide, sides_of
-from gitops_bot.actions.environment import Runner
-from gitops_bot.actions.inputs import Inputs
 from gitops_bot.actions.move import Carry, answer_move, run_move
 from gitops_bot.actions.outputs import NOTHING, report_outputs, write_outputs
 from gitops_bot.actions.posted import matching_pull, read_report
 from gitops_bot.actions.publication import Publication, publish_comment
 from gitops_bot.actions.sides import Sides, sides
 from gitops_bot.actions.summary import append_summary, summary_room
+from gitops_bot.actions.work import Work
 from gitops_bot.actions.written import write_reports
 from gitops_bot.errors import CommitGone, GitHubError, RenderError, UsageError
 from gitops_bot.model.reviewed import Reviewed
@@ -43,15 +41,6 @@ _ANSWERED: tuple[Name, ...] = ("diff", "promote", "rollback", "help")
 """Commands in comments that are answered."""
 _HELP_KEY = "gitops-help"
 _CLAIMED = "reported by a run of the pull request's own workflow, which the pull request may have changed"
-
-
-class Work(msgspec.Struct, frozen=True, kw_only=True):
-    """What one run is about."""
-
-    runner: Runner
-    inputs: Inputs
-    activity: Activity
-    console: Console
 
 
 class Doors(msgspec.Struct, frozen=True, kw_only=True):
@@ -112,7 +101,7 @@ def _answer(work: Work, comment: CommentMade, doors: Doors) -> None:
     elif found.command.name == "help":
         _help(work, found, doors)
     elif found.command.name != "diff":
-        answer_move(work, comment, found, doors)
+        answer_move(work, comment, found, doors.carry, doors.github)
     else:
         _review(work, doors, sides_of(found.pull, work.runner.repository))
 

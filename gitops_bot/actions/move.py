@@ -14,13 +14,14 @@ from gitops_bot.actions.inputs import Inputs, Mode
 from gitops_bot.actions.outcome import outputs_of, reply_of, say, summary_of
 from gitops_bot.actions.outputs import write_outputs
 from gitops_bot.actions.summary import append_summary, summary_room
+from gitops_bot.actions.work import Work
 from gitops_bot.errors import BotError
 from gitops_bot.text.escape import md_lines
 from gitops_bot.writeback.moves.versions import Level
 from gitops_bot.writeback.outcome import Outcome
 
 if TYPE_CHECKING:
-    from gitops_bot.actions.flow import Doors, Work
+    from gitops_bot.doors.github.api import GitHub
 
 
 class Promote(msgspec.Struct, frozen=True, kw_only=True):
@@ -108,23 +109,23 @@ def run_move(work: Work, carry: Carry) -> str | None:
     return None
 
 
-def answer_move(work: Work, comment: CommentMade, found: Do, doors: Doors) -> None:
+def answer_move(work: Work, comment: CommentMade, found: Do, carry: Carry, github: Callable[[], GitHub]) -> None:
     """Carry out what a comment asks for, and answer with what became of it.
 
     Raises BotError when it was refused, after that is answered too, and when the answer cannot be written.
     """
     command = found.command
     try:
-        outcome = _carried(work, _asked_in(command, comment), doors.carry)
+        outcome = _carried(work, _asked_in(command, comment), carry)
     except BotError as error:
         try:
-            _reply(work, found, doors, f"`/gitops {command.name}` failed: {md_lines(error.message)}\n")
+            _reply(work, found, github(), f"`/gitops {command.name}` failed: {md_lines(error.message)}\n")
         except BotError as unsaid:  # why it was refused matters more
             work.console.say(f"no answer: {unsaid.told}")
         raise
     outputs = outputs_of(outcome)
     try:
-        outputs["comment_url"] = _reply(work, found, doors, reply_of(outcome))
+        outputs["comment_url"] = _reply(work, found, github(), reply_of(outcome))
     finally:
         write_outputs(work.runner.output, outputs)
 
@@ -147,14 +148,14 @@ def _carried(work: Work, move: Move, carry: Carry) -> Outcome:
     return outcome
 
 
-def _reply(work: Work, found: Do, doors: Doors, text: str) -> str:
+def _reply(work: Work, found: Do, github: GitHub, text: str) -> str:
     """One comment for each command and environment, however often it is given; its address."""
     from gitops_bot.actions.sticky import publish
 
     command = found.command
     place = hashlib.sha256(command.environment.encode()).hexdigest()[:12]
     key, digest = f"gitops-{command.name}-{place}", hashlib.sha256(text.encode()).hexdigest()
-    github, number = doors.github(), found.pull.number
+    number = found.pull.number
     # The command may itself have moved the head, where it was given on the pull request of a promotion.
     done = publish(github, number, github.pull(number).head_sha, key, lambda _budget: (text, digest))
     work.console.say(f"{command.name}: {done.action} {done.url}".rstrip())

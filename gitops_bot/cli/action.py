@@ -57,8 +57,9 @@ def _run(console: Console, environ: Mapping[str, str]) -> None:
     from gitops_bot.actions.commands import ConsoleHandler
     from gitops_bot.actions.environment import place, read_runner
     from gitops_bot.actions.event import activity, read_event
-    from gitops_bot.actions.flow import Work, run
+    from gitops_bot.actions.flow import run
     from gitops_bot.actions.inputs import read_inputs, secret_values
+    from gitops_bot.actions.work import Work
     from gitops_bot.doors.conceal import forms
 
     for secret in (*secret_values(environ), environ.get("GITOPS_BOT_DEPLOY_KEY", "")):
