@@ -27,8 +27,15 @@ class Earlier:
         """What was applied of an object, stamped; None where it was not in Git, or does not carry our marks."""
         if not is_ours(live, self._app):
             return None
+        then = self._known().get(live.key)
+        return stamp(then.body, self._app, live.key, destination=self._destination) if then is not None else None
+
+    def wanted(self, key: ResourceKey) -> bool:
+        """Whether an object was in Git then."""
+        return key in self._known()
+
+    def _known(self) -> dict[ResourceKey, Desired]:
         with self._lock:
             if self._found is None:
                 self._found = {each.key: each for each in self._find()}
-            then = self._found.get(live.key)
-        return stamp(then.body, self._app, live.key, destination=self._destination) if then is not None else None
+            return self._found

@@ -5,11 +5,12 @@ The guards are ours (``guards``). Pure, but for the record that keeps since when
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from datetime import datetime
 from functools import partial
 from typing import NamedTuple
 
+from gitops_bot.agent.application.bounds import is_truncated
 from gitops_bot.agent.application.record import AppObject, Held, Record
 from gitops_bot.agent.application.state import Condition, Status, told
 from gitops_bot.agent.ownership.managed import ours
@@ -42,8 +43,12 @@ def judged(
     limits: Limits,
     counts: Counts,
     now: datetime,
+    earlier: Callable[[ResourceKey], bool] = lambda _key: False,
 ) -> Verdict:
-    """What may go, and since when the rest is held."""
+    """What may go, and since when the rest is held.
+
+    ``earlier`` says what the revision synced last had; it is asked where the status may not tell.
+    """
     judge = partial(
         guards.judge,
         candidates.prunable,
@@ -52,7 +57,7 @@ def judged(
         rendered=counts.rendered,
         options=options,
         limits=limits,
-        inherited=inherited(app.created, app.status, candidates.prunable),
+        inherited=inherited(app.created, app.status, candidates.prunable, earlier),
     )
     held = judge(approved=False)
     if not held.holds:
@@ -67,11 +72,14 @@ def judged(
     return judge(approved=True) if approved else held
 
 
-def inherited(created: datetime, status: Status, prunable: Iterable[Live]) -> frozenset[ResourceKey]:
+def inherited(
+    created: datetime, status: Status, prunable: Iterable[Live], earlier: Callable[[ResourceKey], bool]
+) -> frozenset[ResourceKey]:
     """Objects that an earlier Application of the same name left, and that this one never wanted.
 
-    They were applied before it was made, and its status has not told of them as wanted. Whoever takes a name that was
-    used before takes no right to delete with it.
+    They were applied before it was made, and its status has not told of them as wanted, nor, where it is too large to
+    tell all, did the revision that was synced last have them (``earlier``). Whoever takes a name that was used before
+    takes no right to delete with it.
     """
     lives = tuple(prunable)
     if not lives:
@@ -83,7 +91,8 @@ def inherited(created: datetime, status: Status, prunable: Iterable[Live]) -> fr
     for live in lives:
         entry = ours(live.managed)
         # Both are in whole seconds; what this Application applied in its first one is among the wanted.
-        if entry is not None and entry.time is not None and entry.time <= created and live.key not in wanted:
+        older = entry is not None and entry.time is not None and entry.time <= created
+        if older and live.key not in wanted and not (is_truncated(status) and earlier(live.key)):
             found.add(live.key)
     return frozenset(found)
 

@@ -173,7 +173,9 @@ class Looker:
         limits_now = guards.in_force(app.annotations.get(GUARD), guard)
         present = sum(each.live is not None for each in compared)
         counts = holding.Counts(len(wanted.objects), present, rendered=not wanted.problems)
-        judged = holding.judged(app, record, candidates, chosen, limits_now, counts, self._around.now())
+        judged = holding.judged(
+            app, record, candidates, chosen, limits_now, counts, self._around.now(), earlier.wanted
+        )  # fmt: skip
         lives = [each.live for each in compared if each.live is not None]
         health = self._health.read(record, app.key.id, [*lives, *candidates.prunable])
         record.memory.keep_only(keys)

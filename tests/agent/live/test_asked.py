@@ -140,3 +140,31 @@ def test_options_and_retries_of_an_operation_are_its_own(agent, place):
 
     agent.ask(name, syncOptions=["Validate=false"])
     agent.until_there("Deployment", place, "web")
+
+
+def test_what_people_have_left_alone_is_left_alone(agent, place):
+    """Neither drift nor a commit nor an operation is anything to it; without the word all of that is caught up."""
+    name, skip = f"shop-{place}", "argocd.argoproj.io/skip-reconcile"
+    repository = agent.repository({"app.yaml": manifests(config("settings", it="1"))})
+    agent.follow(repository, place, name)
+    agent.synced(name, repository.git("rev-parse", "HEAD"))
+    agent.change(name, {"metadata": {"annotations": {skip: "true"}}})
+    agent.until(lambda: agent.is_idle)
+    since = agent.now()
+    agent.patch("ConfigMap", place, "settings", {"data": {"it": "by hand"}})
+    commit = agent.push(name, repository, {"app.yaml": manifests(config("settings", it="2"))})
+    agent.ask(name)
+    # Another Application that is touched later, and done: what was due before it was looked at, too.
+    agent.follow(
+        repository, f"{place}-other", f"{name}-other", policy={"automated": {}, "syncOptions": ["CreateNamespace=true"]}
+    )
+    agent.synced(f"{name}-other", commit)
+    agent.until(lambda: agent.is_idle)
+    assert agent.get("ConfigMap", place, "settings")["data"] == {"it": "by hand"}
+    written = [call for call in agent.calls(since) if call.is_write and (call.namespace == place or call.name == name)]
+    assert written == []
+
+    agent.change(name, {"metadata": {"annotations": {skip: None}}})
+    agent.synced(name, commit)
+    assert agent.get("ConfigMap", place, "settings")["data"] == {"it": "2"}
+    agent.delete("Namespace", "", f"{place}-other")

@@ -141,7 +141,8 @@ def test_what_takes_data_along_is_asked_for(agent, place, kind):
     agent.follow(repository, place, name)
     agent.wait(name, lambda body: sync_of(body) == "Synced" and phase_of(body) == "Succeeded")
     commit = agent.push(name, repository, {"precious.yaml": None, "a.yaml": manifests(config("a", it="2"))})
-    held(agent, name, commit, kind)
+    told = held(agent, name, commit, kind)
+    assert (phase_of(told), len(status_of(told)["history"])) == ("Succeeded", 1), "no operation is begun for it"
     where = "" if clustered else place
     assert "deletionTimestamp" not in agent.get(kind, where, body["metadata"]["name"])["metadata"]
     assert agent.get("ConfigMap", place, "a")["data"] == {"it": "1"}  # half of a commit is no better

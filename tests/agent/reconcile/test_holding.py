@@ -12,8 +12,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gitops_bot.agent.application.applications import Applications
+from gitops_bot.agent.application.bounds import TRUNCATED
 from gitops_bot.agent.application.record import AppObject, Record, as_object
-from gitops_bot.agent.application.state import ResourceStatus, Status
+from gitops_bot.agent.application.state import Condition, ResourceStatus, Status
 from gitops_bot.agent.loop.removal import removals
 from gitops_bot.agent.reconcile.holding import HELD, Counts, inherited, judged
 from gitops_bot.agent.rules.guards import APPROVED, Candidates, Limits, in_force, record
@@ -189,7 +190,14 @@ def test_what_an_earlier_application_of_the_name_left(
 ) -> None:
     of = key()
     status = Status(resources=() if told is None else (listed(of, **told),))
-    assert inherited(MADE, status, [applied(of, at)]) == ({of} if left else set())
+    assert inherited(MADE, status, [applied(of, at)], lambda _: True) == ({of} if left else set())
+
+
+@pytest.mark.parametrize("synced", [True, False])
+def test_what_a_status_is_too_large_to_tell_the_revision_synced_last_tells(synced: bool) -> None:
+    of, truncated = key(), Status(conditions=(Condition(type=TRUNCATED, message="1 of 2 resources"),))
+    found = inherited(MADE, truncated, [applied(of, MADE - timedelta(days=1))], lambda each: synced and each == of)
+    assert found == (set() if synced else {of})
 
 
 def test_what_was_left_is_held_until_somebody_approves_it() -> None:

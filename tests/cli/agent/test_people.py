@@ -122,14 +122,20 @@ def test_a_name_that_is_none_is_told_with_those_there_are(run: Run) -> None:
     assert "empty, shop" in error.hint
 
 
-def test_a_wish_is_written_once_and_changes_nothing_else(run: Run, installed: Installed, applications: str) -> None:
+@pytest.mark.parametrize(
+    ("options", "wish"),
+    [((), {"prune": False}), (("--prune",), {"prune": True}), (("--dry-run",), {"prune": False, "dryRun": True})],
+)
+def test_a_wish_is_written_once_and_changes_nothing_else(
+    run: Run, installed: Installed, applications: str, options: tuple[str, ...], wish: dict[str, bool]
+) -> None:
     path = f"/apis/argoproj.io/v1alpha1/namespaces/{applications}/applications/shop"
     before = installed.plane.request("GET", path)
 
-    assert run("sync", "shop", "--prune", "--no-wait").exception is None
+    assert run("sync", "shop", *options, "--no-wait").exception is None
 
     after = installed.plane.request("GET", path)
-    assert after["operation"]["sync"] == {"prune": True}
+    assert after["operation"]["sync"] == wish
     assert after["operation"]["initiatedBy"]["username"]
     assert (after["spec"], after["status"]) == (before["spec"], before["status"])
     assert "already" in run("sync", "shop", "--no-wait").exception.message
