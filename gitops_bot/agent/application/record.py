@@ -248,5 +248,7 @@ class Record:
         self.drifted: frozenset[tuple[ResourceKey, tuple[str, ...]]] = frozenset()
         """What somebody changed in the cluster as it was told last: objects, and the paths of their fields."""
         self.held: Held | None = None
+        self.misses = 0
+        """How often in a row something of it could not be compared."""
         self.refresh = ""
         """What the annotation asked for that was taken away, until it was done: whatever fails on the way."""

@@ -6,6 +6,7 @@ from gitops_bot.agent.application.applications import Applications
 from gitops_bot.agent.application.record import AppObject
 from gitops_bot.agent.reconcile.holding import HELD
 from gitops_bot.agent.reconcile.looking import SHARED
+from gitops_bot.agent.reports.uncompared import UNCOMPARED
 
 
 def unsynced(applications: Applications) -> tuple[tuple[str, str], ...]:
@@ -25,5 +26,5 @@ def _reason(app: AppObject) -> str:
     code = status.sync.status if status.sync is not None else "Unknown"
     if code == "Synced":
         return ""
-    warnings = [each.message for each in status.conditions if each.type in (SHARED, HELD)]
+    warnings = [each.message for each in status.conditions if each.type in (SHARED, HELD, UNCOMPARED)]
     return f"it is {code}: {warnings[0]}" if warnings else f"it is {code}"

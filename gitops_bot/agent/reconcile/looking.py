@@ -22,6 +22,7 @@ from gitops_bot.agent.ownership.identity import group_kinds
 from gitops_bot.agent.reconcile import holding
 from gitops_bot.agent.reconcile.beside import NOT_HANDED_OVER
 from gitops_bot.agent.reconcile.earlier import Earlier
+from gitops_bot.agent.reports.uncompared import uncompared
 from gitops_bot.agent.reports.view import View
 from gitops_bot.agent.rules import guards, options, policy, project
 from gitops_bot.agent.rules.guards import Verdict
@@ -181,6 +182,7 @@ class Looker:
         record.memory.keep_only(keys)
         stays = limits.left([live.key for live in candidates.forbidden])
         conditions = [*stays, *limits.notes(), *_told(wanted, compared, judged, chosen)]
+        conditions += uncompared(compared, status.conditions)
         blocked = [*_blocking(wanted, compared, chosen), *refused]
         conditions += [(kind, message) for kind, message in blocked]
         return View(

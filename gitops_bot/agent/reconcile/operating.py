@@ -32,8 +32,6 @@ from gitops_bot.doors.cluster.objects import Objects
 from gitops_bot.errors import ClusterError
 
 _INTERRUPTED = "interrupted, and goes on when an agent runs again"
-_UNANSWERED = 10.0
-"""Seconds after which is asked again what the API server had no answer for."""
 
 
 class Next(NamedTuple):
@@ -103,13 +101,11 @@ class Operating:
             return self._go_on(app, record, view, state, cancelled)
         return self._automatic(app, record, view, cancelled)
 
-    def _rest(self, view: View) -> Next:
-        """When to look again where nothing is to be done now."""
-        if view.until is None and (view.blocked or any(each.shared for each in view.compared)):
-            return Next(self._now() + timedelta(seconds=self._poll()))  # what stands against it may go without a word
-        if view.until is None and any(each.status == "Unknown" and each.error for each in view.compared):
-            return Next(self._now() + timedelta(seconds=_UNANSWERED))
-        return Next(view.until)
+    def _rest(self, view: View, record: Record, at: datetime | None = None) -> Next:
+        """When to look again where nothing is to be done now, and something at a later moment, or never (None)."""
+        record.misses = record.misses + 1 if any(each.error for each in view.compared) else 0
+        due = view.due(self._now(), poll=self._poll(), misses=record.misses)
+        return Next(min((each for each in (due, at) if each is not None), default=None))
 
     # -- by itself ----------------------------------------------------------------------------------------------------
 
@@ -134,15 +130,15 @@ class Operating:
         if isinstance(decision, Nothing):
             self._reporter.write(app, view)
             self._take_back(view, record, wish)
-            return self._rest(view)
+            return self._rest(view, record)
         if decision.at > self._now():
             self._reporter.write(app, view)
-            return Next(decision.at)
+            return self._rest(view, record, decision.at)
         prune = decision.prune
         if isinstance(decision, Full):
             if prune and view.prune.holds:
                 self._reporter.write(app, view)
-                return Next(view.appraisal.until)  # half of a commit is no better; a condition says what is held
+                return self._rest(view, record)  # half of a commit is no better; a condition says what is held
             record.heals.clear()
             return self._operate(app, record, view, _automated(view, app, prune=prune), None, cancelled)
         return self._operate(app, record, view, _automated(view, app, prune=prune), decision, cancelled)
@@ -254,7 +250,7 @@ class Operating:
         looked = self._looker.look(app, record, since=0.0)
         view = view if self._interrupted() else looked
         self._reporter.write(app, view, state=state, failures=failures)
-        return Next(self._now()) if view.status == "OutOfSync" else self._rest(view)
+        return Next(self._now()) if view.status == "OutOfSync" else self._rest(view, record)
 
     def _carried_out(
         self,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import cached_property
 
 import msgspec
@@ -17,6 +17,7 @@ from gitops_bot.agent.rules.autosync import Seen, SyncStatus
 from gitops_bot.agent.rules.guards import Candidates, Limits, Verdict
 from gitops_bot.agent.rules.options import ApplicationOptions, effective, object_options
 from gitops_bot.agent.rules.order import wave_of
+from gitops_bot.agent.rules.timing import comparison_wait
 from gitops_bot.agent.sources.desired import Desired
 from gitops_bot.agent.values import Live
 from gitops_bot.model.resource import ResourceKey
@@ -106,6 +107,17 @@ class View(msgspec.Struct, frozen=True, kw_only=True, dict=True):
     def until(self) -> datetime | None:
         """When it has to be looked at again although nothing else happens; None for never."""
         moments = (self.again, self.appraisal.until, *(each.until for each in self.compared))
+        return min((each for each in moments if each is not None), default=None)
+
+    def due(self, now: datetime, *, poll: float, misses: int) -> datetime | None:
+        """When it has to be looked at again where nothing is done now; None: only when something changes.
+
+        Not all that stands against a sync says a word when it goes, so it is looked at once in ``poll`` seconds.
+        ``misses`` is how often in a row something could not be compared, 0 when all of it was.
+        """
+        waits = [poll] if self.blocked or any(each.shared for each in self.compared) else []
+        waits += [comparison_wait(misses, poll)] if misses else []
+        moments = (self.until, *(now + timedelta(seconds=wait) for wait in waits))
         return min((each for each in moments if each is not None), default=None)
 
     @cached_property

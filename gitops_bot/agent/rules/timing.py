@@ -16,6 +16,8 @@ HEAL_CAP = 300.0
 """Seconds between two corrections of one object at most (Argo CD's, 2.4)."""
 QUIET = 600.0
 """Seconds without a correction after which an object's earlier ones are forgotten (ours)."""
+MISSED = 10.0
+"""Seconds after which an object is compared again that could not be (ours)."""
 POLL_CAP = 1800.0
 """Seconds between two attempts at a commit that keeps failing, at most (ours)."""
 
@@ -102,3 +104,11 @@ def poll_distance(interval: float, failures: int) -> float:
     0 again. An interval that is longer than 30 minutes stays as it is.
     """
     return growing(interval, 2.0, max(0, failures - 1), max(interval, POLL_CAP))
+
+
+def comparison_wait(misses: int, poll: float) -> float:
+    """Seconds until is asked again what the API server had no answer for: 10, 20, 40, at most those between polls.
+
+    ``misses`` counts how often in a row there was none, this time included.
+    """
+    return growing(MISSED, 2.0, max(0, misses - 1), poll)

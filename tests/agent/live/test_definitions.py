@@ -35,7 +35,8 @@ class Defined:
         self.repository: Repository = agent.repository({"one/app.yaml": manifests(config("one", key="1")),
                                                         "two/app.yaml": manifests(config("two", key="1"))}, name)  # fmt: skip
 
-    def start(self, poll=1.0):
+    def start(self, poll=2.0):
+        """What is looked at again at each poll is due now, and the agent never idle, where it is polled each second."""
         self.agent.start(origin=Origin(self.url, "apps", "main"), poll=poll)
 
     def app(self, name, path=None, **how):

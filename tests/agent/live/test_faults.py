@@ -18,6 +18,7 @@ import pytest
 
 from gitops_bot.agent.application.record import REFRESH
 from gitops_bot.agent.loop.definitions import Origin
+from gitops_bot.agent.loop.outcome import unsynced
 from gitops_bot.agent.ownership.identity import PART_OF
 from gitops_bot.doors.cluster.requests import DEFAULT_PATIENCE
 from tests.agent.live.conftest import GitHost
@@ -395,6 +396,29 @@ def test_the_end_of_an_application_that_meets_another_write_comes_all_the_same(s
     own_agent.until_gone("Application", own_agent.namespace, story.name)
     assert failed.is_set()
     assert story.live() == {}
+
+
+@pytest.mark.parametrize("verb", ["GET", "PATCH"], ids=["unknown", "a dry run"])
+def test_what_cannot_be_compared_is_named_with_the_reason_and_asked_again(proxy, own_agent, place, verb):
+    """Nothing else changes afterwards: it is asked again by itself."""
+    repository = own_agent.repository({"k8s/all.yaml": manifests(config("a", it="0"), config("b", it="0"))})
+    if verb == "PATCH":  # it is there already, and differs
+        own_agent.create(config("a", it="1"), place)
+    proxy.choose = lambda verb_, path: CONFLICT if verb_ == verb and "/configmaps/a" in path else None
+    own_agent.start()
+    own_agent.follow(repository, place, "app", source={"path": "k8s"}, policy={})
+
+    body = own_agent.wait("app", lambda body: "ComparisonWarning" in conditions_of(body))
+    message = conditions_of(body)["ComparisonWarning"]
+    assert message.startswith(f"ConfigMap/{place}/a could not be compared: ")
+    assert "made to fail by the proxy" in message
+    own_agent.until(
+        lambda: message in dict(unsynced(own_agent.agent.applications))["app"], "who waits for it hears why"
+    )
+
+    proxy.never()
+    body = own_agent.wait("app", lambda body: sync_of(body) and "ComparisonWarning" not in conditions_of(body))
+    assert sync_of(body) == "OutOfSync"
 
 
 # -- between a judgement and a deletion -------------------------------------------------------------------------------
