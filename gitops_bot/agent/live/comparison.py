@@ -267,6 +267,9 @@ class Comparer:
             predicted = self._objects.replace(key, put, MANAGER, dry_run=True, validate=options.validate)
         except NotFound:
             return replace(asked, live=None)
+        if predicted["metadata"]["uid"] != live.uid:
+            # It has gone meanwhile: an apply makes another one then, whatever version it asks for.
+            raise Conflict(f"{key} is another one by now", status=409)
         predicted = without(predicted, strange) if put is None else predicted
         changes = drift(body, predicted, metadata=live, rules=ignore, delete_jq=rules.delete_jq)
         if put is None:

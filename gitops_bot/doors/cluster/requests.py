@@ -62,6 +62,10 @@ _NOT_THE_SERVERS_FAULT = {
 """What the API server answers with 500 although the object is at fault (tried on v1.36.3): asking again is no use."""
 
 
+_BEYOND_ITS_RIGHTS = "attempting to grant RBAC permissions not currently held"
+_GIVES_THEM = " (docs/reference/agent.md#rights: deploy/grant-roles.yaml lets the agent give them)"
+
+
 class Patience(NamedTuple):
     """How long a request may take, in seconds."""
 
@@ -237,6 +241,8 @@ def _refused(status: int, data: bytes, path: str) -> Refused:
         Cause(str(each.get("field", "")), str(each.get("message", ""))) for each in details.get("causes") or ()
     )
     message = str(told.get("message") or f"{path}: HTTP status {status}")
+    # What follows there is a list that may be long.
+    message = message.replace(_BEYOND_ITS_RIGHTS, _BEYOND_ITS_RIGHTS + _GIVES_THEM)
     kind = _CLASSES.get(status, Refused)
     if status == 404 and not details.get("name"):
         kind = NoKind

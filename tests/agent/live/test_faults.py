@@ -45,6 +45,7 @@ from tests.agent.live.harness import (
     live_agent,
     manifests,
     phase_of,
+    service,
     status_of,
     sync_of,
 )
@@ -584,3 +585,30 @@ def forget_lease(agent: LiveAgent) -> None:
     """The killed agent's Lease has run out."""
     path = f"/apis/coordination.k8s.io/v1/namespaces/{agent.namespace}/leases/gitops-bot"
     agent.plane.request("PATCH", path, {"spec": {"holderIdentity": ""}}, content_type="application/merge-patch+json")
+
+
+def test_an_object_that_goes_while_it_is_compared_is_gone_and_has_not_changed(
+    plane: ControlPlane, own_agent: LiveAgent, proxy: Proxy, place: str
+) -> None:
+    own_agent.start()
+    web = service("web", 80)
+    repository = own_agent.repository({"app.yaml": manifests(web)})
+    name = f"app-{place}"
+    own_agent.follow(repository, place, name)
+    before = own_agent.synced(name, repository.git("rev-parse", "HEAD"))
+    gone = threading.Event()
+
+    def delete_first(verb: str, path: str) -> None:
+        if verb == "PATCH" and "/services/web" in path and "dryRun" in path and not gone.is_set():
+            gone.set()
+            own_agent.delete("Service", place, "web")
+
+    proxy.choose = delete_first
+    own_agent.patch("Service", place, "web", {"spec": {"ports": [{"port": 81, "name": "other"}]}}, "kubectl-edit")
+    own_agent.until(lambda: gone.is_set() and own_agent.find("Service", place, "web"), "it is there again")
+    own_agent.until(
+        lambda: status_of(own_agent.app(name))["operationState"] != status_of(before)["operationState"], "healed"
+    )
+    listed = own_agent.plane.request("GET", f"/api/v1/namespaces/{own_agent.namespace}/events")["items"]
+    said = [each["message"] for each in listed if each["reason"] == "DriftDetected"]
+    assert said and all(each.endswith("Service/" + place + "/web: deleted") for each in said), said
