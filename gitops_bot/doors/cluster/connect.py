@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 CONNECTIONS = 16
 """Requests of one kind of work that are under way at once: what waits for an API server that is busy, or far away."""
 _KEPT = 128
-"""Connections that are kept open: those, and one for each kind that is watched."""
+"""Connections of watches that are kept open."""
 _PROVEN = 5.0
 """Seconds that a token is used without a look whether it has to be renewed: the look costs as much as a request."""
 
@@ -38,7 +38,7 @@ class Connection:
         self.url: str = configuration.host.rstrip("/")
         self.pool: HTTPConnectionPool = self._client.rest_client.pool_manager.connection_from_url(self.url)
         parts = urlsplit(self.url)
-        self.wires = Wires(self.pool, parts.netloc)
+        self.wires = Wires(self.pool, parts.netloc, CONNECTIONS)
         self.base = self.url if parts.scheme == "http" and self.pool.proxy is not None else parts.path
         """What stands before every path in a request: nothing, mostly, and to a proxy that is no tunnel the server."""
         self._proof: tuple[float, dict[str, str]] = (float("-inf"), {})

@@ -45,10 +45,11 @@ class Reply(NamedTuple):
 class Wires:
     """Connections to one server; may be used by many threads at once, each of which has one of its own meanwhile."""
 
-    def __init__(self, pool: HTTPConnectionPool, host: str) -> None:
-        """Take who opens connections, and what the server calls itself (with its port)."""
+    def __init__(self, pool: HTTPConnectionPool, host: str, most: int) -> None:
+        """Take who opens connections, what the server calls itself (with its port), and how many stay open unused."""
         self._pool = pool
         self._host = host
+        self._most = most
         self._idle: deque[_Wire] = deque()
         weakref.finalize(self, _close, self._idle)
 
@@ -73,7 +74,7 @@ class Wires:
         except BaseException:
             wire.close()
             raise
-        if wire.stays:
+        if wire.stays and len(self._idle) < self._most:
             self._idle.append(wire)
         else:
             wire.close()

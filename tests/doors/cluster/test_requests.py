@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 
-from gitops_bot.doors.cluster.connect import connect
+from gitops_bot.doors.cluster.connect import CONNECTIONS, connect
 from gitops_bot.doors.cluster.errors import (
     Conflict,
     Forbidden,
@@ -189,6 +191,22 @@ def test_an_answer_that_is_no_status_is_still_told(asked: Asked, body: bytes) ->
 
     with pytest.raises(Forbidden, match="403"):
         ask(asked, "get")
+
+
+def test_of_many_connections_some_stay_open(asked: Asked) -> None:
+    """As many as one kind of work has under way; a hundred kinds may be listed at once when an agent starts."""
+    together, ports = threading.Barrier(20), set()
+
+    def answer(handler: Handler) -> None:
+        ports.add(handler.client_address[1])
+        together.wait(20)
+        gives(_GOOD)(handler)
+
+    asked.server.routes["/"] = answer
+    for _ in range(2):
+        with ThreadPoolExecutor(20) as pool:
+            assert len([*pool.map(lambda _: ask(asked, "get"), range(20))]) == 20
+    assert len(ports) == 20 + 20 - CONNECTIONS
 
 
 def test_no_error_tells_the_token(asked: Asked) -> None:

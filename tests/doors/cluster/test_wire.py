@@ -75,7 +75,7 @@ class Peer:
 def peer(*answers: list[bytes] | None) -> Iterator[tuple[Peer, Wires]]:
     there = Peer(*answers)
     pool = urllib3.HTTPConnectionPool("127.0.0.1", there.port)
-    wires = Wires(pool, f"127.0.0.1:{there.port}")
+    wires = Wires(pool, f"127.0.0.1:{there.port}", 16)
     try:
         yield there, wires
     finally:
