@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from gitops_bot.doors.cluster.objects import Objects
-from gitops_bot.doors.cluster.watch import Event, Snapshot, Watcher
+from gitops_bot.doors.cluster.watch import Chosen, Event, Snapshot, Watcher
 
 _DEFINING = (
     ("apiextensions.k8s.io", "CustomResourceDefinition"),
@@ -17,7 +17,7 @@ class KindWatch:
     def __init__(self, objects: Objects) -> None:
         """Take the objects whose kinds are kept up to date."""
         self._objects = objects
-        self._watcher = Watcher(objects, "", self._told)
+        self._watcher = Watcher(objects, Chosen(), self._told)
         self._versions: dict[str, dict[str, str]] = {}
         """Kind → name → version of what defines kinds."""
 

@@ -27,7 +27,7 @@ from gitops_bot.agent.sources.revisions import Revisions
 from gitops_bot.agent.sources.sources import COMPARISON_ERROR
 from gitops_bot.doors.cluster.errors import Withheld
 from gitops_bot.doors.cluster.objects import Objects
-from gitops_bot.doors.cluster.watch import Event, Snapshot, Watcher, always
+from gitops_bot.doors.cluster.watch import Chosen, Event, Snapshot, Watcher, always
 from gitops_bot.errors import ClusterError
 
 _log = logging.getLogger(__name__)
@@ -114,10 +114,10 @@ class Controller:
             parts.inventory, parts.health, self._whose, self._queue.put, now=parts.clock.now, people=parts.people
         )
         self._watcher = Watcher(
-            parts.objects, parts.label, self._hearing.told, whole=is_judged_whole, kept=self._hearing.kept
+            parts.objects, Chosen(parts.label), self._hearing.told, whole=is_judged_whole, kept=self._hearing.kept
         )
         self._apps = Watcher(
-            parts.objects, "", self._app_told, namespace=parts.applications.namespace, whole=always,
+            parts.objects, Chosen(namespace=parts.applications.namespace), self._app_told, whole=always,
             kept=lambda kind, body: slim(body) if (kind.group, kind.kind) == APPLICATION else body,
         )  # fmt: skip
         self._crew = Crew(self._work, most=workers, waiting=waiting)
@@ -219,14 +219,17 @@ class Controller:
     def watch(self, kinds: frozenset[tuple[str, str]]) -> frozenset[tuple[str, str]]:
         """Watch kinds that are not watched yet, and wait until what there is of them is known.
 
-        Those of which it is not known in time; kinds that the cluster does not have are none.
+        Those of which it is not known in time, or whose API server does not answer; kinds that the cluster is known
+        not to have are none.
         """
         begun = self._begin(kinds)
         inventory = self._parts.inventory
         if not all(map(inventory.knows, begun)):
             with self.waits():
                 self._hear_of(begun)
-        return frozenset(kind for kind in begun if not inventory.knows(kind))
+        known = self._parts.objects.kinds
+        silent = (kind for kind in kinds if known.preferred(*kind) is None and not known.lacks(*kind))
+        return frozenset((*silent, *(kind for kind in begun if not inventory.knows(kind))))
 
     def _hear_of(self, kinds: Iterable[tuple[str, str]]) -> None:
         """Wait until what there is of these kinds is known, for a while."""

@@ -9,7 +9,7 @@ from gitops_bot.agent.sources.keys import Keys
 from gitops_bot.agent.sources.logins import AUTHORITIES, KNOWN_HOSTS, KNOWN_HOSTS_KEY, SELECTOR
 from gitops_bot.doors.cluster.errors import Forbidden
 from gitops_bot.doors.cluster.objects import Objects
-from gitops_bot.doors.cluster.watch import Event, Snapshot, Watcher, always
+from gitops_bot.doors.cluster.watch import Chosen, Event, Snapshot, Watcher, always
 from gitops_bot.errors import ClusterError
 
 
@@ -23,12 +23,10 @@ class KeyWatch:
         self._changed = changed
         self._known = threading.Event()
         self._secrets = Watcher(
-            objects, SELECTOR, self._secret_told, namespace=namespace, whole=always, failed=self._not_told
+            objects, Chosen(SELECTOR, namespace), self._secret_told, whole=always, failed=self._not_told
         )
-        self._hosts = Watcher(objects, "", self._hosts_told, namespace=namespace, whole=always, name=KNOWN_HOSTS)
-        self._trusted = Watcher(
-            objects, "", self._authorities_told, namespace=namespace, whole=always, name=AUTHORITIES
-        )
+        self._hosts = Watcher(objects, Chosen("", namespace, KNOWN_HOSTS), self._hosts_told, whole=always)
+        self._trusted = Watcher(objects, Chosen("", namespace, AUTHORITIES), self._authorities_told, whole=always)
 
     def start(self, within: float = 20.0) -> None:
         """Begin, and wait some seconds at most until the logins are known, or known to be withheld.

@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, Literal, NamedTuple
 
-from gitops_bot.doors.cluster.errors import NotFound, NotTyped, Refused
+from gitops_bot.doors.cluster.errors import NoKind, NotFound, NotTyped, Refused
 from gitops_bot.doors.cluster.kinds import Kind, Kinds, discover_kinds
 from gitops_bot.doors.cluster.requests import Requests
 from gitops_bot.model.resource import ResourceKey
@@ -23,7 +23,7 @@ _WHOLE_PAGE = 100
 """Objects of one page where all of them is read: it is held in memory until the next one comes."""
 _KNOWS_NO_APPLY = (405, 415)
 """How API servers answer a server-side apply that do not know it: aggregated ones, and those before 1.16."""
-_SETTLES = 10.0
+SETTLES = 10.0
 """Seconds after a definition changed in which the API server may still answer without it."""
 _AGAIN = 1.0
 """Seconds after which kinds are asked for again meanwhile."""
@@ -61,7 +61,7 @@ class Objects:
     def kinds(self) -> Kinds:
         """Every kind of the cluster. Raises ClusterError."""
         now = self._clock()
-        unsettled = self._asked < self._changed + _SETTLES and now - self._asked >= _AGAIN
+        unsettled = self._asked < self._changed + SETTLES and now - self._asked >= _AGAIN
         if self._kinds is None or unsettled:
             self._asked = now
             self._kinds = discover_kinds(self.requests)
@@ -76,15 +76,24 @@ class Objects:
         self._changed = self._clock()
 
     def get(self, key: ResourceKey, api_version: str = "") -> Body:
-        """An object, in the version given, else in the preferred one. Raises ClusterError: NotFound when it is gone."""
+        """An object, in the version given, else in the preferred one.
+
+        Raises ClusterError: NotFound when it is gone, NoKind when that cannot be told because its kind is not served.
+        """
         kind = self.kinds.of(key, api_version)
-        body: Body = self.requests.get(kind.path(key.namespace, key.name)).body
+        try:
+            body: Body = self.requests.get(kind.path(key.namespace, key.name)).body
+        except NoKind:
+            self.kinds_changed()  # they are not what they were when they were asked for
+            raise
         return body
 
     def find(self, key: ResourceKey, api_version: str = "") -> Body | None:
-        """The same, None when it is not there, or its kind is not."""
+        """The same, None when it is not there. Raises ClusterError: NoKind when that cannot be told."""
         try:
             return self.get(key, api_version)
+        except NoKind:
+            raise
         except NotFound:
             return None
 
@@ -111,7 +120,8 @@ class Objects:
     ) -> None:
         """Delete exactly this object, with ``version`` only in that one; one that is gone is left alone.
 
-        Raises ClusterError: Conflict when the name is another object's by now, or the object another version.
+        Raises ClusterError: Conflict when the name is another object's by now, or the object another version, NoKind
+        when its kind is not served.
         """
         preconditions = {"uid": uid, **({"resourceVersion": version} if version else {})}
         options: Body = {
@@ -124,6 +134,8 @@ class Objects:
             options["dryRun"] = ["All"]
         try:
             self.requests.delete(self.kinds.of(key).path(key.namespace, key.name), options)
+        except NoKind:
+            raise
         except NotFound:
             return
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 import threading
+import time
 from collections.abc import Callable, Iterator
 from typing import Any, Literal, NamedTuple
 
@@ -15,12 +16,14 @@ import msgspec
 
 from gitops_bot.doors.cluster.errors import Gone, NotFound
 from gitops_bot.doors.cluster.kinds import Kind
-from gitops_bot.doors.cluster.objects import METADATA, Body, Objects, selected
+from gitops_bot.doors.cluster.objects import METADATA, SETTLES, Body, Objects, selected
 from gitops_bot.errors import ClusterError
 
 _IDLE = 330.0
 """Seconds without a byte after which a stream is dead; the API server ends it after ``_LASTS``, and sends bookmarks."""
 _LASTS = 290
+_SOON = 5.0
+"""Seconds: a stream that ends sooner, and has told nothing, was for nothing."""
 _LONGEST_PAUSE = 30.0
 _log = logging.getLogger(__name__)
 
@@ -56,108 +59,232 @@ def never(_kind: Kind) -> bool:
     return False
 
 
+class Chosen(NamedTuple):
+    """Which objects of a kind are watched."""
+
+    labels: str = ""
+    """A label selector, ``""`` for whatever labels they have."""
+    namespace: str = ""
+    """``""`` means everywhere."""
+    name: str = ""
+    """``""`` means every one."""
+
+
+class _Pace:
+    """How long is waited before a kind is asked about again: the longer, the more often that was for nothing."""
+
+    def __init__(self, clock: Callable[[], float]) -> None:
+        self._clock = clock
+        self._begun = clock()
+        self._in_vain = 0
+
+    def begin(self) -> None:
+        """Take that something is asked now."""
+        self._begun = self._clock()
+
+    def told(self) -> None:
+        """Take that it was worth it."""
+        self._in_vain = 0
+
+    def ended(self) -> float:
+        """Seconds to wait after a stream that ended: none where it had lasted, or told something, or was the first."""
+        self._in_vain = self._in_vain + 1 if self._clock() - self._begun < _SOON else 0
+        return self._pause()
+
+    def failed(self) -> float:
+        """Seconds to wait after a refusal, or no answer."""
+        self._in_vain = max(self._in_vain, 1) + 1
+        return self._pause()
+
+    def _pause(self) -> float:
+        return min(2.0 ** min(self._in_vain - 2, 10), _LONGEST_PAUSE) if self._in_vain > 1 else 0.0
+
+
+class _Stream:
+    """One kind that is watched, and how far it was told."""
+
+    thread: threading.Thread
+
+    def __init__(self, kind: Kind, clock: Callable[[], float]) -> None:
+        self.kind = kind
+        self.pace = _Pace(clock)
+        self.version = ""
+        """The resourceVersion up to which it was told, ``""`` where all of it has to be told."""
+        self.missing_since: float | None = None
+        """Since when the cluster does not have the kind, None while it has."""
+        self.is_gone = False
+        """Whether that was told."""
+        self.awake = threading.Event()
+        """Set when nothing is to be waited for."""
+
+
 class Watcher:
     """Watches any number of kinds, each in a thread of its own, until it is closed."""
 
     def __init__(
         self,
         objects: Objects,
-        selector: str,
+        chosen: Chosen,
         told: Told,
         *,
-        namespace: str = "",
-        name: str = "",
         whole: Callable[[Kind], bool] = never,
         kept: Callable[[Kind, Body], Body] = lambda _kind, body: body,
         failed: Callable[[ClusterError], None] = lambda _error: None,
+        clock: Callable[[], float] = time.monotonic,
+        wait: Callable[[threading.Event, float], object] = threading.Event.wait,
     ) -> None:
-        """Take what is asked, the label selector, and who is told; ``failed`` hears why there is nothing to tell.
+        """Take what is asked for which objects, and who is told; ``failed`` hears why there is nothing to tell.
 
-        ``namespace`` ``""`` means everywhere, ``name`` ``""`` every object. ``whole`` says of which kinds whole objects
-        are told, and not only their metadata; ``kept`` what of each object of a snapshot is told.
+        ``whole`` says of which kinds whole objects are told, and not only their metadata; ``kept`` what of each object
+        of a snapshot is told. ``clock`` is in seconds; ``wait`` waits so many of them before something is asked again,
+        or until the event is set.
         """
         self._objects = objects
-        self._selector = selector
+        self._chosen = chosen
         self._told = told
-        self._namespace = namespace
-        self._name = name
         self._whole = whole
         self._kept = kept
         self._failed = failed
+        self._clock = clock
+        self._wait = wait
         self._closed = threading.Event()
-        self._streams: dict[Kind, threading.Thread] = {}
+        self._streams: dict[tuple[str, str], _Stream] = {}
+        """Group and kind → its stream."""
         self._open: set[Any] = set()
         self._lock = threading.Lock()
 
     def watch(self, kind: Kind) -> None:
-        """Begin with a kind, where that has not been done. Its snapshot comes first."""
+        """Begin with a kind, where that has not been done, or the cluster has it again. Its snapshot comes first.
+
+        It is watched in one version at a time: in this one while the cluster has it, in another one after that.
+        """
         with self._lock:
-            if kind in self._streams or self._closed.is_set():
+            known = self._streams.get((kind.group, kind.kind))
+            if known is not None and known.is_gone:
+                known.awake.set()
+            if known is not None or self._closed.is_set():
                 return
-            thread = threading.Thread(target=self._run, args=(kind,), name=f"watch {kind.plural}", daemon=True)
-            self._streams[kind] = thread
-            thread.start()
+            stream = _Stream(kind, self._clock)
+            stream.thread = threading.Thread(
+                target=self._run, args=(stream,), name=f"watch {kind.plural}", daemon=True
+            )  # fmt: skip
+            self._streams[kind.group, kind.kind] = stream
+            stream.thread.start()
 
     @property
     def kinds(self) -> frozenset[Kind]:
-        """What is watched."""
+        """What is watched, of what the cluster has."""
         with self._lock:
-            return frozenset(self._streams)
+            return frozenset(stream.kind for stream in self._streams.values() if not stream.is_gone)
 
     @property
     def dead(self) -> tuple[str, ...]:
         """What is to be watched and is not any more, which only a mistake of ours can bring about; in order."""
         with self._lock:
-            return tuple(sorted(kind.plural for kind, thread in self._streams.items() if not thread.is_alive()))
+            return tuple(sorted(each.kind.plural for each in self._streams.values() if not each.thread.is_alive()))
 
     def close(self) -> None:
         """End every stream and wait for its thread."""
         self._closed.set()
         with self._lock:
-            threads, responses = list(self._streams.values()), list(self._open)
+            streams, responses = list(self._streams.values()), list(self._open)
+        for stream in streams:
+            stream.awake.set()
         for response in responses:
             _shut(response)
-        for thread in threads:
-            thread.join(timeout=5)
+        for stream in streams:
+            stream.thread.join(timeout=5)
 
-    def _run(self, kind: Kind) -> None:
-        pause = 0.0
-        while not self._closed.wait(pause):
+    def _run(self, stream: _Stream) -> None:
+        while not self._closed.is_set():
+            stream.pace.begin()
             try:
-                listed = self._objects.list(
-                    kind, self._namespace, name=self._name, selector=self._selector,
-                    metadata=not self._whole(kind), kept=lambda body: self._kept(kind, body),
-                )  # fmt: skip
-                self._told(Snapshot(kind, listed.items, listed.version))
-                pause = 0.0
-                self._follow(kind, listed.version)
-            except NotFound:
-                # The kind itself is gone; whoever brings it back asks for it anew.
-                self._told(Snapshot(kind, ()))
-                with self._lock:
-                    self._streams.pop(kind, None)
-                return
+                self._attempt(stream)
+                pause = stream.pace.ended()
             except Gone:
-                continue
+                stream.version = ""
+                pause = stream.pace.ended()
             except ClusterError as error:
+                # A server that was away may have been restored from a backup, and be behind what it told before.
+                stream.version = ""
                 self._failed(error)
-                pause = min(max(pause * 2, 1.0), _LONGEST_PAUSE)
-                _log.warning("watching %s: %s; again in %.0f s", kind.plural, error.message, pause)
+                pause = stream.pace.failed()
+                _log.warning("watching %s: %s; again in %.0f s", stream.kind.plural, error.message, pause)
             except Exception:  # noqa: BLE001 - see below
                 # Who is told has made a mistake; all there is is told anew, so that nothing is missed.
-                pause = min(max(pause * 2, 1.0), _LONGEST_PAUSE)
-                _log.exception("watching %s: a mistake of this program", kind.plural)
+                stream.version = ""
+                pause = stream.pace.failed()
+                _log.exception("watching %s: a mistake of this program", stream.kind.plural)
+            if pause:
+                self._wait(stream.awake, pause)
+                stream.awake.clear()
 
-    def _follow(self, kind: Kind, version: str) -> None:
-        """Hand on what changes, from a version on, over as many streams as it takes. Raises Gone, ClusterError."""
-        while not self._closed.is_set():
-            for event in self._events(kind, version):
-                body = event["object"]
-                if event["type"] == "ERROR":
-                    raise Gone(str(body.get("message", "")), status=int(body.get("code", 410)))
-                version = body["metadata"].get("resourceVersion", version)
-                if event["type"] in ("ADDED", "MODIFIED", "DELETED"):
-                    self._told(Event(kind, event["type"], body))
+    def _attempt(self, stream: _Stream) -> None:
+        """Tell what there is, where that was not told, and what changes until a stream ends. Raises ClusterError."""
+        try:
+            if stream.is_gone and not self._is_back(stream):
+                return
+            if not stream.version:
+                self._list(stream)
+            self._follow(stream)
+        except NotFound:
+            if not self._has_moved(stream):
+                raise
+
+    def _list(self, stream: _Stream) -> None:
+        kind, chosen = stream.kind, self._chosen
+        listed = self._objects.list(
+            kind, chosen.namespace, name=chosen.name, selector=chosen.labels,
+            metadata=not self._whole(kind), kept=lambda body: self._kept(kind, body),
+        )  # fmt: skip
+        stream.missing_since = None
+        self._told(Snapshot(kind, listed.items, listed.version))
+        stream.version = listed.version
+
+    def _follow(self, stream: _Stream) -> None:
+        """Hand on what changes, from its version on, until the stream ends. Raises Gone, ClusterError."""
+        stream.pace.begin()
+        for event in self._events(stream.kind, stream.version):
+            body = event["object"]
+            if event["type"] == "ERROR":
+                raise Gone(str(body.get("message", "")), status=int(body.get("code", 410)))
+            if event["type"] in ("ADDED", "MODIFIED", "DELETED"):
+                stream.pace.told()
+                self._told(Event(stream.kind, event["type"], body))
+            stream.version = body["metadata"].get("resourceVersion", stream.version)
+
+    # -- kinds that are not there -------------------------------------------------------------------------------------
+
+    def _has_moved(self, stream: _Stream) -> bool:
+        """Whether a kind that was not found is there in another version only, or is gone: then that is told.
+
+        That it was not found says little: an API server that has just started knows a kind some moments later, and so
+        may the list of all kinds. Raises ClusterError.
+        """
+        self._objects.kinds_changed()
+        kinds, now = self._objects.kinds, self._clock()
+        found = kinds.preferred(stream.kind.group, stream.kind.kind)
+        if found is not None and found.path() != stream.kind.path():
+            stream.kind, stream.version, stream.missing_since = found, "", None
+            return True
+        if not kinds.lacks(stream.kind.group, stream.kind.kind):
+            stream.missing_since = None
+            return False
+        if stream.missing_since is None:
+            stream.missing_since = now
+        if now - stream.missing_since < SETTLES:
+            return False
+        self._told(Snapshot(stream.kind, ()))
+        stream.version, stream.is_gone = "", True
+        return True
+
+    def _is_back(self, stream: _Stream) -> bool:
+        """Whether the cluster has a kind again that was gone. Raises ClusterError."""
+        found = self._objects.kinds.preferred(stream.kind.group, stream.kind.kind)
+        if found is None:
+            return False
+        stream.kind, stream.is_gone, stream.missing_since = found, False, None
+        return True
 
     def _events(self, kind: Kind, version: str) -> Iterator[Any]:
         query = {
@@ -165,9 +292,9 @@ class Watcher:
             "allowWatchBookmarks": "true",
             "resourceVersion": version,
             "timeoutSeconds": str(_LASTS),
-        } | selected(self._selector, self._name)
+        } | selected(self._chosen.labels, self._chosen.name)
         accept = "application/json" if self._whole(kind) else METADATA
-        response = self._objects.requests.stream(kind.path(self._namespace), query, accept=accept, idle=_IDLE)
+        response = self._objects.requests.stream(kind.path(self._chosen.namespace), query, accept=accept, idle=_IDLE)
         with self._lock:
             self._open.add(response)
         try:

@@ -31,12 +31,16 @@ class Fault(NamedTuple):
     """``before`` or ``after`` the API server has done it: no answer comes."""
     stall: float = 0.0
     """Seconds before it is passed on."""
+    ends: bool = False
+    """A stream that is over as soon as it has begun."""
 
 
 SERVER_ERROR, CONFLICT = Fault(500), Fault(409)
 BUSY, BUSY_WITHOUT_A_WORD = Fault(429, retry_after="1"), Fault(429)
 LOST_BEFORE, LOST_AFTER = Fault(drop="before"), Fault(drop="after")
 SLOW = Fault(stall=0.3)
+ENDS, EXPIRED, NOT_FOUND = Fault(ends=True), Fault(410), Fault(404)
+"""Of watches: by what stands between, by a server that has forgotten the version, or does not know the kind yet."""
 ALL = (SERVER_ERROR, CONFLICT, BUSY, BUSY_WITHOUT_A_WORD, LOST_BEFORE, LOST_AFTER, SLOW)
 
 Choose = Callable[[str, str], Fault | None]
@@ -59,6 +63,8 @@ class Proxy(ThreadingHTTPServer):
         """What went wrong so far: how often each fault."""
         self.lock = threading.Lock()
         self.watches: set[socket.socket] = set()
+        self.opened = 0
+        """How many streams were opened so far."""
         self._held = ""
         self._let_through = threading.Event()
         self._let_through.set()
@@ -153,13 +159,16 @@ class _Handler(BaseHTTPRequestHandler):
         fault = self.server.choose(self.command, self.path)
         if fault is not None:
             with self.server.lock:
-                name = str(fault.status or fault.drop or "stall")
+                name = str(fault.status or fault.drop or ("ends" if fault.ends else "stall"))
                 self.server.counts[name] = self.server.counts.get(name, 0) + 1
         if self.server.is_down or (fault is not None and fault.drop == "before"):
             self._hang_up()
             return
         if fault is not None and fault.status:
             self._refuse(fault)
+            return
+        if fault is not None and fault.ends:
+            self._reply(200, [("Content-Type", "application/json")], b"")
             return
         if fault is not None and fault.stall:
             threading.Event().wait(fault.stall)
@@ -190,6 +199,7 @@ class _Handler(BaseHTTPRequestHandler):
         self.close_connection = True
         with self.server.lock:
             self.server.watches.add(self.connection)
+            self.server.opened += 1
         try:
             self.send_response(200)
             self.send_header("Content-Type", answer.getheader("Content-Type", "application/json"))
@@ -208,11 +218,14 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _refuse(self, fault: Fault) -> None:
         reasons = {
+            404: "NotFound",
             405: "MethodNotAllowed",
+            410: "Expired",
             415: "UnsupportedMediaType",
             409: "Conflict",
             429: "TooManyRequests",
             500: "InternalError",
+            503: "ServiceUnavailable",
         }
         told = {"kind": "Status", "status": "Failure", "code": fault.status, "reason": reasons[fault.status],
                 "message": "made to fail by the proxy"}  # fmt: skip

@@ -2,32 +2,21 @@
 
 from __future__ import annotations
 
-import queue
 import threading
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
 from gitops_bot.doors.cluster.connect import connect
-from gitops_bot.doors.cluster.errors import Conflict, Invalid, NotFound, NotTyped
+from gitops_bot.doors.cluster.errors import Conflict, Invalid, NoKind, NotTyped
 from gitops_bot.doors.cluster.lease import Lease, LeaseTimes
 from gitops_bot.doors.cluster.objects import Objects
-from gitops_bot.doors.cluster.watch import Event, Snapshot, Watcher
 from gitops_bot.model.resource import ResourceKey
 from tests.controlplane.install import NAMESPACE
 from tests.controlplane.plugin import Installed
+from tests.doors.cluster.bodies import config_map, key_of
 
-_LABEL = "gitops-bot.test/watched"
-
-
-def config_map(namespace: str, name: str = "settings", labels: dict[str, str] | None = None, **data: str) -> Any:
-    metadata = {"name": name, "namespace": namespace, "labels": labels or {}}
-    return {"apiVersion": "v1", "kind": "ConfigMap", "metadata": metadata, "data": data}
-
-
-def key_of(namespace: str, name: str = "settings") -> ResourceKey:
-    return ResourceKey("", "ConfigMap", namespace, name)
+_LABEL = "gitops-bot.test/listed"
 
 
 def test_every_kind_is_known_by_its_version_and_its_path(objects: Objects) -> None:
@@ -98,9 +87,10 @@ def test_a_kind_that_is_not_there_is_told(objects: Objects, place: str) -> None:
     body = {"apiVersion": "example.org/v1", "kind": "Tea", "metadata": {"name": "green", "namespace": place}}
     key = ResourceKey("example.org", "Tea", place, "green")
 
-    with pytest.raises(NotFound, match=r"no kind Tea in example\.org/v1"):
+    with pytest.raises(NoKind, match=r"no kind Tea in example\.org/v1"):
         objects.apply(body, key, "gitops-bot")
-    assert objects.find(key) is None
+    with pytest.raises(NoKind):
+        objects.find(key)
 
 
 def test_metadata_is_listed_alone_page_by_page(objects: Objects, place: str, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -118,116 +108,6 @@ def test_metadata_is_listed_alone_page_by_page(objects: Objects, place: str, mon
     assert all(item["metadata"]["managedFields"] for item in listed.items)
     names = {item["metadata"]["name"] for item in objects.list(kind, place, metadata=False).items}
     assert names - {"kube-root-ca.crt"} == {f"map-{number}" for number in range(7)}
-
-
-# -- watching ---------------------------------------------------------------------------------------------------------
-
-
-class Told:
-    """What a watcher told, one after another."""
-
-    def __init__(self) -> None:
-        self.queue: queue.Queue[Snapshot | Event] = queue.Queue()
-
-    def next(self) -> Snapshot | Event:
-        return self.queue.get(timeout=20)
-
-    def until(self, type_: str) -> Event:
-        while True:
-            event = self.next()
-            if isinstance(event, Event) and event.type == type_:
-                return event
-
-
-@pytest.fixture
-def told() -> Told:
-    return Told()
-
-
-@pytest.fixture
-def watcher(objects: Objects, told: Told, place: str) -> Iterator[Watcher]:
-    watcher = Watcher(objects, _LABEL, told.queue.put, namespace=place)
-    kind = objects.kinds.preferred("", "ConfigMap")
-    assert kind is not None
-    watcher.watch(kind)
-    yield watcher
-    watcher.close()
-
-
-def test_changes_arrive_as_metadata_and_the_end_as_deleted(
-    objects: Objects, watcher: Watcher, told: Told, place: str
-) -> None:
-    first = told.next()
-    assert first == Snapshot(next(iter(watcher.kinds)), (), first.version)
-    assert first.version.isdigit()
-    made = objects.apply(config_map(place, labels={_LABEL: "yes"}, a="1"), key_of(place), "gitops-bot").body
-
-    added = told.until("ADDED")
-    assert added.body["metadata"]["uid"] == made["metadata"]["uid"]
-    assert "data" not in added.body
-
-    objects.apply(config_map(place, labels={_LABEL: "yes"}, a="2"), key_of(place), "gitops-bot")
-    assert told.until("MODIFIED").body["metadata"]["name"] == "settings"
-
-    # Losing what is selected by is leaving.
-    objects.apply(config_map(place, a="2"), key_of(place), "gitops-bot")
-    assert told.until("DELETED").body["metadata"]["name"] == "settings"
-
-
-def test_a_stream_that_breaks_goes_on_where_it_was(objects: Objects, watcher: Watcher, told: Told, place: str) -> None:
-    from gitops_bot.doors.cluster import watch
-
-    assert isinstance(told.next(), Snapshot)
-    objects.apply(config_map(place, "first", {_LABEL: "yes"}), key_of(place, "first"), "gitops-bot")
-    told.until("ADDED")
-
-    for response in list(watcher._open):
-        watch._shut(response)
-    objects.apply(config_map(place, "second", {_LABEL: "yes"}), key_of(place, "second"), "gitops-bot")
-
-    assert told.until("ADDED").body["metadata"]["name"] == "second"
-
-
-def test_a_watcher_that_is_closed_leaves_no_thread(objects: Objects, told: Told, place: str) -> None:
-    before = set(threading.enumerate())
-    watcher = Watcher(objects, _LABEL, told.queue.put, namespace=place)
-    for kind in ("ConfigMap", "Secret", "Service"):
-        found = objects.kinds.preferred("", kind)
-        assert found is not None
-        watcher.watch(found)
-        told.next()
-    watcher.close()
-
-    left = set(threading.enumerate()) - before
-    assert [each.name for each in left if each.name.startswith("watch ")] == []
-
-
-def test_a_kind_whose_definition_goes_is_told_as_empty(objects: Objects, installed: Installed, told: Told) -> None:
-    definition = {
-        "apiVersion": "apiextensions.k8s.io/v1", "kind": "CustomResourceDefinition",
-        "metadata": {"name": "cups.watch.example.org"},
-        "spec": {
-            "group": "watch.example.org", "scope": "Namespaced", "names": {"kind": "Cup", "plural": "cups"},
-            "versions": [{"name": "v1", "served": True, "storage": True, "schema": {"openAPIV3Schema": {
-                "type": "object", "x-kubernetes-preserve-unknown-fields": True}}}],
-        },
-    }  # fmt: skip
-    path = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions"
-    installed.plane.request("POST", path, definition)
-    watcher = Watcher(objects, "", told.queue.put)
-    kind = None
-    while kind is None:
-        objects.forget_kinds()
-        kind = objects.kinds.preferred("watch.example.org", "Cup")
-    watcher.watch(kind)
-    assert told.next()[:2] == (kind, ())
-
-    installed.plane.request("DELETE", f"{path}/cups.watch.example.org")
-
-    assert told.next() == Snapshot(kind, ())
-    while watcher.kinds:
-        threading.Event().wait(0.01)
-    watcher.close()
 
 
 # -- one leader -------------------------------------------------------------------------------------------------------
