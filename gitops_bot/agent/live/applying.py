@@ -17,7 +17,7 @@ from gitops_bot.agent.ownership.memory import Known, Memory
 from gitops_bot.agent.ownership.strangers import strangers, survivors
 from gitops_bot.agent.rules.options import Effective, object_options
 from gitops_bot.agent.values import MANAGER, Live, live_of
-from gitops_bot.doors.cluster.errors import Conflict, Invalid, NotTyped
+from gitops_bot.doors.cluster.errors import Conflict, Invalid, NoKind, NotTyped
 from gitops_bot.doors.cluster.objects import Applied, Body, Objects, Propagation
 from gitops_bot.errors import ClusterError
 from gitops_bot.model.resource import ResourceKey
@@ -170,12 +170,19 @@ class Applier:
         assert compared.live is not None
         self._objects.delete(compared.key, compared.live.uid, "Foreground")
         for left in range(_WAITS, -1, -1):
-            if self._objects.find(compared.key, compared.desired.api_version) is None:
+            if self._is_away(compared):
                 break
             if not left:
                 raise ClusterError(f"{compared.key} was deleted to be made anew, and is not gone yet")
             self._objects.requests.pause(_BETWEEN)
         return Done("recreated", self._made(compared, options).notes)
+
+    def _is_away(self, compared: Compared) -> bool:
+        """Whether an object is known not to be there. Raises ClusterError."""
+        try:
+            return self._objects.find(compared.key, compared.desired.api_version) is None
+        except NoKind:
+            return False
 
     def _remember(self, compared: Compared, body: Body) -> None:
         # The watch will say the same a moment later; nobody has to wait for it.

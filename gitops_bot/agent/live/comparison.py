@@ -28,6 +28,7 @@ from gitops_bot.agent.rules.options import ApplicationOptions, Effective, effect
 from gitops_bot.agent.sources.desired import Desired
 from gitops_bot.agent.values import MANAGER, Live, live_of
 from gitops_bot.doors.cluster.errors import Conflict, Invalid, NotFound, NotTyped
+from gitops_bot.doors.cluster.kinds import Kind
 from gitops_bot.doors.cluster.objects import Body, Objects
 from gitops_bot.errors import ClusterError
 from gitops_bot.manifests.ignore import DeleteJq, applicable
@@ -157,17 +158,18 @@ class Comparer:
         for key in keys:
             if found[key] is None:
                 groups.setdefault((key.group, key.kind, key.namespace), []).append(key)
-        for members in groups.values():
-            if len(members) <= _FEW:
+        for (group, name, _), members in groups.items():
+            kinds, version = self._objects.kinds, versions[members[0]]
+            kind = kinds.find(version, name)
+            if kinds.lacks(group, name, version):
+                continue  # nothing of it can be there
+            if kind is None or len(members) <= _FEW:
                 found.update(dict.fromkeys(members, "ask"))
             else:
-                found |= self._listed(members, versions[members[0]])
+                found |= self._listed(members, kind)
         return found
 
-    def _listed(self, keys: Sequence[ResourceKey], version: str) -> dict[ResourceKey, Live | Literal["ask"] | None]:
-        kind = self._objects.kinds.find(version, keys[0].kind)
-        if kind is None:
-            return dict.fromkeys(keys)
+    def _listed(self, keys: Sequence[ResourceKey], kind: Kind) -> dict[ResourceKey, Live | Literal["ask"] | None]:
         listed = self._objects.list(kind, keys[0].namespace)
         there = {item["metadata"]["name"]: item for item in listed.items}
         return {key: live_of(there[key.name], key) if key.name in there else None for key in keys}

@@ -31,6 +31,7 @@ from gitops_bot.agent.sources.revisions import Meaning
 from gitops_bot.agent.sources.sources import COMPARISON_ERROR, Sources
 from gitops_bot.agent.sources.surroundings import Surroundings
 from gitops_bot.agent.values import Live, live_of
+from gitops_bot.doors.cluster.errors import NoKind
 from gitops_bot.doors.cluster.objects import Objects
 from gitops_bot.errors import BotError, ClusterError
 from gitops_bot.manifests.fields import images_in
@@ -219,13 +220,24 @@ class Looker:
 
     def _left(self, app: AppObject, status: Status, keys: frozenset[ResourceKey]) -> list[Live]:
         """What left Git: of the objects with the Application's label, and of those that its status lists."""
-        gone = [key for key in self._inventory.of(app.key.id) if key not in keys]
+        kinds = self._objects.kinds
+        # Of a kind that is not served nobody can say whether its objects are in a namespace, and so which Git has.
+        gone = [
+            key
+            for key in self._inventory.of(app.key.id)
+            if key not in keys and kinds.preferred(key.group, key.kind) is not None
+        ]
         labelled = {key: live for key in gone if (live := self._inventory.find(key))}
         for each in status.resources if not is_truncated(status) else ():
             key = each.key
             if key in keys or key in labelled or self._inventory.knows((key.group, key.kind)):
                 continue
-            body = self._objects.find(key)
+            if kinds.preferred(key.group, key.kind) is None:
+                continue
+            try:
+                body = self._objects.find(key)
+            except NoKind:
+                continue  # nobody can tell: its kind stays among those whose objects are looked for
             if body is not None:
                 labelled[key] = live_of(body, key)
         return list(labelled.values())

@@ -18,6 +18,7 @@ from gitops_bot.agent.reconcile.plan import Plan, annotations_of
 from gitops_bot.agent.rules.options import ApplicationOptions, Effective, effective
 from gitops_bot.agent.rules.order import Task, Wave, wave_of, waves
 from gitops_bot.agent.values import Live
+from gitops_bot.doors.cluster.errors import NoKind
 from gitops_bot.doors.cluster.objects import Body, Objects, Propagation
 from gitops_bot.errors import ClusterError
 from gitops_bot.manifests.objects import head_of
@@ -284,7 +285,7 @@ class Syncer:
 
         def done() -> bool:
             for key in sorted(filter(may_have_changed, waiting)):
-                body = self._objects.find(key)
+                body = self._served(key)
                 if body is None:
                     continue
                 health = assess(body, now=self._now())
@@ -306,16 +307,30 @@ class Syncer:
 
         def gone() -> bool:
             for key, uid in list(waiting.items()):
-                body = self._objects.find(key)
-                if body is None or body["metadata"]["uid"] != uid:
+                if self._is_gone(key, uid):
                     del waiting[key]
             return not waiting
 
         if objects and not self._until(gone, self._deadlines.prune):
             raise ClusterError(f"{_counted(sorted(waiting))} not gone after {self._deadlines.prune:.0f} s")
 
+    def _is_gone(self, key: ResourceKey, uid: str) -> bool:
+        """Whether an object is gone. Where its kind is not served, the watch of the kind knows. Raises ClusterError."""
+        try:
+            body = self._objects.find(key)
+        except NoKind:
+            return self._inventory.find(key) is None
+        return body is None or body["metadata"]["uid"] != uid
+
+    def _served(self, key: ResourceKey) -> Body | None:
+        """An object; None where it, or its kind, is not there yet, which is waited for. Raises ClusterError."""
+        try:
+            return self._objects.find(key)
+        except NoKind:
+            return None
+
     def _status(self, key: ResourceKey) -> str:
-        body: Body | None = self._objects.find(key)
+        body = self._served(key)
         health = assess(body, now=self._now()) if body is not None else None
         return health.status if health is not None else ""
 

@@ -28,6 +28,7 @@ from tests.agent.live.faults import (
     CONFLICT,
     LOST_AFTER,
     LOST_BEFORE,
+    NOT_FOUND,
     SERVER_ERROR,
     Fault,
     Proxy,
@@ -420,6 +421,84 @@ def test_what_cannot_be_compared_is_named_with_the_reason_and_asked_again(proxy,
     proxy.never()
     body = own_agent.wait("app", lambda body: sync_of(body) and "ComparisonWarning" not in conditions_of(body))
     assert sync_of(body) == "OutOfSync"
+
+
+# -- kinds that are not found for a moment ----------------------------------------------------------------------------
+
+
+def test_applications_that_are_not_found_for_a_moment_are_heard_of_afterwards(story, proxy, own_agent):
+    own_agent.start()
+    story.follow()
+    story.ends_well()
+    before = own_agent.get("ConfigMap", story.place, "a")["metadata"]["uid"]
+    failed = proxy.once(NOT_FOUND, lambda _verb, path: "/applications?" in path and "watch=true" in path)
+    own_agent.until(proxy.cut_watches, "there are streams to cut")
+    own_agent.until(failed.is_set, "it has failed")
+    story.change(random.Random(5))
+    story.ends_well()
+    assert own_agent.get("ConfigMap", story.place, "a")["metadata"]["uid"] == before
+
+
+def test_an_application_that_ends_while_a_kind_is_not_found_takes_its_objects_along(story, proxy, own_agent):
+    own_agent.start()
+    story.follow(finalizer=True)
+    story.ends_well()
+    proxy.choose = lambda _verb, path: NOT_FOUND if path.startswith("/api/v1/configmaps?") else None
+    own_agent.until(proxy.cut_watches, "there are streams to cut")
+    own_agent.until(lambda: proxy.counts.get("404"), "the kind is not found")
+    own_agent.delete("Application", own_agent.namespace, story.name)
+
+    def is_gone() -> bool:
+        return own_agent.find("Application", own_agent.namespace, story.name) is None
+
+    own_agent.until(lambda: is_gone() or not story.live(), "its objects go")
+    assert not is_gone()
+    proxy.never()
+    own_agent.until_gone("Application", own_agent.namespace, story.name)
+    assert story.live() == {}
+
+
+def test_an_object_whose_kind_is_not_found_is_not_taken_for_gone(proxy, own_agent, place):
+    """It was deleted, and somebody's finalizer keeps it."""
+    kept = config("b", it="0")
+    kept["metadata"]["finalizers"] = ["example.org/keep"]
+    repository = own_agent.repository({"k8s/a.yaml": manifests(config("a", it="0")), "k8s/b.yaml": manifests(kept)})
+    own_agent.start()
+    own_agent.follow(repository, place, "app", source={"path": "k8s"})
+    own_agent.synced("app", repository.git("rev-parse", "HEAD"))
+    proxy.choose = lambda verb, path: NOT_FOUND if verb == "GET" and path.endswith("/configmaps/b") else None
+
+    commit = own_agent.push("app", repository, {"k8s/b.yaml": None})
+
+    def has_ended() -> bool:
+        told = [body for body in own_agent.apps.states("app") if body is not None and phase_of(body) == "Succeeded"]
+        return any(_revision(body) == commit for body in told)
+
+    own_agent.until(lambda: proxy.counts.get("404", 0) > 2 or has_ended(), "it was asked for")
+    assert own_agent.find("ConfigMap", place, "b") is not None
+    assert not has_ended()
+    proxy.never()
+    own_agent.patch("ConfigMap", place, "b", {"metadata": {"finalizers": None}})
+    own_agent.synced("app", commit)
+    assert own_agent.find("ConfigMap", place, "b") is None
+
+
+def test_an_object_whose_kind_is_not_found_is_not_taken_for_new(proxy, own_agent, place):
+    """It is another tool's, which has told so on it."""
+    theirs = {"argocd.argoproj.io/tracking-id": f"theirs:/ConfigMap:{place}/a"}
+    own_agent.create(config("a", theirs, it="theirs"), place)
+    repository = own_agent.repository({"k8s/all.yaml": manifests(config("a", it="ours"), config("b", it="ours"))})
+    proxy.choose = lambda verb, path: NOT_FOUND if verb == "GET" and path.endswith("/configmaps/a") else None
+    own_agent.start()
+    once = {"automated": {"prune": True}, "retry": {"limit": 0}}
+    own_agent.follow(repository, place, "app", source={"path": "k8s"}, policy=once)
+    own_agent.wait("app", lambda body: phase_of(body) in ("Failed", "Succeeded"))
+    assert own_agent.get("ConfigMap", place, "a")["data"] == {"it": "theirs"}
+    proxy.never()
+    own_agent.ask("app")
+    own_agent.wait("app", lambda body: "SharedResourceWarning" in conditions_of(body))
+    own_agent.until_there("ConfigMap", place, "b")
+    assert own_agent.get("ConfigMap", place, "a")["data"] == {"it": "theirs"}
 
 
 # -- between a judgement and a deletion -------------------------------------------------------------------------------

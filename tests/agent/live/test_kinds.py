@@ -7,8 +7,13 @@ from typing import Any
 
 import pytest
 
+from gitops_bot.agent.ownership.identity import GROUP_KINDS
 from gitops_bot.agent.reconcile.sync import Deadlines
+from gitops_bot.doors.cluster.connect import connect
+from gitops_bot.doors.cluster.objects import Objects
+from gitops_bot.doors.cluster.requests import Requests
 from tests.agent.live.harness import LiveAgent, config, manifests, phase_of, status_of
+from tests.controlplane.plane import ControlPlane
 
 
 @pytest.fixture
@@ -70,6 +75,39 @@ def test_a_kind_that_others_define_later_is_learned_without_a_restart(agent, pla
 
     agent.until(synced, "the kind is known")
     assert agent.find("ConfigMap", place, "settings") is not None
+
+
+@pytest.fixture
+def silent(plane: ControlPlane, place: str) -> Iterator[str]:
+    """A group whose API server does not answer, as the list of kinds says."""
+    group = f"silent.{place}.example.org"
+    path, name = "/apis/apiregistration.k8s.io/v1/apiservices", f"v1.{group}"
+    plane.request("POST", path, {
+        "apiVersion": "apiregistration.k8s.io/v1", "kind": "APIService", "metadata": {"name": name},
+        "spec": {"group": group, "version": "v1", "service": {"name": "nobody", "namespace": place},
+                 "insecureSkipTLSVerify": True, "groupPriorityMinimum": 1000, "versionPriority": 15},
+    })  # fmt: skip
+    yield group
+    plane.request("DELETE", f"{path}/{name}")
+
+
+def test_a_kind_whose_api_server_does_not_answer_is_looked_for_again(own_agent, place, silent):
+    """It left Git while nobody could tell what there is of it: forgotten, its objects would never be pruned."""
+    objects = Objects(Requests(connect(str(own_agent.kubeconfig))))
+
+    def is_known() -> bool:
+        objects.forget_kinds()
+        return not objects.kinds.lacks(silent, "Tea")
+
+    own_agent.until(is_known, "the group is in the list of kinds")
+    repository = own_agent.repository({"app/all.yaml": manifests(config("settings"))})
+    own_agent.start()
+    own_agent.follow(
+        repository, place, "app", source={"path": "app"},
+        annotations={GROUP_KINDS: f"ConfigMap,Cake.baking.example.org,Tea.{silent}"},
+    )  # fmt: skip
+    body = own_agent.synced("app", repository.git("rev-parse", "HEAD"))
+    assert body["metadata"]["annotations"][GROUP_KINDS] == f"ConfigMap,Tea.{silent}"
 
 
 def test_charts_hear_of_kinds_that_others_define_later(agent, place, group):
