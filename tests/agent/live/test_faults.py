@@ -400,13 +400,14 @@ def test_the_end_of_an_application_that_meets_another_write_comes_all_the_same(s
     assert story.live() == {}
 
 
+@pytest.mark.parametrize("fault", [CONFLICT, NOT_FOUND], ids=["conflict", "no kind"])
 @pytest.mark.parametrize("verb", ["GET", "PATCH"], ids=["unknown", "a dry run"])
-def test_what_cannot_be_compared_is_named_with_the_reason_and_asked_again(proxy, own_agent, place, verb):
+def test_what_cannot_be_compared_is_named_with_the_reason_and_asked_again(proxy, own_agent, place, verb, fault):
     """Nothing else changes afterwards: it is asked again by itself."""
     repository = own_agent.repository({"k8s/all.yaml": manifests(config("a", it="0"), config("b", it="0"))})
     if verb == "PATCH":  # it is there already, and differs
         own_agent.create(config("a", it="1"), place)
-    proxy.choose = lambda verb_, path: CONFLICT if verb_ == verb and "/configmaps/a" in path else None
+    proxy.choose = lambda verb_, path: fault if verb_ == verb and "/configmaps/a" in path else None
     own_agent.start()
     own_agent.follow(repository, place, "app", source={"path": "k8s"}, policy={})
 
