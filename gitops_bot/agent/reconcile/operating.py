@@ -218,8 +218,9 @@ class Operating:
             moved = self._looker.has_moved(app, view.commits)
             return cancelled() or ("Git has a newer commit" if moved else "")
 
+        failed = _failures_at(app, view) if former is None else app.failures
         # One write says what was found and what is done about it: OutOfSync stands there before anything is applied.
-        written = self._reporter.write(app, view, state=state)
+        written = self._reporter.write(app, view, state=state, failures=failed)
         self._applications.consume(app, "operation")
         app = written
         if view.blocked:
@@ -245,7 +246,7 @@ class Operating:
             corrected = [each for each in view.compared if each.key in selective.keys]
             if ended.phase == "Succeeded" and corrected:
                 self._event(app, HEALED, drift_told(corrected), objects=len(corrected))
-        failures = 0 if ended.phase == "Succeeded" else _failures_at(app, view) + 1
+        failures = 0 if ended.phase == "Succeeded" else failed + 1
         self._event(app, f"{ENDED}{ended.phase}", ended.message)
         looked = self._looker.look(app, record, since=0.0)
         view = view if self._interrupted() else looked
