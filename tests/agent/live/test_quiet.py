@@ -99,6 +99,24 @@ def test_a_new_process_reads_no_object_by_itself_tries_nothing_that_was_equal_an
     ] == []
 
 
+def test_a_look_that_finds_nothing_new_says_nothing_new(agent: LiveAgent, place: str) -> None:
+    name = f"looked-at-{place}"
+    repository = agent.repository(fleet(name))
+    agent.follow(repository, place, name, source={"path": name})
+    agent.synced(name, commit := repository.git("rev-parse", "HEAD"))
+    until_idle(agent)
+    since = agent.now()
+
+    agent.refresh(name, "hard")
+    agent.synced(name, commit)
+    until_idle(agent)
+
+    written = [call for call in agent.calls(since) if call.is_write and call.name == name]
+    assert [(call.resource, "fieldManager" in call.uri) for call in written] == [("applications", False)], (
+        "only the wish is taken away"
+    )
+
+
 def test_a_status_that_moves_costs_no_read(own_agent: LiveAgent, place: str) -> None:
     name = f"moves-{place}"
     rules = [{"http": {"paths": [{"path": "/", "pathType": "Prefix",
