@@ -20,7 +20,7 @@ from typing import Any, NamedTuple
 
 from tests.controlplane.install import NAMESPACE, install
 from tests.controlplane.plane import ControlPlane, control_plane
-from tests.controlplane.programs import find_programs
+from tests.controlplane.programs import MISSING, find_programs
 from tests.servers import Server, git_http, running
 
 _ROOT = Path(__file__).resolve().parents[1]
@@ -293,7 +293,7 @@ def place(directory: Path) -> Iterator[Place]:
     """A fresh control plane and repository in an empty directory."""
     programs = find_programs()
     if programs is None:
-        raise SystemExit("no control plane is built: tests/controlplane/build.sh")
+        raise SystemExit(MISSING)
     server = Server()
     (directory / "plane").mkdir(parents=True)
     with running(server), control_plane(programs, directory / "plane") as plane:

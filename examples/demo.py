@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from examples.demo_cluster import Building
+    from examples.demo_cluster import Bringing
 
 EXAMPLE = Path(__file__).parent / "churn-mlops"
 CHART = "k8s/helm/churn-mlops"
@@ -42,21 +42,21 @@ spec:
 
 def main() -> int:
     """Build the repository, show the change and its diff, what is written back, and the cluster; the exit code."""
-    building = None
+    bringing = None
     if "--no-cluster" not in sys.argv:
-        from examples.demo_cluster import Building  # needs the agent's packages, which the first half does not
+        from examples.demo_cluster import Bringing  # needs the agent's packages, which the first half does not
 
-        building = Building()
+        bringing = Bringing()
     try:
         with tempfile.TemporaryDirectory(prefix="gitops-bot-demo-") as folder:
-            return shown(Path(folder), building)
+            return shown(Path(folder), bringing)
     finally:
-        if building is not None:
-            building.stop()
+        if bringing is not None:
+            bringing.stop()
 
 
-def shown(folder: Path, building: Building | None) -> int:
-    """Everything, in a folder; the first exit code that is not 0. Without ``building`` no cluster."""
+def shown(folder: Path, bringing: Bringing | None) -> int:
+    """Everything, in a folder; the first exit code that is not 0. Without ``bringing`` no cluster."""
     repository = folder / "churn-mlops-prod"
     build(repository)
     say(f"The example repository, and a pull request from {BRANCH} into main:")
@@ -65,16 +65,16 @@ def shown(folder: Path, building: Building | None) -> int:
     say("Which is to say, in the cluster:")
     code = gitops_bot(repository, "diff", "--base", "main", "--head", BRANCH)
     code = code or write_back(repository)
-    return code if code or building is None else pull_in(repository, folder, building)
+    return code if code or bringing is None else pull_in(repository, folder, bringing)
 
 
-def pull_in(repository: Path, folder: Path, building: Building) -> int:
+def pull_in(repository: Path, folder: Path, bringing: Bringing) -> int:
     """A cluster that follows main: what merges, what a build bumps, what somebody changes by hand, and a rollback."""
     from examples.demo_cluster import cluster
 
     say("Now a cluster follows main, as it was before that: a control plane on this machine, and the agent in it.")
     git(repository, "reset", "--quiet", "--hard", "HEAD~1")
-    with cluster(building.wait(), repository, folder) as here:
+    with cluster(bringing.wait(), repository, folder) as here:
         commit(repository, "chore: follow the Git host of this demo")
         here.follow(here.settled(here.push()))
         say(f"The pull request {BRANCH} is merged:")

@@ -7,6 +7,7 @@ agent as the account that deploy/ gives it. Nothing outlives the demo.
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
 import tempfile
@@ -27,43 +28,46 @@ APP = "churn-mlops-staging"
 STAGING = "argocd/staging"
 ORIGIN = "https://github.com/acme/churn-mlops-prod"
 _WITHIN = 120.0
-_BUILD = Path(__file__).parents[1] / "tests" / "controlplane" / "build.sh"
+_ROOT = Path(__file__).parents[1]
 
 
-class Building:
-    """The control plane's programs, being built while the first half is shown, where they are not there yet."""
+class Bringing:
+    """The control plane's programs, being brought while the first half is shown, where they are not there yet."""
 
     def __init__(self) -> None:
-        self._log = tempfile.TemporaryFile("w+")  # noqa: SIM115 - it is read when the build has ended
         self._process = None
         if not find_programs():
-            self._process = subprocess.Popen([_BUILD], stdout=subprocess.DEVNULL, stderr=self._log)
+            command = [sys.executable, "-m", "tests.controlplane.programs"]
+            with tempfile.NamedTemporaryFile() as log:
+                self._told = open(log.name)  # noqa: SIM115 - read in `wait`, and the file has no name any more
+                self._process = subprocess.Popen(
+                    command, cwd=_ROOT, stdout=subprocess.DEVNULL, stderr=log, start_new_session=True
+                )
 
     def wait(self) -> Path:
-        """The folder with the programs, once they are there. Raises SystemExit with the build's last words."""
+        """The folder with the programs, once they are there. Raises SystemExit when they cannot be brought."""
         if self._process is not None:
-            print("The control plane for this half is being built; that is once, and takes some minutes.", flush=True)
-            told = ""
-            while self._process.poll() is None:
-                time.sleep(1)
-                line = self._last_line()
-                if line != told:
-                    told = line
-                    print(f"  {line}", flush=True)
+            print(
+                "Its programs are brought once: downloaded, or built where that cannot be, which takes minutes.",
+                flush=True,
+            )
+            ended = False
+            while not ended:
+                ended = self._process.poll() is not None
+                for line in self._told.readlines():
+                    if not line.startswith("go: downloading"):
+                        print(f"  {line}", end="", flush=True)
+                time.sleep(0 if ended else 0.5)
             if self._process.returncode:
-                raise SystemExit(f"it could not be built: {self._last_line()}")
+                raise SystemExit("They could not be brought, for the reason above.")
         programs = find_programs()
         assert programs is not None
         return programs
 
     def stop(self) -> None:
-        """Give up a build that nobody waits for."""
+        """Give up what nobody waits for, the compiler too."""
         if self._process is not None and self._process.poll() is None:
-            self._process.terminate()
-
-    def _last_line(self) -> str:
-        self._log.seek(0)
-        return (self._log.read().splitlines() or [""])[-1]
+            os.killpg(self._process.pid, signal.SIGTERM)
 
 
 class Cluster:

@@ -16,7 +16,7 @@ import pytest
 from tests.controlplane.install import install
 from tests.controlplane.own import own_cluster
 from tests.controlplane.plane import ControlPlane
-from tests.controlplane.programs import OWN_CLUSTER, find_programs
+from tests.controlplane.programs import MISSING, OWN_CLUSTER, find_programs
 
 PROGRAMS = find_programs()
 """Looked up before the home is hidden."""
@@ -40,7 +40,7 @@ def plane(tmp_path_factory: pytest.TempPathFactory) -> ControlPlane:
     if _OWN:
         return own_cluster(Path(_OWN), tmp_path_factory.mktemp("own-cluster"))
     if PROGRAMS is None:
-        pytest.skip("no control plane is built; tests/controlplane/build.sh (needs Go, eight minutes, once)")
+        pytest.skip(MISSING)
     base = tmp_path_factory.getbasetemp()
     shared = base.parent if os.environ.get("PYTEST_XDIST_WORKER") else base
     owner = os.getppid() if os.environ.get("PYTEST_XDIST_WORKER") else os.getpid()

@@ -25,6 +25,7 @@ from tests.agent.live.program import Programs, definition, programs
 from tests.controlplane.install import apply, shipped
 from tests.controlplane.plane import ControlPlane, control_plane
 from tests.controlplane.plugin import PROGRAMS
+from tests.controlplane.programs import MISSING
 
 ROOT = Path(__file__).parents[3]
 PAGE = ROOT / "docs" / "reference" / "agent.md"
@@ -34,7 +35,7 @@ PAGE = ROOT / "docs" / "reference" / "agent.md"
 def empty(tmp_path: Path) -> Iterator[ControlPlane]:
     """A cluster where nothing of ours was ever installed."""
     if PROGRAMS is None:
-        pytest.skip("no control plane is built; tests/controlplane/build.sh (needs Go, eight minutes, once)")
+        pytest.skip(MISSING)
     (tmp_path / "plane").mkdir()
     with control_plane(PROGRAMS, tmp_path / "plane") as plane:
         yield plane

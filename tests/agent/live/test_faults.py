@@ -54,6 +54,7 @@ from tests.agent.live.program import Programs, definition, programs
 from tests.controlplane.install import install
 from tests.controlplane.plane import ControlPlane, control_plane, without_api_server
 from tests.controlplane.plugin import PROGRAMS
+from tests.controlplane.programs import MISSING
 
 QUICK = {"automated": {"prune": True, "selfHeal": True}, "retry": {"limit": 40, "backoff": {"duration": "200ms", "factor": 1}}}  # fmt: skip
 
@@ -189,7 +190,7 @@ def test_an_api_server_that_stops_and_comes_back(story, proxy, own_agent):
 def agent_of_its_own_plane(git_host: GitHost, helm: str, tmp_path: Path) -> Iterator[LiveAgent]:
     """An agent in a control plane that nobody else uses, so that it may be stopped."""
     if PROGRAMS is None:
-        pytest.skip("no control plane is built; tests/controlplane/build.sh (needs Go, eight minutes, once)")
+        pytest.skip(MISSING)
     (tmp_path / "plane").mkdir()
     with control_plane(PROGRAMS, tmp_path / "plane") as plane:
         install(plane, tmp_path / "installed.kubeconfig")
