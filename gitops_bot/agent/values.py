@@ -85,6 +85,12 @@ def _managed(entry: Mapping[str, Any]) -> ManagedFields:
     )
 
 
+def key_in(kind: tuple[str, str], body: Mapping[str, Any]) -> ResourceKey:
+    """The identity of an object of a group and kind, which an item of a list does not name itself."""
+    metadata = body["metadata"]
+    return ResourceKey(*kind, metadata.get("namespace") or "", metadata["name"])
+
+
 def is_newer(version: str, than: str) -> bool:
     """Whether a resourceVersion is later than another; those that are no numbers are only the same or not."""
     if version.isdigit() and than.isdigit():

@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 
 import msgspec
 
-from gitops_bot.agent.values import Heard, Live, is_newer, live_of
+from gitops_bot.agent.values import Heard, Live, is_newer, key_in, live_of
 from gitops_bot.model.resource import ResourceKey
 
 Kind = tuple[str, str]
@@ -90,7 +90,7 @@ class Inventory:
         with self._lock:
             heard, known = self._heard.get(kind), self._entries.get(kind, {})
             gone = heard is not None and heard.covers(body["metadata"].get("resourceVersion", ""))
-            if self._key(kind, body) in known or not gone:
+            if key_in(kind, body) in known or not gone:
                 self._put(kind, body)
 
     def _hear(self, kind: Kind, body: Mapping[str, Any]) -> None:
@@ -98,7 +98,7 @@ class Inventory:
 
     def _put(self, kind: Kind, body: Mapping[str, Any]) -> Touched | None:
         known = self._entries.setdefault(kind, {})
-        old = known.get(self._key(kind, body))
+        old = known.get(key_in(kind, body))
         if old is not None and not is_newer(body["metadata"].get("resourceVersion", ""), old.version):
             return None
         key, entry = self._entry(kind, body)
@@ -115,13 +115,22 @@ class Inventory:
         """Take that an object is gone, or is nobody's any more; None where it was not known."""
         with self._lock:
             self._hear(kind, body)
-            key = self._key(kind, body)
+            key = key_in(kind, body)
             old = self._entries.get(kind, {}).pop(key, None)
             if old is None:
                 return None
             self._forget(old.part_of, key)
             self._notify((_ANYBODY, old.part_of))
             return Touched(key, old.part_of)
+
+    def gone(self, key: ResourceKey, uid: str) -> None:
+        """Take that an object was found to be gone, a moment before the watch tells it."""
+        with self._lock:
+            known = self._entries.get((key.group, key.kind), {})
+            entry = known.get(key)
+            if entry is not None and _live(key, entry).uid == uid:
+                del known[key]
+                self._forget(entry.part_of, key)
 
     # -- one at a time ------------------------------------------------------------------------------------------------
 
@@ -186,15 +195,11 @@ class Inventory:
             if waiting is not None:
                 waiting.notify_all()
 
-    def _key(self, kind: Kind, body: Mapping[str, Any]) -> ResourceKey:
-        metadata = body["metadata"]
-        return ResourceKey(kind[0], kind[1], metadata.get("namespace") or "", metadata["name"])
-
     def _entry(self, kind: Kind, body: Mapping[str, Any]) -> tuple[ResourceKey, _Entry]:
         metadata = body["metadata"]
         part_of = (metadata.get("labels") or {}).get(self._label, "")
         packed = zlib.compress(msgspec.json.encode(metadata), 1)
-        return self._key(kind, body), _Entry(part_of, metadata.get("resourceVersion", ""), packed)
+        return key_in(kind, body), _Entry(part_of, metadata.get("resourceVersion", ""), packed)
 
     def _forget(self, part_of: str, key: ResourceKey) -> None:
         keys = self._by_owner.get(part_of)

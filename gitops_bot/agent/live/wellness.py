@@ -11,7 +11,7 @@ from gitops_bot.agent.application.record import Judged, Record
 from gitops_bot.agent.health.assess import assess, has_health
 from gitops_bot.agent.health.verdict import Health
 from gitops_bot.agent.live.inventory import Inventory
-from gitops_bot.agent.values import Live, is_newer
+from gitops_bot.agent.values import Live, is_newer, key_in
 from gitops_bot.doors.cluster.kinds import Kind
 from gitops_bot.doors.cluster.objects import Body, Objects
 from gitops_bot.model.resource import ResourceKey
@@ -47,8 +47,7 @@ class HealthReader:
 
     def take(self, kind: Kind, body: Body) -> bool:
         """Judge an object as it is now; whether that is news, or will be without a change of the object."""
-        metadata = body["metadata"]
-        key = ResourceKey(kind.group, kind.kind, metadata.get("namespace") or "", metadata["name"])
+        key = key_in((kind.group, kind.kind), body)
         judged = self._judged(kind, body)
         with self._lock:
             known = self._told.get(key)

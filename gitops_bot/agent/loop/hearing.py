@@ -10,6 +10,7 @@ from gitops_bot.agent.health.assess import has_health
 from gitops_bot.agent.live.inventory import Inventory, Touched
 from gitops_bot.agent.live.wellness import HealthReader, is_judged_whole
 from gitops_bot.agent.ownership.fingerprint import judge
+from gitops_bot.agent.values import key_in
 from gitops_bot.doors.cluster.kinds import Kind
 from gitops_bot.doors.cluster.objects import Body
 from gitops_bot.doors.cluster.watch import Event, Snapshot
@@ -56,6 +57,8 @@ class Hearing:
         if told.type != "DELETED" and is_judged_whole(told.kind):
             # Before the inventory knows the version that it was judged in: whoever looks meanwhile need not ask.
             news = self._health.take(told.kind, told.body)
+        if told.type == "DELETED":
+            self._health.forget(key_in(kind, told.body))  # also of one that the inventory knows to be gone
         change = self._inventory.remove if told.type == "DELETED" else self._inventory.put
         found = change(kind, told.body)
         self._touched([found] if found is not None else [], news)

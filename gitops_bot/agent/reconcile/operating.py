@@ -240,17 +240,32 @@ class Operating:
             self._reporter.write(app, view, state=state)
             return Next(at)
         state = operation.finished(state, ended.phase, ended.message, ended.results, self._now())
+        return self._ended(app, record, view, state, selective)
+
+    def _ended(
+        self, app: AppObject, record: Record, view: View, state: OperationState, selective: Selective | None
+    ) -> Next:
+        """Write down that an operation has ended, with what the cluster has since."""
+        succeeded = state.phase == "Succeeded"
         if selective is not None:
             now = self._now()
             record.heals.update({key: healed(record.heals.get(key), now) for key in selective.keys})
             corrected = [each for each in view.compared if each.key in selective.keys]
-            if ended.phase == "Succeeded" and corrected:
+            if succeeded and corrected:
                 self._event(app, HEALED, drift_told(corrected), objects=len(corrected))
-        failures = 0 if ended.phase == "Succeeded" else failed + 1
-        self._event(app, f"{ENDED}{ended.phase}", ended.message)
-        looked = self._looker.look(app, record, since=0.0)
+        failures = 0 if succeeded else app.failures + 1
+
+        def written(view: View) -> None:
+            self._reporter.write(app, view, state=state, failures=failures)
+            self._event(app, f"{ENDED}{state.phase}", state.message)  # not before: what is not written is done again
+
+        try:
+            looked = self._looker.look(app, record, since=0.0)
+        except Exception:
+            written(view)  # as it was before: the operation has ended all the same, and a look is due again soon
+            raise
         view = view if self._interrupted() else looked
-        self._reporter.write(app, view, state=state, failures=failures)
+        written(view)
         return Next(self._now()) if view.status == "OutOfSync" else self._rest(view, record)
 
     def _carried_out(

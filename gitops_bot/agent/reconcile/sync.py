@@ -309,6 +309,7 @@ class Syncer:
             for key, uid in list(waiting.items()):
                 if self._is_gone(key, uid):
                     del waiting[key]
+                    self._inventory.gone(key, uid)
             return not waiting
 
         if objects and not self._until(gone, self._deadlines.prune):

@@ -46,6 +46,8 @@ from tests.agent.live.harness import (
     live_agent,
     manifests,
     phase_of,
+    resources_of,
+    results_of,
     service,
     status_of,
     sync_of,
@@ -410,19 +412,57 @@ def test_what_cannot_be_compared_is_named_with_the_reason_and_asked_again(proxy,
         own_agent.create(config("a", it="1"), place)
     proxy.choose = lambda verb_, path: fault if verb_ == verb and "/configmaps/a" in path else None
     own_agent.start()
-    own_agent.follow(repository, place, "app", source={"path": "k8s"}, policy={})
+    own_agent.follow(repository, place, name := f"app-{place}", source={"path": "k8s"}, policy={})
 
-    body = own_agent.wait("app", lambda body: "ComparisonWarning" in conditions_of(body))
+    body = own_agent.wait(name, lambda body: "ComparisonWarning" in conditions_of(body))
     message = conditions_of(body)["ComparisonWarning"]
     assert message.startswith(f"ConfigMap/{place}/a could not be compared: ")
     assert "made to fail by the proxy" in message
-    own_agent.until(
-        lambda: message in dict(unsynced(own_agent.agent.applications))["app"], "who waits for it hears why"
-    )
+    own_agent.until(lambda: message in dict(unsynced(own_agent.agent.applications))[name], "who waits for it hears why")
 
     proxy.never()
-    body = own_agent.wait("app", lambda body: sync_of(body) and "ComparisonWarning" not in conditions_of(body))
+    body = own_agent.wait(name, lambda body: sync_of(body) and "ComparisonWarning" not in conditions_of(body))
     assert sync_of(body) == "OutOfSync"
+
+
+def test_what_an_operation_has_done_is_told_once_though_nobody_can_look_afterwards(proxy, own_agent, place):
+    names = [f"c{number}" for number in range(8)]  # more than are asked for one by one
+    repository = own_agent.repository({"k8s/all.yaml": manifests(*map(config, names))})
+    own_agent.start()
+    own_agent.follow(repository, place, name := f"app-{place}", source={"path": "k8s"}, policy={})
+    own_agent.wait(name, sync_of)
+    applied = threading.Event()
+
+    def choose(verb: str, path: str) -> Fault | None:
+        if verb == "PATCH" and "/configmaps/c0?" in path and "dryRun" not in path:
+            applied.set()
+        return CONFLICT if applied.is_set() and f"/{place}/configmaps?" in path else None
+
+    proxy.choose = choose
+    own_agent.ask(name, resources=[{"kind": "ConfigMap", "name": "c0"}])
+    body = own_agent.wait(name, lambda body: phase_of(body) == "Succeeded")
+    assert results_of(body) == {"ConfigMap/c0": "Synced"}
+    assert sync_of(body) == "OutOfSync"
+
+    proxy.never()
+    own_agent.wait(name, lambda body: resources_of(body)["ConfigMap/c0"] == "Synced")
+    own_agent.until(lambda: own_agent.is_idle, "nothing else is done")
+    assert own_agent.agent is not None
+    assert 'gitops_bot_sync_operations_total{phase="Succeeded"} 1.0' in own_agent.agent.metrics.exposition().decode()
+
+
+def test_what_was_pruned_is_gone_from_the_status_at_once(proxy, own_agent, place):
+    """The sync has seen that it is gone; the watch tells it later."""
+    repository = own_agent.repository({f"k8s/{name}.yaml": manifests(config(name)) for name in "abc"})
+    own_agent.start()
+    own_agent.follow(repository, place, name := f"app-{place}", source={"path": "k8s"})
+    own_agent.synced(name, repository.git("rev-parse", "HEAD"))
+    own_agent.until(lambda: own_agent.is_idle, "nothing else is heard")
+    proxy.hold("/configmaps?")
+
+    commit = own_agent.push(name, repository, {"k8s/b.yaml": None})
+    body = own_agent.wait(name, lambda body: phase_of(body) == "Succeeded" and _revision(body) == commit)
+    assert (sync_of(body), resources_of(body)) == ("Synced", {"ConfigMap/a": "Synced", "ConfigMap/c": "Synced"})
 
 
 # -- kinds that are not found for a moment ----------------------------------------------------------------------------

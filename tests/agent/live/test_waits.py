@@ -128,19 +128,19 @@ def test_an_agent_that_goes_on_with_an_operation_waits_for_what_was_applied_befo
 ) -> None:
     repository = own_agent.repository({"app/all.yaml": manifests(ingress(), config("later", {WAVE: "1"}))})
     own_agent.start()
-    own_agent.follow(repository, place, "app", source={"path": "app"})
-    own_agent.wait("app", lambda body: "waiting for wave 0" in message_of(body))
+    own_agent.follow(repository, place, name := f"app-{place}", source={"path": "app"})
+    own_agent.wait(name, lambda body: "waiting for wave 0" in message_of(body))
     own_agent.stop()
-    mark = own_agent.apps.mark("app")
+    mark = own_agent.apps.mark(name)
 
     own_agent.start()
-    body = own_agent.apps.until("app", waits_or_has_ended, since=mark)
+    body = own_agent.apps.until(name, waits_or_has_ended, since=mark)
     assert body is not None
     assert "waiting for wave 0" in message_of(body)
     assert own_agent.find("ConfigMap", place, "later") is None
 
     take(own_agent, place, "192.0.2.1")
-    body = own_agent.synced("app", repository.git("rev-parse", "HEAD"))
+    body = own_agent.synced(name, repository.git("rev-parse", "HEAD"))
     assert results_of(body) == {"Ingress/web": "Synced", "ConfigMap/later": "Synced"}
     assert message_of(body) == "applied 2"
 
@@ -167,10 +167,14 @@ def test_a_retry_waits_for_what_the_attempt_before_it_has_applied(own_agent: Liv
     own_agent.start(deadlines=Deadlines(wave=1.0))
     retry = {"limit": 2, "backoff": {"duration": "100ms", "factor": 1}}
     own_agent.follow(
-        repository, place, "app", source={"path": "app"}, policy={"automated": {"prune": True}, "retry": retry}
+        repository,
+        place,
+        name := f"app-{place}",
+        source={"path": "app"},
+        policy={"automated": {"prune": True}, "retry": retry},
     )
 
-    body = own_agent.wait("app", lambda body: phase_of(body) in ("Failed", "Succeeded"))
+    body = own_agent.wait(name, lambda body: phase_of(body) in ("Failed", "Succeeded"))
     assert "Ingress" in message_of(body)
     assert status_of(body)["operationState"]["retryCount"] == 2
     assert own_agent.find("ConfigMap", place, "later") is None
