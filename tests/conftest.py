@@ -14,12 +14,19 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+import hypothesis
 import pytest
 
 from gitops_bot.doors import tools
 from gitops_bot.errors import ToolError
 
 pytest_plugins = ["tests.servers", "tests.github.plugin", "tests.mlflow", "tests.controlplane.plugin", "tests.sshd"]
+
+# How long an example takes says how busy the machine is, and nothing about the program.
+hypothesis.settings.register_profile(
+    "unhurried", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow]
+)  # fmt: skip
+hypothesis.settings.load_profile("unhurried")
 
 _OURS = tools.installed_directory()
 """Where `gitops-bot tools install` put its programs, looked up before the home is hidden."""

@@ -17,7 +17,7 @@ VALUES = st.text(st.characters(exclude_characters="\0", exclude_categories=["Cs"
 
 @given(st.dictionaries(st.sampled_from(NAMES), VALUES))
 @example({"plan": "x\nfailed=0", "failed": "3"})
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture])
 def test_the_runner_reads_what_was_written_and_nothing_more(tmp_path, values):
     path = tmp_path / "output"
     path.write_bytes(b"")

@@ -430,7 +430,9 @@ def test_an_app_comments_under_its_own_name(github, pull, enterprise, looked_up)
 kinds = st.one_of(st.none(), st.none(), st.none(), st.sampled_from(sorted(FAULTS)))
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture]
+)
 @given(script=st.lists(kinds, max_size=16), existing=st.integers(0, 2))
 def test_whatever_fails_there_are_never_two_comments_and_never_an_endless_wait(github, script, existing):
     """Two runs over one script of faults; where both were let through, the content is right."""

@@ -293,7 +293,9 @@ def test_a_commit_has_exactly_the_files_modes_and_people_it_was_given(github, sh
     }  # fmt: skip
 
 
-@settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=15, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture]
+)
 @given(st.binary(max_size=300))
 def test_bytes_arrive_as_they_are(shop, clone, content):
     head = clone.head("main")

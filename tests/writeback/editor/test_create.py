@@ -217,7 +217,11 @@ def test_what_cannot_be_taken_out_is_refused(address, before, reason):
     assert reason in caught.value.message
 
 
-@settings(max_examples=EXAMPLES, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=EXAMPLES,
+    deadline=None,
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture],
+)
 @given(st.integers(0, 2**32), st.integers(1, 5), st.integers(0, 10_000), st.sampled_from(["v2", "1.10", "a: b", ""]))
 def test_a_new_key_changes_nothing_else(goyaml, seed, size, pick, value):
     file = written(seed, size)

@@ -69,7 +69,7 @@ def test_github_finds_nothing_to_act_on_in_any_message(subject, text, value, top
     assert trailers_of(message)[1][1].strip() == topic_of(message).strip()
 
 
-@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=60, suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture])
 @given(HOSTILE, HOSTILE)
 def test_git_reads_our_own_trailers_and_no_other(tmp_path: Path, subject, text):
     message = message_of(proposal(subject=subject, message=text, trailers=(("Gitops-Bot-Run", "1"),)))

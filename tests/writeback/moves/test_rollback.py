@@ -661,7 +661,9 @@ class Trees:
         )
 
 
-@settings(deadline=None, max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    deadline=None, max_examples=150, suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture]
+)
 @given(documents, documents, documents)
 def test_undoing_gives_the_old_values_and_keeps_all_others_or_is_refused(
     before: dict[str, Any], after: dict[str, Any], other: dict[str, Any]
