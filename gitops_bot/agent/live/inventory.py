@@ -55,13 +55,16 @@ class Inventory:
     def replace(self, kind: Kind, bodies: Iterable[Mapping[str, Any]], version: str = "") -> tuple[Touched, ...]:
         """Take everything that there is of a kind; what differs from before.
 
-        What was written since ``version``, that of the list, stays as it is; ``""`` is the version of what is gone.
+        What was written since ``version``, that of the list, stays as it is. ``""`` is the version of a kind that is
+        gone: what there is when it comes again is not known then.
         """
         with self._lock:
             before = self._entries.get(kind, {})
             now = {key: entry for key, entry in (self._entry(kind, body) for body in bodies) if entry.part_of}
             if self._heard.setdefault(kind, Heard()).hear_list(version):
                 now |= {key: entry for key, entry in before.items() if is_newer(entry.version, version)}
+            if not version:
+                del self._heard[kind]
             self._entries[kind] = now
             gone = [Touched(key, entry.part_of) for key, entry in before.items() if key not in now]
             new = [

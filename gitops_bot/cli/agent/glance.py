@@ -70,7 +70,8 @@ def _list(objects: Objects, inventory: Inventory, kinds: Iterable[tuple[str, str
     for group, name in sorted(kinds):
         kind = objects.kinds.preferred(group, name)
         if kind is not None and "list" in kind.verbs:
-            inventory.replace((group, name), objects.list(kind, selector=PART_OF).items)
+            listed = objects.list(kind, selector=PART_OF)
+            inventory.replace((group, name), listed.items, listed.version)
     return frozenset()
 
 

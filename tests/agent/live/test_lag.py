@@ -83,6 +83,7 @@ def test_a_kind_that_is_gone_and_comes_again_begins_anew(inventory):
     inventory.put(KIND, body(9))
     inventory.replace(KIND, [])
     assert version(inventory) is None
+    assert not inventory.knows(KIND)  # what there is of it when it comes again has to be listed
     inventory.wrote(KIND, body(3))
     assert version(inventory) == "3"
 
