@@ -32,6 +32,7 @@ from gitops_bot.doors.cluster.objects import Objects
 from gitops_bot.errors import ClusterError
 
 _INTERRUPTED = "interrupted, and goes on when an agent runs again"
+_CHANGED = "the Application has changed, and it goes on with that"
 
 
 class Next(NamedTuple):
@@ -222,7 +223,7 @@ class Operating:
         # One write says what was found and what is done about it: OutOfSync stands there before anything is applied.
         written = self._reporter.write(app, view, state=state, failures=failed)
         self._applications.consume(app, "operation")
-        app = written
+        looked_at, app = app, written
         if view.blocked:
             ended = Ended("Error", view.blocked, ())
         else:
@@ -232,6 +233,10 @@ class Operating:
         if ended.phase != "Succeeded" and self._interrupted():
             self._reporter.write(app, view, state=operation.progressed(state, _INTERRUPTED, ended.results))
             return Next()
+        if ended.phase != "Succeeded" and self._is_another(looked_at):
+            # Nothing has failed: it goes on at once, as the Application is now, or is given up because of that.
+            self._reporter.write(app, view, state=operation.progressed(state, _CHANGED, ended.results))
+            return Next(self._now())
         retry = self._retry(app, asked)
         if ended.phase != "Succeeded" and retry.allows(state.retry_count) and not unwanted() and not view.blocked:
             now, done = self._now(), state.retry_count
@@ -267,6 +272,11 @@ class Operating:
         view = view if self._interrupted() else looked
         written(view)
         return Next(self._now()) if view.status == "OutOfSync" else self._rest(view, record)
+
+    def _is_another(self, app: AppObject) -> bool:
+        """Whether somebody has changed what the Application asks for."""
+        now = self._applications.find(app.key.name)
+        return now is not None and not now.deleting and now.body["spec"] != app.body["spec"]
 
     def _carried_out(
         self,

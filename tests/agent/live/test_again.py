@@ -62,3 +62,28 @@ def test_what_somebody_changes_again_is_put_back_later_each_time_and_other_objec
     assert value("fought") == "mine", "each has its own distance"
     agent.until(lambda: value("fought") == "git", "in the end")
     assert len(status_of(agent.app(name))["history"]) == 1
+
+
+def test_an_application_that_is_changed_while_it_is_synced_goes_on_as_it_is_now(agent, place):
+    """It has not failed, so it waits for no later turn."""
+    name = f"shop-{place}"
+    claim: Body = {
+        "apiVersion": "v1", "kind": "PersistentVolumeClaim", "metadata": {"name": "data"},
+        "spec": {"accessModes": ["ReadWriteOnce"], "resources": {"requests": {"storage": "1Gi"}}, "storageClassName": "no"},
+    }  # fmt: skip
+    repository = agent.repository({"app.yaml": manifests(claim, config("late", {"argocd.argoproj.io/sync-wave": "1"}))})
+
+    def waits(body: Body) -> bool:
+        return "waiting for wave 0" in (status_of(body).get("operationState") or {}).get("message", "")
+
+    agent.follow(repository, place, name)
+    agent.wait(name, waits)
+    mark = agent.apps.mark(name)
+    agent.change(name, {"spec": {"revisionHistoryLimit": 3}})
+    agent.apps.until(name, lambda body: not waits(body), since=mark)
+    agent.wait(name, lambda body: waits(body) and phase_of(body) == "Running")
+    assert {phase_of(body) for body in agent.apps.states(name)[mark:]} == {"Running"}
+
+    agent.change(name, {"spec": {"syncPolicy": {"automated": None}}})
+    body = agent.wait(name, lambda body: phase_of(body) == "Failed")
+    assert "automated syncs are switched off" in status_of(body)["operationState"]["message"]
