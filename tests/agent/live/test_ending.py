@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from tests.agent.live.harness import LiveAgent, config, deployment, manifests, phase_of, sync_of
+from gitops_bot.agent.ownership.identity import PART_OF
+from tests.agent.live.harness import LiveAgent, config, deployment, manifests, phase_of, service, sync_of
 from tests.agent.live.test_kinds import definition
 
 FINALIZER = "resources-finalizer.argocd.argoproj.io"
@@ -61,6 +62,22 @@ def test_what_is_to_outlive_it_stays(agent, place):
     found = agent.get("CustomResourceDefinition", "", f"teas.{group}")
     assert "deletionTimestamp" not in found["metadata"]
     agent.delete("CustomResourceDefinition", "", f"teas.{group}")
+
+
+def test_copies_of_its_marks_do_not_go_with_it(agent, place):
+    """Labels and annotations are copied, by people and by controllers: only what proves to be its own goes."""
+    name = installed(agent, place, config("own"), service("web", 80))
+    marks = agent.get("ConfigMap", place, "own")["metadata"]
+    label = {PART_OF: marks["labels"][PART_OF]}
+    for copy, told in (("with-both", marks["annotations"]), ("with-the-label", {})):
+        body = config(copy)
+        body["metadata"] |= {"labels": label, "annotations": told}
+        agent.create(body, place)
+    agent.until(lambda: PART_OF in agent.get("Endpoints", place, "web")["metadata"].get("labels", {}), "a controller's")
+    end(agent, name)
+    agent.until_gone("Application", agent.namespace, name)
+    assert set(agent.names("ConfigMap", place)) - {"kube-root-ca.crt"} == {"with-both", "with-the-label"}
+    assert set(deletions(agent, place)) == {"own", "web"}
 
 
 def test_the_application_s_own_option_keeps_all_and_an_object_s_word_beats_it(agent, place):
