@@ -13,9 +13,11 @@ from gitops_bot.agent.health.verdict import Health
 from gitops_bot.agent.ownership.identity import App
 from gitops_bot.agent.ownership.memory import Memory
 from gitops_bot.agent.rules.guards import APPROVED
+from gitops_bot.agent.rules.handover import Patience
 from gitops_bot.agent.rules.timing import Heals
 from gitops_bot.agent.values import Live, live_of
 from gitops_bot.model.application import Application
+from gitops_bot.model.project import DEFAULT_PROJECT
 from gitops_bot.model.resource import ResourceKey
 
 API = "argoproj.io/v1alpha1"
@@ -138,6 +140,11 @@ class AppObject(msgspec.Struct, frozen=True, kw_only=True):
         return tuple(spec["sources"]) if spec.get("sources") else ((spec["source"],) if spec.get("source") else ())
 
     @property
+    def project(self) -> str:
+        """The name of its project."""
+        return self.application.spec.project or DEFAULT_PROJECT
+
+    @property
     def several(self) -> bool:
         """Whether ``spec`` has a list of sources."""
         return bool(self.body["spec"].get("sources"))
@@ -250,5 +257,7 @@ class Record:
         self.held: Held | None = None
         self.misses = 0
         """How often in a row something of it could not be compared."""
+        self.patience: Patience | None = None
+        """How long it waits for other Applications, None where it does not."""
         self.refresh = ""
         """What the annotation asked for that was taken away, until it was done: whatever fails on the way."""

@@ -127,7 +127,8 @@ class Applier:
         after = live_of(answer.body, key)
         self._remember(compared, answer.body)
         left = survivors(compared.live, after)
-        notes = [*answer.warnings, *(f"{each} stays, because others own it too" for each in left)]
+        notes = [f"taken over from {compared.former}"] if compared.former else []
+        notes += [*answer.warnings, *(f"{each} stays, because others own it too" for each in left)]
         same = after.resource_version == compared.live.resource_version
         return Done("unchanged" if same else "configured", tuple(notes))
 

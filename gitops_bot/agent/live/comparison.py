@@ -20,7 +20,7 @@ from gitops_bot.agent.ownership.adoption import TakeOver
 from gitops_bot.agent.ownership.difference import at_version, drift, keep_ignored, overlaid, without_dropped
 from gitops_bot.agent.ownership.fingerprint import baseline, is_settled, judge
 from gitops_bot.agent.ownership.fingerprint import due as due_at
-from gitops_bot.agent.ownership.identity import App, claimant, is_left_over, stamp
+from gitops_bot.agent.ownership.identity import App, claimant, stamp
 from gitops_bot.agent.ownership.managed import PEOPLE, covers, ours
 from gitops_bot.agent.ownership.memory import Known, Memory, digest
 from gitops_bot.agent.ownership.strangers import Stranger, without
@@ -69,6 +69,8 @@ class Compared(msgspec.Struct, frozen=True, kw_only=True):
     """Why the API server would not take it, ``""`` when it would."""
     shared: str = ""
     """Who else says that it is theirs."""
+    former: str = ""
+    """Who had it until now, and lets it go as it is."""
     until: datetime | None = None
     """When it has to be looked at although nothing else happens; None for never."""
     digest: bytes = b""
@@ -99,8 +101,8 @@ class Rules(NamedTuple):
     people: Sequence[str] = PEOPLE
     options: ApplicationOptions = ApplicationOptions()
     earlier: Earlier = lambda _live: None
-    exists: Callable[[str], bool] = lambda _name: True
-    """Whether an Application of this name is in the agent's namespace."""
+    let_go: Callable[[Live], bool] = lambda _live: False
+    """Whether another Application whose marks an object carries lets it go as it is; asked by many threads."""
 
     def of(self, key: ResourceKey) -> tuple[IgnoreDifference, ...]:
         """What of one object is ignored."""
@@ -200,8 +202,8 @@ class Comparer:
         if asked.live is None:
             return asked
         other = claimant(asked.live, app)
-        if other is not None and not is_left_over(asked.live, app.namespace, rules.exists):
-            return replace(asked, shared=other)
+        if other is not None:
+            return None if rules.let_go(asked.live) else replace(asked, shared=other)
         return self._remembered(asked, asked.live, rules, settled)
 
     def _asked(
@@ -216,7 +218,8 @@ class Comparer:
                 found = self._without_asking(asked, app, rules, settled)
                 if found is not None:
                     return found
-            return self._look(asked, body, rules)
+            former = claimant(asked.live, app) if asked.live is not None else None
+            return self._look(replace(asked, former=former or ""), body, rules)
         except ClusterError as error:
             return replace(asked, status="OutOfSync" if asked.live else "Unknown", error=error.message)
 

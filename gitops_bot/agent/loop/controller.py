@@ -22,6 +22,7 @@ from gitops_bot.agent.loop.pulse import Pulse
 from gitops_bot.agent.loop.queue import Queue
 from gitops_bot.agent.ownership.identity import group_kinds
 from gitops_bot.agent.reconcile.ending import Ender
+from gitops_bot.agent.reconcile.handover import Handover
 from gitops_bot.agent.reconcile.operating import Next, Operating
 from gitops_bot.agent.sources.revisions import Revisions
 from gitops_bot.agent.sources.sources import COMPARISON_ERROR
@@ -61,6 +62,7 @@ class Parts(NamedTuple):
     revisions: Revisions
     operating: Operating
     ender: Ender
+    handover: Handover
     definer: Definer | None
     """None: Applications are made by people alone."""
     clock: Clock
@@ -100,7 +102,7 @@ class Controller:
         self._seen: frozenset[str] = frozenset()
         """The Applications that were worked on since this agent leads."""
         self._queue = Queue(parts.clock.monotonic)
-        parts.applications.on_news = self._queue.put
+        parts.applications.on_news = parts.handover.on_news = self._queue.put
         self._records: dict[str, Record] = {}
         self._names: dict[str, str] = {}
         """Value of the label → name of the Application."""
@@ -156,6 +158,7 @@ class Controller:
             self._records = {}
             self._names = {}
             self._seen = frozenset()
+        self._parts.handover.clear()
         if leads:
             self._poller.begin()
 
@@ -313,8 +316,7 @@ class Controller:
 
     def _work(self) -> bool:
         """Work on the Application that is due next; False when none will be."""
-        name = self._queue.take()
-        if name is None:
+        if (name := self._queue.take()) is None:
             return False
         begun = self._parts.clock.monotonic()
         self._pulse.beat(threading.current_thread().name)
@@ -350,6 +352,7 @@ class Controller:
         if app is None:
             with self._lock:
                 self._records.pop(name, None)
+            parts.handover.forget(name)
             return None
         if not self._leads() or not self._poller.has_begun:
             return None  # all of them are looked at when this agent begins to lead, and knows the settings
@@ -359,7 +362,7 @@ class Controller:
             return None
         record = self._record(app)
         if app.deleting:
-            return parts.ender.work(app, record)
+            return parts.ender.work(app, record, self._poller.since)
         refresh = app.annotations.get(REFRESH)
         if refresh:
             record.refresh = "hard" if "hard" in (refresh, record.refresh) else refresh
@@ -393,6 +396,4 @@ class Controller:
         now = self._parts.applications.find(app.key.name)
         if now is None or now.deleting:
             return "the Application is deleted"
-        if now.body["spec"] != app.body["spec"]:
-            return "the Application has changed"
-        return ""
+        return "the Application has changed" if now.body["spec"] != app.body["spec"] else ""

@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Any, NamedTuple
 
 from gitops_bot.agent.application.applications import APPLICATION, PROJECT, Applications, key_of
-from gitops_bot.agent.application.record import API, DEFINED, without_state
+from gitops_bot.agent.application.record import API, DEFINED, AppObject, without_state
 from gitops_bot.agent.application.state import told
 from gitops_bot.agent.loop.kept import Kept, differences, is_a_child, is_left_alone
 from gitops_bot.agent.loop.removal import removals
@@ -68,6 +68,8 @@ class Definer:
         self._kept = Kept(now, self._people)
         self._done = ""
         """The commit whose definitions are in the cluster."""
+        self._looked = ""
+        """The commit that was looked at last, whatever came of it."""
         self._answer = Defined()
         """What it was found to define."""
         self.problem = ""
@@ -78,7 +80,15 @@ class Definer:
     def begin(self) -> None:
         """Forget what was applied, because this agent begins to lead: another one may have applied something newer."""
         self._kept.keep_only(())
-        self._done = ""
+        self._done = self._looked = ""
+
+    def is_current(self, since: float) -> bool:
+        """Whether what Git defines was looked at, its repository asked since then; True where nobody knows more."""
+        try:
+            meaning = self._revisions.resolve(self._origin.url, self._origin.revision, since=since, last=self._looked)
+        except FetchError:
+            return True
+        return meaning.commit == self._looked
 
     def work(self, since: float) -> None:
         """Bring the objects to what Git defines, where it says something else than the last time.
@@ -103,6 +113,7 @@ class Definer:
         )
         if answer.error:
             self._tell(answer.error)
+            self._looked = commit
             return
         if done and answer == self._answer:
             self._tell(meaning.stale)
@@ -120,6 +131,7 @@ class Definer:
             problems += self._remove(frozenset(wanted))
         self._tell("; ".join(problems))
         self._done, self._answer = "" if problems else commit, answer
+        self._looked = commit
 
     def _wanted(self, definitions: Iterable[Definition]) -> tuple[dict[ResourceKey, Definition], list[str]]:
         """The definitions by what they become, and those of which there are two."""
@@ -163,6 +175,8 @@ class Definer:
         if take is not None:
             sent = at_version(body, self._objects.patch(key, [*take.patch])["metadata"]["resourceVersion"])
         answer = self._objects.apply(sent, key, MANAGER)
+        if key.kind == "Application":
+            self._applications.wrote(answer.body)  # whoever asks for all of them need not wait for the watch
         self._kept.put(key, body, live_of(answer.body, key))
 
     # -- what people change -------------------------------------------------------------------------------------------
@@ -211,7 +225,14 @@ class Definer:
                 continue
             _log.info("removing %s: Git does not define it any more", app.key.name)
             self._objects.delete(key_of(*app.key), app.uid, "Background")
+            self._note_going(app)
         return problems
+
+    def _note_going(self, app: AppObject) -> None:
+        """Know that one goes, before the watch tells it. Raises ClusterError."""
+        body = self._objects.find(key_of(*app.key), API)
+        if body is not None:
+            self._applications.wrote(body)
 
     def _tell(self, problem: str) -> None:
         if problem and problem != self.problem:

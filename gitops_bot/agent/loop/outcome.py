@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from gitops_bot.agent.application.applications import Applications
 from gitops_bot.agent.application.record import AppObject
+from gitops_bot.agent.reconcile.conditions import SHARED
 from gitops_bot.agent.reconcile.holding import HELD
-from gitops_bot.agent.reconcile.looking import SHARED
 from gitops_bot.agent.reports.uncompared import UNCOMPARED
 
 

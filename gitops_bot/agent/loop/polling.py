@@ -15,7 +15,6 @@ from gitops_bot.agent.loop.queue import Queue
 from gitops_bot.agent.rules.timing import growing
 from gitops_bot.agent.sources.revisions import Followed, Revisions
 from gitops_bot.errors import ClusterError
-from gitops_bot.model.project import DEFAULT_PROJECT
 
 JITTER = 60.0
 """Seconds: what is added to an interval at most, so that many agents do not ask a Git host together."""
@@ -150,10 +149,9 @@ class Poller:
         """Ask the repositories of some Applications again; work on those that follow one that has moved."""
         followed: dict[Followed, list[str]] = {}
         for app in apps:
-            project = app.application.spec.project or DEFAULT_PROJECT
             for source in app.application.sources:
                 if not source.chart:
-                    followed.setdefault(Followed(source.repo_url, project), []).append(app.key.name)
+                    followed.setdefault(Followed(source.repo_url, app.project), []).append(app.key.name)
         for each in self._revisions.refresh(followed, since=since):
             for name in followed[each]:
                 self._queue.put(name)

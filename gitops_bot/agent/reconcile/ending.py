@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from concurrent.futures import Executor
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from gitops_bot.agent.application.applications import Applications, key_of
 from gitops_bot.agent.application.record import AppObject, Record
 from gitops_bot.agent.live.applying import Applier
 from gitops_bot.agent.live.inventory import Inventory
 from gitops_bot.agent.ownership.identity import group_kinds, is_ours
+from gitops_bot.agent.reconcile.handover import AGAIN, Handover
 from gitops_bot.agent.reconcile.operating import policy_of
 from gitops_bot.agent.rules import guards, options, order, project
 from gitops_bot.agent.values import Live
@@ -20,6 +21,8 @@ from gitops_bot.model.resource import ResourceKey
 
 _AGAIN = 2.0
 """Seconds after which is looked again whether a wave is gone."""
+_NOT_TAKEN = 10.0
+"""Seconds after which is looked again whether what moved was taken, although nobody said so."""
 
 
 class Ender:
@@ -34,8 +37,13 @@ class Ender:
         cluster: project.Cluster,
         now: Callable[[], datetime],
         watch: Callable[[frozenset[tuple[str, str]]], frozenset[tuple[str, str]]],
+        handover: Handover,
     ) -> None:
-        """Take the doors; ``watch`` begins to watch kinds, and tells those of them whose objects are not known yet."""
+        """Take the doors.
+
+        ``watch`` begins to watch kinds, and tells those of them whose objects are not known yet; ``handover`` knows
+        what other Applications want.
+        """
         self._objects = objects
         self._inventory = inventory
         self._applications = applications
@@ -43,12 +51,14 @@ class Ender:
         self._cluster = cluster
         self._now = now
         self._watch = watch
+        self._handover = handover
 
-    def work(self, app: AppObject, record: Record) -> float | None:
+    def work(self, app: AppObject, record: Record, since: float) -> float | None:
         """Do what can be done now; seconds until it has to be looked at again, None when it waits for somebody.
 
-        Raises ClusterError.
+        Git counts as it was asked at ``since``. Raises ClusterError.
         """
+        self._handover.forget(app.key.name)
         finalizer = app.cascades
         if not finalizer:
             return None
@@ -61,19 +71,26 @@ class Ender:
             return _AGAIN  # objects of kinds that are not known yet may be there
         found = [live for key in self._inventory.of(app.key.id) if (live := self._inventory.find(key)) is not None]
         owned = [live for live in found if is_ours(live, app.key)]
-        since = datetime.fromisoformat(app.body["metadata"]["deletionTimestamp"])
+        asked = datetime.fromisoformat(app.body["metadata"]["deletionTimestamp"])
+        others = self._handover.others(app, record, since)
         ending = guards.ending(
             owned,
             itself=key_of(*app.key),
             options=options.application_options(policy_of(app).sync_options),
             permitted=self._permitted(app),
-            approved=guards.is_approved(app.annotations, since, self._now()),
+            approved=guards.is_approved(app.annotations, asked, self._now()),
+            heir=others.heir,
         )
         if ending.waits:
             return None
+        if not ending.delete and ending.is_moving:
+            # Once this one is gone, nobody could tell whose project the objects were.
+            return _NOT_TAKEN
         if not ending.delete:
             self._applications.let_go(app, finalizer)
             return _AGAIN  # it is gone then, unless somebody else's write was in the way
+        if others.waits([live.key for live in ending.delete]) is not None:
+            return AGAIN / timedelta(seconds=1)
         self._delete(ending.delete, app, record, "Background" if finalizer.endswith("/background") else "Foreground")
         return _AGAIN
 

@@ -33,6 +33,8 @@ class Counts(NamedTuple):
     """Those of them that the cluster has."""
     rendered: bool
     """False when any source failed to render."""
+    waits: bool = False
+    """True while it is not known whether another Application has by now what would go."""
 
 
 def judged(
@@ -47,8 +49,13 @@ def judged(
 ) -> Verdict:
     """What may go, and since when the rest is held.
 
-    ``earlier`` says what the revision synced last had; it is asked where the status may not tell.
+    ``earlier`` says what the revision synced last had; it is asked where the status may not tell. While others
+    are waited for nothing goes, and nothing is held.
     """
+    gone = [*candidates.prunable, *(live for live, _ in candidates.moving)]
+    left = inherited(app.created, app.status, gone, earlier)
+    if counts.waits:
+        return Verdict(inherited=left)
     judge = partial(
         guards.judge,
         candidates.prunable,
@@ -57,7 +64,7 @@ def judged(
         rendered=counts.rendered,
         options=options,
         limits=limits,
-        inherited=inherited(app.created, app.status, candidates.prunable, earlier),
+        inherited=left,
     )
     held = judge(approved=False)
     if not held.holds:

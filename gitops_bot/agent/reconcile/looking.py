@@ -18,14 +18,14 @@ from gitops_bot.agent.live.inventory import Inventory
 from gitops_bot.agent.live.namespaces import Housing, namespace_of
 from gitops_bot.agent.live.namespaces import compared as housed
 from gitops_bot.agent.live.wellness import HealthReader
-from gitops_bot.agent.ownership.identity import group_kinds
-from gitops_bot.agent.reconcile import holding
+from gitops_bot.agent.ownership.identity import group_kinds, is_left_over
+from gitops_bot.agent.reconcile import conditions, holding
 from gitops_bot.agent.reconcile.beside import NOT_HANDED_OVER
 from gitops_bot.agent.reconcile.earlier import Earlier
+from gitops_bot.agent.reconcile.handover import Handover, Others
 from gitops_bot.agent.reports.uncompared import uncompared
 from gitops_bot.agent.reports.view import View
 from gitops_bot.agent.rules import guards, options, policy, project
-from gitops_bot.agent.rules.guards import Verdict
 from gitops_bot.agent.sources.desired import Desired, Wanted, read_wanted
 from gitops_bot.agent.sources.revisions import Meaning
 from gitops_bot.agent.sources.sources import COMPARISON_ERROR, Sources
@@ -39,8 +39,6 @@ from gitops_bot.model.resource import ResourceKey
 
 NAMESPACE = "NamespaceMetadataWarning"
 """The condition that says what of a namespace's Pod Security stays as it is."""
-SHARED = "SharedResourceWarning"
-"""The condition that says which objects are another Application's."""
 _MOST_IMAGES = 200
 _log = logging.getLogger(__name__)
 
@@ -56,14 +54,16 @@ class Looker:
         health: HealthReader,
         comparer: Callable[[Record], Comparer],
         around: Surroundings,
+        handover: Handover,
     ) -> None:
-        """Take the doors; ``comparer`` gives the one of an Application."""
+        """Take the doors; ``comparer`` gives the one of an Application, ``handover`` knows what the others want."""
         self._objects = objects
         self._inventory = inventory
         self._sources = sources
         self._health = health
         self._comparer = comparer
         self._around = around
+        self._handover = handover
 
     def look(self, app: AppObject, record: Record, *, since: float, hard: bool = False) -> View:
         """The Application as it is now.
@@ -71,6 +71,12 @@ class Looker:
         Repositories are asked that were not asked since ``since`` (monotonic seconds); ``hard`` renders anew. Raises
         ClusterError when the API server cannot be asked at all.
         """
+        view = self._looked(app, record, since, hard=hard)
+        if view.unknown:
+            self._handover.failed(app, record, view.tried)
+        return view
+
+    def _looked(self, app: AppObject, record: Record, since: float, *, hard: bool) -> View:
         try:
             wish = policy.read(app.body["spec"].get("syncPolicy"))
         except policy.PolicyError as error:
@@ -96,7 +102,9 @@ class Looker:
             if isinstance(error, ClusterError):
                 raise
             return self._unrendered(app, record, error.told, chosen, meanings)
-        view = self._viewed(app, record, commits, wanted, rendered, limits, chosen)
+        others = self._handover.others(app, record, since)
+        view = self._viewed(app, record, commits, wanted, rendered, limits, chosen, others)
+        self._handover.found(app, record, view, wanted)
         view = self._with_home(app, view, wish)
         return msgspec.structs.replace(view, conditions=(*view.conditions, *self._sources.told(app, meanings)))
 
@@ -142,7 +150,8 @@ class Looker:
         """What is told where nobody knows what Git wants: nothing of it is applied, and nothing pruned."""
         told = [(COMPARISON_ERROR, error), *(self._sources.told(app, meanings) if meanings else ())]
         again = record.unrendered.again if record.unrendered is not None and meanings else None
-        return View(conditions=tuple(told), blocked=error, unknown=True, options=chosen, again=again)
+        tried = tuple(each.commit for each in meanings)
+        return View(conditions=tuple(told), blocked=error, unknown=True, options=chosen, again=again, tried=tried)
 
     # -- what the cluster has -----------------------------------------------------------------------------------------
 
@@ -155,6 +164,7 @@ class Looker:
         rendered: Rendered,
         limits: project.Limits,
         chosen: options.ApplicationOptions,
+        others: Others,
     ) -> View:
         spec = app.application.spec
         keys = frozenset(each.key for each in wanted.objects)
@@ -164,28 +174,38 @@ class Looker:
         unseen = self._around.watch(frozenset(kinds | group_kinds(app.annotations)))
         people = self._around.settings().agent.people_managers
         earlier = Earlier(lambda: self._earlier(app, commits, wanted, limits), app.key, spec.destination.namespace)
-        rules = Rules(spec.ignore_differences, self._around.delete_jq, people, chosen, earlier, self._around.exists)
+
+        def let_go(live: Live) -> bool:
+            return is_left_over(live, app.key.namespace, self._around.exists) or others.let_go(live)
+
+        rules = Rules(spec.ignore_differences, self._around.delete_jq, people, chosen, earlier, let_go)
         status = app.status
         compared = self._comparer(record).compare(
             allowed, app.key, spec.destination.namespace, rules, _settled(app, status, commits, rendered.plan)
         )
         found = self._left(app, status, keys)
         candidates = guards.candidates(found, keys, app.key, limits.permits)
+        shared = frozenset(each.shared for each in compared if each.shared)
+        waits = others.waits(_going(app, candidates, chosen), shared, commits)
+        if candidates.prunable:
+            candidates = guards.candidates(found, keys, app.key, limits.permits, others.heir)
         guard = self._guard(app, chosen)
         limits_now = guards.in_force(app.annotations.get(GUARD), guard)
         present = sum(each.live is not None for each in compared)
-        counts = holding.Counts(len(wanted.objects), present, rendered=not wanted.problems)
+        counts = holding.Counts(len(wanted.objects), present, not wanted.problems, waits is not None)
         judged = holding.judged(
             app, record, candidates, chosen, limits_now, counts, self._around.now(), earlier.wanted
         )  # fmt: skip
         lives = [each.live for each in compared if each.live is not None]
-        health = self._health.read(record, app.key.id, [*lives, *candidates.prunable])
+        moving = [live for live, _ in candidates.moving]
+        health = self._health.read(record, app.key.id, [*lives, *candidates.prunable, *moving])
         record.memory.keep_only(keys)
         stays = limits.left([live.key for live in candidates.forbidden])
-        conditions = [*stays, *limits.notes(), *_told(wanted, compared, judged, chosen)]
-        conditions += uncompared(compared, status.conditions)
-        blocked = [*_blocking(wanted, compared, chosen), *refused]
-        conditions += [(kind, message) for kind, message in blocked]
+        blocked = [*conditions.blocking(wanted, compared, chosen), *refused]
+        own = [*conditions.told(wanted, compared, judged, chosen), *conditions.moving(candidates)]
+        told = [*stays, *limits.notes(), *own, *uncompared(compared, status.conditions), *blocked]
+        if waits is not None:
+            told = [*conditions.lasting(told, status), *conditions.waiting(waits, self._around.now())]
         return View(
             itself=key_of(*app.key),
             commits=commits,
@@ -193,12 +213,13 @@ class Looker:
             forbidden=tuple(each for each in wanted.objects if each.key in forbidden),
             candidates=candidates,
             prune=judged,
+            waits=waits,
             guard=guard,
             unseen=unseen,
             allow_empty=limits_now.allow_empty,
             health=health,
             options=chosen,
-            conditions=tuple(conditions),
+            conditions=tuple(told),
             blocked=blocked[0][1] if blocked else "",
             images=_images(compared),
             types=rendered.types,
@@ -255,6 +276,17 @@ class Looker:
         )
 
 
+def _going(app: AppObject, candidates: guards.Candidates, chosen: options.ApplicationOptions) -> list[ResourceKey]:
+    """What may be pruned now: by itself, or because somebody asks for a sync."""
+    wish = policy.read(app.body["spec"].get("syncPolicy")).automatic
+    state = app.status.operation_state
+    asked = "operation" in app.body or (state is not None and not state.is_finished)
+    if not asked and (wish is None or not wish.prune):
+        return []
+    lives = candidates.prunable
+    return [live.key for live in lives if options.effective(chosen, None, live.annotations).prune != "false"]
+
+
 def _blocked(kind: str, message: str) -> View:
     return View(conditions=((kind, message),), blocked=message, unknown=True)
 
@@ -295,43 +327,6 @@ def _found_equal(app: AppObject, status: Status) -> str:
 
 def _one(source: dict[str, Any] | None) -> tuple[dict[str, Any], ...]:
     return (source,) if source is not None else ()
-
-
-def _told(
-    wanted: Wanted, compared: tuple[Compared, ...], judged: Verdict, chosen: options.ApplicationOptions
-) -> list[tuple[str, str]]:
-    found = [
-        ("RepeatedResourceWarning", f"{key} is there more than once; the last one counts") for key in wanted.repeated
-    ]
-    found += [
-        (SHARED, f"{each.key} belongs to {each.shared} already and is left alone") for each in compared if each.shared
-    ]
-    found += [(holding.HELD, hold.message) for hold in judged.holds]
-    found += [
-        ("UnknownOptionWarning", f"the sync option {each} is unknown and has no effect") for each in chosen.unknown
-    ]
-    return found
-
-
-def _blocking(
-    wanted: Wanted, compared: tuple[Compared, ...], chosen: options.ApplicationOptions
-) -> list[tuple[str, str]]:
-    """What stops a sync before it begins."""
-    found = [(COMPARISON_ERROR, problem) for problem in wanted.problems]
-    if wanted.hooks:
-        more = f" and {len(wanted.hooks) - 1} more" if len(wanted.hooks) > 1 else ""
-        found.append(
-            (
-                project.INVALID,
-                f"{wanted.hooks[0]}{more} is a hook, which this agent does not run yet; nothing is synced without it",
-            )
-        )
-    if chosen.fail_on_shared:
-        found += [
-            ("SyncError", f"{each.key} belongs to {each.shared}, and FailOnSharedResource=true") for each in compared
-            if each.shared
-        ]  # fmt: skip
-    return found
 
 
 def _images(compared: tuple[Compared, ...]) -> tuple[str, ...]:

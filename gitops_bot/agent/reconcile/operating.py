@@ -92,6 +92,9 @@ class Operating:
         if self._interrupted():
             return Next()  # the renderers may have been ended while it looked
         self._reporter.tell_drift(app, record, view)
+        if view.waits is not None:
+            self._reporter.write(app, view)
+            return Next(view.until)
         asked, problem = _asked(app)
         if problem:
             return self._refused(app, record, view, Operation(), problem, cancelled)

@@ -46,6 +46,8 @@ class Deadlines(NamedTuple):
     """Until a CustomResourceDefinition is established."""
     prune: float = 300.0
     """Until what was deleted is gone."""
+    others: float = 120.0
+    """Until other Applications were looked at, which may have what would be deleted."""
 
 
 class Cancelled(Exception):

@@ -115,7 +115,7 @@ def _sync(app: AppObject, view: View) -> states.Sync:
 def _metadata(app: AppObject, view: View, failures: int) -> tuple[dict[str, str], dict[str, str]]:
     # What the project forbids today, it may allow again: it is looked for then.
     candidates = view.candidates
-    left = (*candidates.prunable, *candidates.going, *candidates.forbidden)
+    left = (*candidates.prunable, *candidates.going, *candidates.forbidden, *(live for live, _ in candidates.moving))
     keys = [*view.keys, *(live.key for live in left)]
     earlier = group_kinds(app.annotations)
     told = parent(app.key, keys, earlier=earlier if view.unknown else earlier & view.unseen)

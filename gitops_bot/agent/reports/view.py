@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import datetime, timedelta
 from functools import cached_property
+from typing import NamedTuple
 
 import msgspec
 
@@ -23,6 +24,15 @@ from gitops_bot.agent.values import Live
 from gitops_bot.model.resource import ResourceKey
 
 
+class Waits(NamedTuple):
+    """Whom an Application waits for before it begins anything: they may have what it would delete, or let go of it."""
+
+    names: tuple[str, ...]
+    since: datetime
+    again: datetime
+    """When it is looked at again."""
+
+
 class View(msgspec.Struct, frozen=True, kw_only=True, dict=True):
     """One look."""
 
@@ -30,6 +40,8 @@ class View(msgspec.Struct, frozen=True, kw_only=True, dict=True):
     """The Application, which may be among its own objects; None where nothing is known of those."""
     commits: tuple[str, ...] = ()
     """Of the sources, in their order."""
+    tried: tuple[str, ...] = ()
+    """Those of which it cannot be known what they want; empty where it did not come to that."""
     compared: tuple[Compared, ...] = ()
     forbidden: tuple[Desired, ...] = ()
     """Objects that Git wants, and that the project does not allow."""
@@ -37,6 +49,8 @@ class View(msgspec.Struct, frozen=True, kw_only=True, dict=True):
     """The namespace that the Application makes, where it does not carry what it is to; None: it does."""
     candidates: Candidates = Candidates()
     prune: Verdict = Verdict()
+    waits: Waits | None = None
+    """None: it is known what the others want, as far as it matters."""
     guard: Limits | None = None
     """The thresholds as Git has them now; None where they are not known."""
     unseen: frozenset[tuple[str, str]] = frozenset()
@@ -106,7 +120,8 @@ class View(msgspec.Struct, frozen=True, kw_only=True, dict=True):
     @property
     def until(self) -> datetime | None:
         """When it has to be looked at again although nothing else happens; None for never."""
-        moments = (self.again, self.appraisal.until, *(each.until for each in self.compared))
+        waits = self.waits.again if self.waits is not None else None
+        moments = (self.again, waits, self.appraisal.until, *(each.until for each in self.compared))
         return min((each for each in moments if each is not None), default=None)
 
     def due(self, now: datetime, *, poll: float, misses: int) -> datetime | None:
@@ -142,6 +157,13 @@ class View(msgspec.Struct, frozen=True, kw_only=True, dict=True):
             asks = effective(self.options, None, live.annotations).prune == "confirm"
             confirm = asks or live.key in self.prune.inherited
             found[live.key] = _pruned(live, confirm=confirm, health=self.health.get(live.key))
+        for live, _ in self.candidates.moving:
+            # What an earlier Application left is told as such, so that it is known for that when nobody else has it.
+            left = live.key in self.prune.inherited
+            told = _left(live, self.health.get(live.key))
+            found[live.key] = msgspec.structs.replace(
+                told, requires_pruning=left, requires_deletion_confirmation=left
+            )  # fmt: skip
         return tuple(found[key] for key in sorted(found))
 
     def find(self, key: ResourceKey) -> Compared | None:
@@ -165,9 +187,14 @@ def _resource(
 
 
 def _pruned(live: Live, *, confirm: bool, health: Health | None) -> ResourceStatus:
-    found = _resource(
+    told = _left(live, health)
+    return msgspec.structs.replace(told, requires_pruning=True, requires_deletion_confirmation=confirm)
+
+
+def _left(live: Live, health: Health | None) -> ResourceStatus:
+    """What Git has no more."""
+    return _resource(
         live.key, live.api_version, status="OutOfSync",
         health=ToldHealth(status=health.status, message=health.message) if health is not None else None,
         wave=wave_of(live.annotations),
     )  # fmt: skip
-    return msgspec.structs.replace(found, requires_pruning=True, requires_deletion_confirmation=confirm)

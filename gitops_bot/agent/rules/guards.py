@@ -41,6 +41,9 @@ NotOurs = Literal["other-app", "owned", "unproven", "forbidden"]
 """Why an object is never pruned, whatever anybody approves: another application claims it, a controller makes it, its
 marks do not name it (they are copied, or taken off), its project does not allow it."""
 
+Heir = Callable[[ResourceKey], str]
+"""The Application that has an object in its Git by now, ``""`` for none."""
+
 
 class Candidates(msgspec.Struct, frozen=True, kw_only=True):
     """What left Git, told apart."""
@@ -50,6 +53,8 @@ class Candidates(msgspec.Struct, frozen=True, kw_only=True):
     not_ours: tuple[tuple[Live, NotOurs], ...] = ()
     going: tuple[Live, ...] = ()
     """What is being deleted already: it is waited for, not deleted twice."""
+    moving: tuple[tuple[Live, str], ...] = ()
+    """What another Application has in its Git by now, with its name: it stays as it is until that one takes it."""
 
     @property
     def forbidden(self) -> tuple[Live, ...]:
@@ -58,7 +63,11 @@ class Candidates(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def candidates(
-    found: Iterable[Live], desired: AbstractSet[ResourceKey], app: App, permitted: Callable[[ResourceKey], bool]
+    found: Iterable[Live],
+    desired: AbstractSet[ResourceKey],
+    app: App,
+    permitted: Callable[[ResourceKey], bool],
+    heir: Heir = lambda _key: "",
 ) -> Candidates:
     """What of the objects in the cluster is the Application's and not desired any more.
 
@@ -66,7 +75,7 @@ def candidates(
     in both. Every one has to prove by label and tracking id that it is ours: labels and annotations get copied.
     ``permitted`` says whether the project allows an object.
     """
-    prunable, going, not_ours = [], [], []
+    prunable, going, not_ours, moving = [], [], [], []
     for live in sorted({each.key: each for each in found}.values(), key=lambda each: each.key):
         if live.key in desired:
             continue
@@ -75,9 +84,13 @@ def candidates(
             not_ours.append((live, reason))
         elif live.deleting:
             going.append(live)
+        elif to := heir(live.key):
+            moving.append((live, to))
         else:
             prunable.append(live)
-    return Candidates(prunable=tuple(prunable), going=tuple(going), not_ours=tuple(not_ours))
+    return Candidates(
+        prunable=tuple(prunable), going=tuple(going), not_ours=tuple(not_ours), moving=tuple(moving)
+    )  # fmt: skip
 
 
 def _not_ours(live: Live, app: App, permitted: Callable[[ResourceKey], bool]) -> NotOurs | None:
@@ -285,7 +298,7 @@ def is_approved(annotations: Mapping[str, str], since: datetime, now: datetime) 
 
 # -- the end of an Application ----------------------------------------------------------------------------------------
 
-Left = Literal["definition", "itself", "Delete=false", "keep", "forbidden", "not-approved"]
+Left = Literal["definition", "itself", "moving", "Delete=false", "keep", "forbidden", "not-approved"]
 
 
 class Ending(msgspec.Struct, frozen=True, kw_only=True):
@@ -296,6 +309,11 @@ class Ending(msgspec.Struct, frozen=True, kw_only=True):
     waits: bool = False
     """True while objects with ``Delete=confirm`` wait for an approval: nothing is deleted until then."""
 
+    @property
+    def is_moving(self) -> bool:
+        """Whether something is not taken yet by the Application that has it by now."""
+        return any(reason == "moving" for _, reason in self.left)
+
 
 def ending(
     owned: Iterable[Live],
@@ -304,12 +322,14 @@ def ending(
     options: ApplicationOptions,
     permitted: Callable[[ResourceKey], bool],
     approved: bool,
+    heir: Heir = lambda _key: "",
 ) -> Ending:
     """What goes with an Application whose finalizer asks for it (2.13); ``owned`` are objects proven to be its own."""
     delete: list[Live] = []
     left: list[tuple[Live, Left]] = []
     for live in owned:
-        reason = _left(live, itself, options, permitted, approved)
+        moves = live.key != itself and bool(heir(live.key))
+        reason: Left | None = "moving" if moves else _left(live, itself, options, permitted, approved)
         if reason is None:
             delete.append(live)
         else:

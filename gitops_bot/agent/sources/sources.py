@@ -14,9 +14,8 @@ from gitops_bot.agent.sources.renderers import Renderers
 from gitops_bot.agent.sources.rendering import Render
 from gitops_bot.agent.sources.revisions import Meaning, Revisions
 from gitops_bot.agent.sources.surroundings import Surroundings
-from gitops_bot.errors import BotError
+from gitops_bot.errors import BotError, FetchError
 from gitops_bot.model import url as urls
-from gitops_bot.model.project import DEFAULT_PROJECT
 
 COMPARISON_ERROR = "ComparisonError"
 REWRITTEN = "RevisionRewrittenWarning"
@@ -55,11 +54,18 @@ class Sources:
                 source.repo_url,
                 source.target_revision,
                 since=since,
-                project=app.application.spec.project or DEFAULT_PROJECT,
+                project=app.project,
                 last=last,
             )
             for source, last in zip(app.application.sources, before, strict=True)
         )
+
+    def commit(self, repository: str, revision: str, project: str, since: float) -> str | None:
+        """The commit that a revision means, as far as it is known to whoever asked since then; None: nobody knows."""
+        try:
+            return self._revisions.resolve(repository, revision, since=since, project=project).commit
+        except FetchError:
+            return None
 
     def told(self, app: AppObject, meanings: Sequence[Meaning]) -> list[tuple[str, str]]:
         """What people have to know about the commits: that a host does not answer, that a branch was rewritten."""
@@ -71,7 +77,7 @@ class Sources:
             if old == meaning.commit:
                 found += [(REWRITTEN, message) for message in kept if f" {meaning.commit[:8]} " in message]
                 continue
-            move = _Move(source.repo_url, app.application.spec.project or DEFAULT_PROJECT, old, meaning.commit)
+            move = _Move(source.repo_url, app.project, old, meaning.commit)
             if self._follows(move) is False:
                 branch = meaning.reference.removeprefix("refs/heads/")
                 found.append((REWRITTEN, (
@@ -130,14 +136,14 @@ class Sources:
     def _render(
         self, app: AppObject, commits: tuple[str, ...], key: str, permitted: tuple[str, ...], *, anew: bool = False
     ) -> Rendered:
-        terms, spec = self._around.settings(), app.application.spec
+        terms = self._around.settings()
         repositories = [source.repo_url for source in app.application.sources]
         answer = self._renderers.render(
             Render(
                 application=_plain(app.body),
                 commits=commits,
                 capabilities=self._around.capabilities(),
-                logins=self._around.logins(spec.project or DEFAULT_PROJECT, repositories),
+                logins=self._around.logins(app.project, repositories),
                 authorities=dict(self._around.authorities()),
                 settings=terms.render,
                 allow=terms.fetch.allow,

@@ -9,7 +9,7 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import NamedTuple
 
@@ -30,6 +30,7 @@ from gitops_bot.agent.loop.terms import Terms
 from gitops_bot.agent.ownership.identity import PART_OF
 from gitops_bot.agent.reconcile.beside import Neighbours
 from gitops_bot.agent.reconcile.ending import Ender
+from gitops_bot.agent.reconcile.handover import Handover
 from gitops_bot.agent.reconcile.looking import Looker
 from gitops_bot.agent.reconcile.operating import Manners, Operating
 from gitops_bot.agent.reconcile.sync import Deadlines
@@ -185,7 +186,13 @@ def assembled(wanted: Wanted) -> Iterator[Agent]:
             return wanted.poll if wanted.poll is not None else float(seconds(terms().agent.poll))
 
         health = HealthReader(objects, inventory, pool, clock.now, PART_OF)
-        looker = Looker(objects, inventory, Sources(revisions, renderers, around), health, comparer, around)
+        sources, definers = Sources(revisions, renderers, around), list[Definer]()
+        handover = Handover(
+            applications, sources, around.cluster, clock.now,
+            are_defined=lambda since: all(each.is_current(since) for each in definers),
+            longest=timedelta(seconds=wanted.deadlines.others),
+        )  # fmt: skip
+        looker = Looker(objects, inventory, sources, health, comparer, around, handover)
         manners = Manners(
             now=clock.now,
             event=Teller(metrics, recorder),
@@ -198,6 +205,7 @@ def assembled(wanted: Wanted) -> Iterator[Agent]:
         definer = None
         if wanted.origin is not None:
             definer = Definer(wanted.origin, objects, applications, revisions, renderers, keys, terms, clock.now)
+            definers.append(definer)
         controller = Controller(
             Parts(
                 objects=objects,
@@ -206,7 +214,8 @@ def assembled(wanted: Wanted) -> Iterator[Agent]:
                 health=health,
                 revisions=revisions,
                 operating=Operating(objects, inventory, applications, looker, pool, manners=manners),
-                ender=Ender(objects, inventory, applications, pool, around.cluster, clock.now, around.watch),
+                ender=Ender(objects, inventory, applications, pool, around.cluster, clock.now, around.watch, handover),
+                handover=handover,
                 definer=definer,
                 clock=clock,
                 people=lambda: terms().agent.people_managers,

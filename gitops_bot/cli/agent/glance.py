@@ -6,14 +6,16 @@ import tempfile
 from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, suppress
+from datetime import timedelta
 from pathlib import Path
 
-from gitops_bot.agent.application.applications import PROJECT
+from gitops_bot.agent.application.applications import PROJECT, Applications
 from gitops_bot.agent.application.record import AppObject, Record
 from gitops_bot.agent.live.comparison import Comparer
 from gitops_bot.agent.live.inventory import Inventory
 from gitops_bot.agent.live.wellness import HealthReader
 from gitops_bot.agent.ownership.identity import PART_OF
+from gitops_bot.agent.reconcile.handover import Handover
 from gitops_bot.agent.reconcile.looking import Looker
 from gitops_bot.agent.reports.view import View
 from gitops_bot.agent.rules.project import Cluster
@@ -54,13 +56,16 @@ def glance(objects: Objects, app: AppObject, cluster_name: str) -> View:
             now=clock.now,
             watch=lambda kinds: _list(objects, inventory, kinds),
         )
+        sources = Sources(Revisions(Host(keys, cache), clock.monotonic), renderers, around)
+        nobody = Applications(objects, app.key.namespace)
         looker = Looker(
             objects,
             inventory,
-            Sources(Revisions(Host(keys, cache), clock.monotonic), renderers, around),
+            sources,
             HealthReader(objects, inventory, pool, clock.now, PART_OF),
             lambda record: Comparer(objects, inventory, record.memory, pool, clock.now),
             around,
+            Handover(nobody, sources, around.cluster, clock.now, are_defined=lambda _since: True, longest=timedelta()),
         )
         return looker.look(app, Record(), since=clock.monotonic())
 

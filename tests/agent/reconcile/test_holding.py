@@ -17,7 +17,7 @@ from gitops_bot.agent.application.record import AppObject, Record, as_object
 from gitops_bot.agent.application.state import Condition, ResourceStatus, Status
 from gitops_bot.agent.loop.removal import removals
 from gitops_bot.agent.reconcile.holding import HELD, Counts, inherited, judged
-from gitops_bot.agent.rules.guards import APPROVED, Candidates, Limits, in_force, record
+from gitops_bot.agent.rules.guards import APPROVED, Candidates, Limits, Verdict, in_force, record
 from gitops_bot.agent.rules.options import ApplicationOptions
 from gitops_bot.agent.values import MANAGER, Live, ManagedFields
 from gitops_bot.doors.cluster.objects import Objects
@@ -270,3 +270,30 @@ def test_an_answer_that_comes_late_does_not_bring_back_what_was_before() -> None
     assert mark() == "second"
     known.put(version(11, uid="2", mark="made anew"))
     assert mark() == "made anew"
+
+
+# -- while others are looked at -------------------------------------------------------------------------------------------
+
+
+def test_while_others_are_waited_for_nothing_goes_and_no_hold_begins_or_ends() -> None:
+    known, old = Record(), applied(key(), MADE - timedelta(days=1))
+    waiting = Counts(5, 5, rendered=True, waits=True)
+
+    def verdict(counts: Counts, *lives: Live) -> Verdict:
+        return judged(
+            app(), known, Candidates(prunable=lives), ApplicationOptions(), Limits(), counts, NOW
+        )  # fmt: skip
+
+    assert verdict(waiting, PVC, old) == Verdict(inherited=frozenset({old.key}))
+    assert known.held is None
+    assert [hold.guard for hold in verdict(Counts(5, 5, rendered=True), PVC).holds] == ["precious"]
+    held = known.held
+    assert not verdict(waiting, PVC).holds
+    assert known.held == held
+
+
+def test_what_an_earlier_application_left_is_known_as_that_while_it_moves() -> None:
+    old = applied(key(), MADE - timedelta(days=1))
+    moving = Candidates(moving=((old, "other"),))
+    found = judged(app(), Record(), moving, ApplicationOptions(), Limits(), Counts(5, 5, rendered=True), NOW)
+    assert found == Verdict(inherited=frozenset({old.key}))

@@ -12,6 +12,7 @@ from gitops_bot.agent.rules.guards import (
     GUARD_OBJECTS,
     GUARD_PERCENT,
     PRECIOUS,
+    Ending,
     Limits,
     Verdict,
     candidates,
@@ -320,6 +321,20 @@ def test_what_outlives_its_application(object_: Live, options: str, left: str | 
     of = ending([object_], itself=ITSELF, options=application_options([options]), permitted=permitted, approved=False)
     assert [reason for _, reason in of.left] == ([left] if left else [])
     assert of.delete == (() if left else (object_,))
+
+
+def test_what_another_application_has_by_now_stays_and_the_rest_goes() -> None:
+    moved, own = live(CM, sync="Delete=confirm"), live(key(name="b"))
+
+    def of(*lives: Live) -> Ending:
+        return ending(
+            lives, itself=ITSELF, options=ApplicationOptions(), permitted=permitted, approved=False,
+            heir=lambda key: "other" if key in (CM, ITSELF) else "",
+        )  # fmt: skip
+
+    assert of(moved, own, live(ITSELF)) == Ending(delete=(own,), left=((moved, "moving"), (live(ITSELF), "itself")))
+    assert of(moved).is_moving
+    assert not of(own, live(ITSELF)).is_moving
 
 
 def test_a_deletion_that_waits_deletes_nothing_until_it_is_approved() -> None:
