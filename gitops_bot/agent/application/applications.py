@@ -247,10 +247,10 @@ class Applications:
                 raise  # a server that has just started may not know it yet
             except NotFound:
                 return
-            except Conflict:
+            except (Conflict, Invalid) as error:  # of one that was made anew, the uid is invalid
                 if not self._is_there(app):
                     return
-                if left == 1:
+                if left == 1 or isinstance(error, Invalid):
                     raise
 
     def _is_there(self, app: AppObject) -> bool:

@@ -5,11 +5,13 @@ from __future__ import annotations
 import json
 import urllib.error
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from gitops_bot.agent.rules.guards import APPROVED
 from tests.agent.live.harness import LiveAgent, Repository, conditions_of, config, manifests, sync_of
 from tests.agent.live.program import Programs, definition, programs
 
@@ -52,6 +54,15 @@ LOOSE: dict[str, Any] = {
     "what the agent itself has written": lambda repository, place: annotated(
         repository, place, **{"gitops-bot/prune-guard": '{"percent":100,"objects":1000,"allow_empty":true}'}
     ),
+    "what the agent itself has written, with annotations that say the same": lambda repository, place: annotated(
+        repository,
+        place,
+        **{
+            "gitops-bot/prune-guard": '{"percent":100,"objects":1000,"allow_empty":true}',
+            "gitops-bot/prune-guard-percent": "100",
+            "gitops-bot/prune-guard-objects": "1000",
+        },
+    ),
     "an approval in Git": lambda repository, place: annotated(
         repository, place, **{"argocd.argoproj.io/deletion-approved": "2999-01-01T00:00:00Z"}
     ),
@@ -65,6 +76,19 @@ def test_a_commit_that_loosens_its_own_guard_is_held_by_the_former(run, own_agen
         assert once(run, repository) == 10
         assert "11 of 12 objects would go" in conditions_of(own_agent.app("shop"))["PruneHeldWarning"]
         assert len(own_agent.names("ConfigMap", place)) >= 12
+
+
+def test_a_commit_cannot_approve_what_is_held_already(run, own_agent, repository, place):
+    """Nor the next one, with the time of then: only the cluster's own word counts."""
+    repository.push({"shop/all.yaml": FEW})
+    assert once(run, repository) == 10
+    now = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    repository.push(annotated(repository, place, **{APPROVED: now}))
+    assert once(run, repository) == 10
+    assert "11 of 12 objects would go" in conditions_of(own_agent.app("shop"))["PruneHeldWarning"]
+    assert APPROVED not in own_agent.app("shop")["metadata"]["annotations"]
+    own_agent.approve("shop")
+    assert once(run, repository) == 0
 
 
 @pytest.mark.parametrize("how", ["the settings", "an annotation"])
