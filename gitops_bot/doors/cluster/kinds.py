@@ -17,8 +17,9 @@ _SILENT = "Stale"
 """How discovery marks a version of a group whose API server did not answer when it was asked last."""
 
 _NOWHERE = "/apis/nowhere.gitops-bot.invalid"
-"""What no server has: one that has just started answers 503, and 404 once it knows everything that it serves. Its list
-of kinds lacks the custom ones for that long, and does not say so (1.3 s on v1.36.3)."""
+"""What no server has: one that has just started answers ``_NOT_YET``, and 404 once it knows everything that it serves.
+Its list of kinds lacks the custom ones for that long, and does not say so (1.3 s on v1.36.3)."""
+_NOT_YET = 503
 
 
 class Kind(NamedTuple):
@@ -102,7 +103,7 @@ def discover_kinds(requests: Requests) -> Kinds:
     try:
         requests.get(_NOWHERE)
     except Refused as error:
-        if error.retryable:
+        if error.status == _NOT_YET:
             raise
     found: list[Kind] = []
     silent: set[str] = set()
