@@ -57,6 +57,12 @@ class Defined:
         return self.agent.names("Application", self.agent.namespace)
 
     @property
+    def going(self):
+        """Those that are being deleted: a finalizer keeps them a while."""
+        found = self.agent.all("Application", self.agent.namespace)
+        return [each["metadata"]["name"] for each in found if "deletionTimestamp" in each["metadata"]]
+
+    @property
     def configs(self):
         return sorted(set(self.agent.names("ConfigMap", self.place)) - {"kube-root-ca.crt"})
 
@@ -82,7 +88,7 @@ def test_what_git_defines_no_more_goes_as_its_finalizer_says(defined):
     # Nothing at all is no reason to take everything away.
     defined.push(two=None, readme=[])
     defined.agent.until(lambda: "none is removed" in defined.agent.agent.controller.problem)
-    assert (defined.names, defined.configs) == (["two"], ["two"])
+    assert (defined.names, defined.going, defined.configs) == (["two"], [], ["two"])
 
 
 def test_who_asks_for_a_refresh_gets_what_git_defines_now_too(defined):
@@ -107,7 +113,7 @@ def test_a_broken_definition_hides_nothing_and_removes_nothing(defined):
         }
     )
     defined.agent.until(lambda: "one.yaml" in defined.agent.agent.controller.problem)
-    assert defined.names == ["one", "three", "two"]
+    assert (defined.names, defined.going) == (["one", "three", "two"], [])
 
 
 def test_a_definition_that_the_cluster_refuses_stops_no_other(defined):
