@@ -38,7 +38,7 @@ def _held(app: AppObject, limits: guards.Limits) -> str:
         meaning = guards.PRECIOUS.get((each.group, each.kind))
         # Definitions outlive their Application (2.13).
         if meaning is not None and each.kind != "CustomResourceDefinition":
-            return f"{each.key} would go with it, and {meaning}"
+            return f"{each.key} would go with it unless another Application has it by now, and {meaning}"
     if len(resources) > limits.objects and limits.percent < 100:
         return f"{len(resources):,} objects would go with it"
     return ""

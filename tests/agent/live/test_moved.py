@@ -387,15 +387,24 @@ class Renamed:
     def app(self, name: str, path: str = "web") -> str:
         return json.dumps(application(name, self.url, self.place, path))
 
-    def begin(self, **files: str) -> None:
-        commit = self.repository.push({f"{self.folder}/before.yaml": self.app("before"), **files})
+    def push(self, name: str, path: str = "web", **files: str | None) -> str:
+        """An Application of this name, and files of the same folder by name without ending."""
+        changed = {name: self.app(name, path), **files}
+        return self.repository.push({f"{self.folder}/{each}.yaml": text for each, text in changed.items()})
+
+    def start(self) -> None:
         self.agent.start(origin=Origin(self.url, "apps", "main"), poll=1.0)
+
+    def begin(self, **files: str) -> None:
+        self.repository.commit(files)
+        commit = self.push("before")
+        self.start()
         self.agent.synced("before", commit)
         self.web = self.agent.get("Deployment", self.place, "web")
 
-    def rename(self, **files: str | None) -> None:
-        changed = {f"{self.folder}/before.yaml": None, f"{self.folder}/after.yaml": self.app("after"), **files}
-        commit = self.repository.push(changed)
+    def rename(self, path: str = "web", **files: str | None) -> None:
+        self.repository.commit(files)
+        commit = self.push("after", path, before=None)
         self.agent.synced("after", commit)
         self.agent.until_gone("Application", self.agent.namespace, "before")
         now = self.agent.get("Deployment", self.place, "web")
@@ -407,6 +416,30 @@ def test_an_application_that_git_gives_another_name_keeps_its_objects(own_agent,
     renamed = Renamed(own_agent, place, "apps")
     renamed.begin()
     renamed.rename()
+
+
+def test_data_of_an_application_that_git_gives_another_name_is_asked_for_and_handed_over(own_agent, place):
+    claim: Body = {
+        "apiVersion": "v1",
+        "kind": "PersistentVolumeClaim",
+        "metadata": {"name": "data"},
+        "spec": {"accessModes": ["ReadWriteOnce"], "resources": {"requests": {"storage": "1Gi"}}},
+    }
+    renamed = Renamed(own_agent, place, "apps")
+    renamed.repository.commit({"web/data.yaml": manifests(claim)})
+    renamed.push("before")
+    renamed.start()
+    own_agent.wait("before", lambda body: sync_of(body) == "Synced" and phase_of(body) == "Succeeded")
+    uid = own_agent.get("PersistentVolumeClaim", place, "data")["metadata"]["uid"]
+    renamed.push("after", before=None)
+    own_agent.until(lambda: "PersistentVolumeClaim" in own_agent.agent.controller.problem, "it is held")
+    own_agent.wait("after", lambda body: "SharedResourceWarning" in conditions_of(body))
+    own_agent.approve("before")
+    own_agent.until_gone("Application", own_agent.namespace, "before")
+    own_agent.wait("after", lambda body: sync_of(body) == "Synced" and not conditions_of(body))
+    found = own_agent.get("PersistentVolumeClaim", place, "data")["metadata"]
+    assert (found["uid"], "deletionTimestamp" in found) == (uid, False)
+    assert found["annotations"][TRACKING].startswith("after:")
 
 
 def test_a_child_that_git_gives_another_name_keeps_its_objects(own_agent, place):
@@ -431,5 +464,5 @@ def test_what_goes_with_an_application_goes_and_what_moved_stays(own_agent, plac
     renamed = Renamed(own_agent, place, "apps")
     renamed.begin(**{"web/other.yaml": manifests(config("other", it="1"))})
     files = {"web/other.yaml": None, "web/web.yaml": None, "moved/web.yaml": WEB}
-    renamed.rename(**files, **{"apps/after.yaml": renamed.app("after", "moved")})
+    renamed.rename("moved", **files)
     own_agent.until_gone("ConfigMap", place, "other")
