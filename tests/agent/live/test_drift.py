@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import pytest
+from click.testing import CliRunner
 
+from gitops_bot.cli.agent.group import command
 from tests.agent.live.harness import (
     APPLY,
     JSON_PATCH,
@@ -232,6 +234,13 @@ def test_what_others_add_is_left_and_costs_no_write(site):
     assert [each for each in told if each["ConfigMap/web"] != "Synced"] == []
     writes = {(call.resource, call.verb) for call in site.agent.about(site.namespace, since) if call.is_write}
     assert writes == {("secrets", "patch"), ("deployments", "patch")}
+
+    asked = ["diff", site.name, "--kubeconfig", str(site.agent.kubeconfig), "--namespace", site.agent.namespace]
+    shown = [CliRunner().invoke(command, [*asked, *options], catch_exceptions=False) for options in ([], ["--others"])]
+    assert [each.exit_code for each in shown] == [0, 0]
+    told = "(some-controller has data.added"
+    assert [told in each.output for each in shown] == [False, True], "whoever asks is told"
+    assert "spec.template.spec.containers[name=sidecar]" in shown[1].output
 
 
 def test_events_of_what_nobody_touched_cost_no_request(site):
