@@ -15,6 +15,7 @@ from gitops_bot.agent.application.record import API, AppObject, as_object
 from gitops_bot.agent.reports.presence import LEASE, absence
 from gitops_bot.doors.cluster.connect import connect
 from gitops_bot.doors.cluster.errors import Forbidden
+from gitops_bot.doors.cluster.kinds import Kind
 from gitops_bot.doors.cluster.lease import API as LEASE_API
 from gitops_bot.doors.cluster.lease import NOTE
 from gitops_bot.doors.cluster.objects import Objects
@@ -67,17 +68,13 @@ def opened(where: Where) -> Iterator[Objects]:
 
 def read_applications(objects: Objects, namespace: str) -> tuple[AppObject, ...]:
     """All Applications of the namespace, in order of name. Raises ClusterError."""
-    kind = objects.kinds.preferred("argoproj.io", "Application")
-    if kind is None:
-        raise ClusterError(
-            "the cluster does not know Application objects", hint="install the agent: kubectl apply -k deploy"
-        )
-    listed = objects.list(kind, namespace, metadata=False)
+    listed = objects.list(_applications(objects), namespace, metadata=False)
     return tuple(sorted(map(as_object, listed.items), key=lambda app: app.key.name))
 
 
 def read_application(objects: Objects, namespace: str, name: str) -> AppObject:
     """One Application. Raises UsageError that names similar ones, ClusterError."""
+    _applications(objects)
     body = objects.find(key_of(name, namespace), API)
     if body is not None:
         return as_object(body)
@@ -87,6 +84,16 @@ def read_application(objects: Objects, namespace: str, name: str) -> AppObject:
         f"there is no Application {name} in the namespace {namespace}",
         hint=f"there are {known}" if names else "name its namespace with --namespace",
     )
+
+
+def _applications(objects: Objects) -> Kind:
+    """Their kind. Raises ClusterError where it is not there."""
+    kind = objects.kinds.find(API, "Application")
+    if kind is None:
+        raise ClusterError(
+            "the cluster does not know Application objects", hint="install the agent: kubectl apply -k deploy"
+        )
+    return kind
 
 
 def tell_agent(objects: Objects, namespace: str) -> None:

@@ -5,13 +5,16 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import pytest
 from click.testing import CliRunner
 
 from gitops_bot.cli.agent.group import command
+from gitops_bot.errors import ClusterError
 from tests.controlplane.plugin import Installed
+from tests.servers import Server, gives
 
 COMMIT, OLDER = "4f2a9c1" + "0" * 33, "1111111" + "0" * 33
 SPEC = {
@@ -223,15 +226,30 @@ def test_what_a_cluster_can_do_is_a_file_that_reviews_read(run: Run, installed: 
     assert cluster.labels == {"region": "eu"}
 
 
-def test_a_cluster_without_the_definitions_is_told_what_to_install(plane: Any, tmp_path: Any) -> None:
+@pytest.mark.parametrize("asked", [("status",), ("status", "shop"), ("history", "shop"), ("sync", "shop")])
+def test_a_cluster_without_the_definitions_is_told_what_to_install(
+    server: Server, tmp_path: Path, asked: tuple[str, ...]
+) -> None:
+    for path in ("/api", "/apis", "/version"):
+        server.routes[path] = gives(b"{}")
+    server.routes["/apis/"] = server.routes["/api/"] = gives(b"{}", 404)
     config = tmp_path / "config"
     config.write_text(json.dumps({
-        "clusters": [{"name": "x", "cluster": {"server": "http://127.0.0.1:9"}}],
+        "clusters": [{"name": "x", "cluster": {"server": server.url}}],
         "users": [{"name": "x", "user": {}}], "contexts": [{"name": "x", "context": {"cluster": "x", "user": "x"}}],
         "current-context": "x",
     }))  # fmt: skip
+
+    found = CliRunner().invoke(command, [*asked, "--kubeconfig", str(config)], standalone_mode=False)
+
+    assert isinstance(found.exception, ClusterError)
+    assert found.exception.message == "the cluster does not know Application objects"
+    assert found.exception.hint == "install the agent: kubectl apply -k deploy"
+
+
+def test_a_kubeconfig_that_is_not_there_is_told(tmp_path: Path) -> None:
     missing = CliRunner().invoke(command, ["status", "--kubeconfig", str(tmp_path / "none")], standalone_mode=False)
 
-    assert missing.exception is not None
-    assert missing.exception.exit_code == 9  # type: ignore[attr-defined]
-    assert "--kubeconfig" in missing.exception.hint  # type: ignore[attr-defined]
+    assert isinstance(missing.exception, ClusterError)
+    assert missing.exception.exit_code == 9
+    assert "--kubeconfig" in missing.exception.hint
