@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import secrets
+from random import Random
 from typing import Any
 
 import pytest
@@ -356,6 +357,40 @@ def test_two_applications_exchange_what_they_have(moving):
     found = agent.get("ConfigMap", moving.place, "new-stays")
     assert (found["metadata"]["uid"], found["data"]) == (kept, {"it": "2"})
     assert found["metadata"]["annotations"][TRACKING].startswith(f"{moving.old}:")
+
+
+@pytest.mark.parametrize("seed", [1, 2])
+def test_whatever_moves_where_and_however_often_is_made_once(own_agent, place, seed):
+    agent, random = own_agent, Random(seed)
+    names = [f"{letter}-{place}" for letter in "abcd"]
+    objects = [f"cm-{number}" for number in range(12)]
+
+    def files(at: dict[str, str], turn: int) -> dict[str, str]:
+        return {f"{at[each]}/{each}.yaml": manifests(config(each, it=str(turn))) for each in objects}
+
+    at = {each: random.choice(names) for each in objects}
+    own = {f"{name}/own.yaml": manifests(config(f"own-{name}", it="1")) for name in names}
+    repository = agent.repository(own | files(at, 0))
+    for name in names:
+        agent.follow(repository, place, name, source={"path": name})
+    agent.start(poll=0.5)
+    for name in names:
+        agent.synced(name, repository.git("rev-parse", "HEAD"))
+    before = {each: agent.get("ConfigMap", place, each)["metadata"]["uid"] for each in objects}
+    since = agent.now()
+    for turn in range(1, 7):
+        left = dict.fromkeys(files(at, turn))
+        at |= {each: random.choice(names) for each in random.sample(objects, 5)}
+        commit = repository.push(left | files(at, turn))
+        if random.random() < 0.5:
+            agent.synced(random.choice(names), commit)
+    for name in names:
+        agent.synced(name, commit)
+    found = {each: agent.get("ConfigMap", place, each) for each in objects}
+    assert {each: body["metadata"]["uid"] for each, body in found.items()} == before
+    assert {each: body["metadata"]["annotations"][TRACKING].partition(":")[0] for each, body in found.items()} == at
+    assert {body["data"]["it"] for body in found.values()} == {"6"}
+    assert [call for call in agent.about(place, since) if call.verb == "delete"] == []
 
 
 # -- Applications that get another name -------------------------------------------------------------------------------
