@@ -159,7 +159,7 @@ _SERVERS_OWN = frozenset(
 
 def _with_data(body: dict[str, Any]) -> dict[str, Any]:
     texts = body.get("stringData")
-    made = {name: value for name, value in body.items() if name != "stringData"}
+    made = {name: value for name, value in body.items() if name not in ("stringData", "data")}
     data = body.get("data") or {}
     if not isinstance(data, dict) or not isinstance(texts or {}, dict):
         raise NotApplicable("data and stringData have to be mappings")
