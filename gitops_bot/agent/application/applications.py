@@ -13,7 +13,7 @@ import msgspec
 from gitops_bot.agent.application.record import API, REFRESH, REMOVAL_HELD, AppObject, as_object, is_news
 from gitops_bot.agent.application.state import Status, in_seconds
 from gitops_bot.agent.values import REMOVAL_MANAGER, STATUS_MANAGER, Heard, is_newer
-from gitops_bot.doors.cluster.errors import Conflict, Invalid, NoKind, NotFound
+from gitops_bot.doors.cluster.errors import Conflict, Invalid, NotFound
 from gitops_bot.doors.cluster.objects import Body, Objects
 from gitops_bot.model.project import Project
 from gitops_bot.model.project import read as read_project
@@ -243,8 +243,6 @@ class Applications:
             try:
                 self.wrote(write(key))
                 return
-            except NoKind:
-                raise  # a server that has just started may not know it yet
             except NotFound:
                 return
             except (Conflict, Invalid) as error:  # of one that was made anew, the uid is invalid
@@ -257,7 +255,5 @@ class Applications:
         """Whether the API server has it still, and not another one of its name. Raises ClusterError."""
         try:
             return bool(self._objects.get(key_of(*app.key), API)["metadata"]["uid"] == app.uid)
-        except NoKind:
-            raise
         except NotFound:
             return False

@@ -27,7 +27,7 @@ from gitops_bot.agent.ownership.strangers import Stranger, without
 from gitops_bot.agent.rules.options import ApplicationOptions, Effective, effective
 from gitops_bot.agent.sources.desired import Desired
 from gitops_bot.agent.values import MANAGER, Live, live_of
-from gitops_bot.doors.cluster.errors import Conflict, Invalid, NoKind, NotFound, NotTyped
+from gitops_bot.doors.cluster.errors import Conflict, Invalid, NotFound, NotTyped
 from gitops_bot.doors.cluster.kinds import Kind
 from gitops_bot.doors.cluster.objects import Body, Objects
 from gitops_bot.errors import ClusterError
@@ -270,8 +270,6 @@ class Comparer:
         except NotTyped:
             put = overlaid(without_dropped(without(body, strange), rules.earlier(live), sent), sent)
             predicted = self._objects.replace(key, put, MANAGER, dry_run=True, validate=options.validate)
-        except NoKind:
-            raise
         except NotFound:
             return replace(asked, live=None)
         if predicted["metadata"]["uid"] != live.uid:

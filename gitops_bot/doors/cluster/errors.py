@@ -30,10 +30,10 @@ class Refused(ClusterError):
 
 
 class NotFound(Refused):
-    """There is no such object, or no such kind."""
+    """There is no such object."""
 
 
-class NoKind(NotFound):
+class NoKind(Refused):
     """The cluster does not have the kind, or does not serve it yet: that says nothing about the object."""
 
 

@@ -92,8 +92,6 @@ class Objects:
         """The same, None when it is not there. Raises ClusterError: NoKind when that cannot be told."""
         try:
             return self.get(key, api_version)
-        except NoKind:
-            raise
         except NotFound:
             return None
 
@@ -134,8 +132,6 @@ class Objects:
             options["dryRun"] = ["All"]
         try:
             self.requests.delete(self.kinds.of(key).path(key.namespace, key.name), options)
-        except NoKind:
-            raise
         except NotFound:
             return
 

@@ -14,7 +14,7 @@ from typing import Any, Literal, NamedTuple
 
 import msgspec
 
-from gitops_bot.doors.cluster.errors import Gone, NotFound
+from gitops_bot.doors.cluster.errors import Gone, NoKind
 from gitops_bot.doors.cluster.kinds import Kind
 from gitops_bot.doors.cluster.objects import METADATA, SETTLES, Body, Objects, selected
 from gitops_bot.errors import ClusterError
@@ -227,7 +227,7 @@ class Watcher:
             if not stream.version:
                 self._list(stream)
             self._follow(stream)
-        except NotFound:
+        except NoKind:
             if not self._has_moved(stream):
                 raise
 

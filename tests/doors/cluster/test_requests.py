@@ -15,7 +15,7 @@ from gitops_bot.doors.cluster.errors import (
     Forbidden,
     Gone,
     Invalid,
-    NotFound,
+    NoKind,
     Refused,
     Unavailable,
     Unreachable,
@@ -103,7 +103,7 @@ def test_what_may_not_be_done_twice_is_sent_once(asked: Asked, way: str, fault: 
 
 @pytest.mark.parametrize(
     ("status", "error"),
-    [(400, Refused), (403, Forbidden), (404, NotFound), (409, Conflict), (410, Gone), (422, Invalid)],
+    [(400, Refused), (403, Forbidden), (404, NoKind), (409, Conflict), (410, Gone), (422, Invalid)],
 )
 def test_a_refusal_is_told_at_once_in_the_servers_words(asked: Asked, status: int, error: type[Refused]) -> None:
     asked.server.routes["/"] = refuses(status, 'configmaps "a" is not what it was')
