@@ -64,6 +64,20 @@ class Program:
         except urllib.error.HTTPError as error:
             return error.code, error.read().decode()
 
+    @property
+    def children(self) -> dict[str, set[str]]:
+        """The command line of each process that it has started → the names of that one's environment."""
+        listed = subprocess.run(
+            ["ps", "-o", "pid=", "--ppid", str(self._process.pid)], capture_output=True, text=True, check=False
+        )
+        found = {}
+        for pid in listed.stdout.split():
+            with contextlib.suppress(OSError):
+                line = Path(f"/proc/{pid}/cmdline").read_bytes().replace(b"\0", b" ").decode()
+                pairs = Path(f"/proc/{pid}/environ").read_bytes().split(b"\0")
+                found[line] = {pair.partition(b"=")[0].decode() for pair in pairs if pair}
+        return found
+
     def signal(self, number: int) -> None:
         self._process.send_signal(number)
 

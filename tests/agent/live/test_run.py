@@ -57,6 +57,19 @@ def test_once_does_what_is_due_and_ends(run, own_agent, repository, place):
     assert [(call.resource, "fieldManager=gitops-bot&" in call.uri) for call in written] == [("applications", True)]
 
 
+@pytest.mark.skipif(
+    not Path("/proc/self/environ").exists(), reason="the environment of other processes is read in /proc"
+)
+def test_what_renders_has_nothing_of_the_agents_environment(run, own_agent, repository, place):
+    secret = {"GITHUB_TOKEN": "x", "KUBECONFIG": "/nowhere", "HELM_DRIVER": "secret", "AWS_SECRET_ACCESS_KEY": "x"}
+    program = run.run(repository=repository, environment=secret)
+    own_agent.wait("shop", lambda body: sync_of(body) == "Synced")
+    ((_, names),) = [pair for pair in program.children.items() if " agent render " in pair[0]]
+    proxies = {"HTTPS_PROXY", "https_proxy", "HTTP_PROXY", "http_proxy", "NO_PROXY", "no_proxy"}
+    trust = {"SSL_CERT_FILE", "REQUESTS_CA_BUNDLE", "GIT_SSL_CAINFO"}
+    assert names <= {"PATH", "HOME", "LANG", "GITOPS_BOT_TOOLS", *proxies, *trust}
+
+
 def test_a_cache_is_made_where_there_is_none(run, own_agent, repository, tmp_path):
     program = run.run("--once", "--cache", "new/cache", repository=repository)
     assert program.end() == 0, program.said
