@@ -76,10 +76,19 @@ def test_what_somebody_changes_of_a_definition_is_put_back_without_a_poll(shop, 
 
 
 def test_who_changes_it_again_and_again_is_answered_more_slowly(shop):
-    since = shop.agent.now()
-    for path in "abc":
+    since, before = shop.agent.now(), shop.get("AppProject")["spec"]
+
+    def is_gits() -> bool:
+        return bool(shop.get()["spec"]["source"]["path"] == "shop")
+
+    for path in "ab":  # at once, then after two seconds
         shop.edit({"spec": {"source": {"path": path}}})
-        shop.agent.until(lambda: shop.get()["spec"]["source"]["path"] == "shop", "as Git says")
+        shop.agent.until(is_gits, "as Git says")
+    shop.edit({"spec": {"source": {"path": "c"}}})
+    shop.edit({"spec": {"destinations": []}}, "AppProject")
+    shop.agent.until(lambda: shop.get("AppProject")["spec"] == before, "as Git says")
+    assert not is_gits(), "each has its own distance"
+    shop.agent.until(is_gits, "as Git says, in the end")
     written = [
         call for call in shop.agent.calls(since)
         if call.is_write and call.resource == "applications" and "fieldManager=gitops-bot&" in call.uri
