@@ -37,12 +37,15 @@ def plan_of(
     """What is asked for, of what differs: what is equal already needs no write.
 
     What is not healthy yet is waited for whoever applied it, and when: an operation before this one may have, or this
-    one, in a process that is gone.
+    one, in a process that is gone. What that has deleted and is still there is deleted once more, and so waited for.
     """
+    done = [each for each in done if each.status in ("Synced", "Pruned")]
+    pruned = {each.key for each in done if each.status == "Pruned"}
     asked = [each for each in view.compared if _is_asked(each.key, sync) and not each.shared]
     differing = [each for each in asked if each.status != "Synced" or each.silent or _always(each, chosen)]
     keys = {each.key for each in differing}
     prunes = [live for live in view.prune.prune if _is_asked(live.key, sync)] if sync.prune else []
+    prunes += [live for live in view.candidates.going if live.key in pruned]
     return Plan(
         app,
         applies=tuple(differing),
@@ -50,7 +53,7 @@ def plan_of(
         options=chosen,
         awaited=tuple(each for each in asked if each.key not in keys and _is_unwell(view.health.get(each.key))),
         skipped=(*view.prune.kept, *(() if sync.prune else view.candidates.prunable)),
-        done=tuple(each for each in done if each.status in ("Synced", "Pruned")),
+        done=tuple(done),
         dry_run=sync.dry_run,
     )
 

@@ -243,17 +243,23 @@ class Syncer:
         if reason:
             raise Cancelled(reason)
 
-    def _until(self, holds: Callable[[], bool], seconds: float) -> bool:
-        """Look again and again, whenever a watch tells of a change, until it holds or the time is over."""
-        end = time.monotonic() + seconds
+    def _until(self, holds: Callable[[], bool], seconds: float, what: str) -> bool:
+        """Look again and again, whenever a watch tells of a change, until it holds or the time is over.
+
+        What takes a while is told. Raises ClusterError, Cancelled.
+        """
+        begun, told = time.monotonic(), False
         if holds():
             return True
         with self._supervisor.waits():
-            while (left := end - time.monotonic()) > 0:
+            while (left := begun + seconds - time.monotonic()) > 0:
                 self._check()
                 self._inventory.pause(min(left, _LOOK_EVERY), self._part_of)
                 if holds():
                     return True
+                if not told and time.monotonic() - begun >= _LOOK_EVERY:
+                    told = True
+                    self._tell(f"waiting for {what}")
         return False
 
     def _established(self, defined: Mapping[ResourceKey, tuple[str, str]]) -> None:
@@ -269,7 +275,7 @@ class Syncer:
                 waiting.difference_update(key for key in ready if kinds.preferred(*defined[key]) is not None)
             return not waiting
 
-        if defined and not self._until(established, self._deadlines.definition):
+        if defined and not self._until(established, self._deadlines.definition, "definitions to be established"):
             names = ", ".join(sorted(key.name for key in waiting))
             raise ClusterError(f"{names}: not established after {self._deadlines.definition:.0f} s")
 
@@ -298,8 +304,7 @@ class Syncer:
                     degraded.append(f"{key}: {health.message}")
             return not waiting or bool(degraded)
 
-        self._tell(f"waiting for wave {number} to be healthy")
-        if not self._until(done, self._deadlines.wave):
+        if not self._until(done, self._deadlines.wave, f"wave {number} to be healthy"):
             return f"wave {number}: {_counted(sorted(waiting))} not healthy after {self._deadlines.wave:.0f} s"
         return f"wave {number}: {degraded[0]}" if degraded else ""
 
@@ -314,7 +319,7 @@ class Syncer:
                     self._inventory.gone(key, uid)
             return not waiting
 
-        if objects and not self._until(gone, self._deadlines.prune):
+        if objects and not self._until(gone, self._deadlines.prune, "what was deleted to be gone"):
             raise ClusterError(f"{_counted(sorted(waiting))} not gone after {self._deadlines.prune:.0f} s")
 
     def _is_gone(self, key: ResourceKey, uid: str) -> bool:

@@ -146,7 +146,7 @@ def test_a_definition_that_is_not_established_is_waited_for_and_ends_the_sync(ow
     agent.follow(repository, place, name := f"kinds-{place}", source={"path": "app"}, policy={"automated": {}})
 
     body = agent.wait(
-        name, lambda body: "established" in (status_of(body).get("operationState") or {}).get("message", "")
+        name, lambda body: "not established" in (status_of(body).get("operationState") or {}).get("message", "")
     )
 
     assert f"leaves.{group}: not established after 2 s" in status_of(body)["operationState"]["message"]

@@ -145,6 +145,36 @@ def test_an_agent_that_goes_on_with_an_operation_waits_for_what_was_applied_befo
     assert message_of(body) == "applied 2"
 
 
+def test_an_agent_that_goes_on_with_an_operation_waits_for_what_was_deleted_before_it(
+    own_agent: LiveAgent, place: str
+) -> None:
+    kept = config("gone")
+    kept["metadata"]["finalizers"] = ["example.org/keep"]
+    files = {"app/gone.yaml": manifests(kept), "app/all.yaml": manifests(config("first"))}
+    repository = own_agent.repository(files)
+    own_agent.start()
+    own_agent.follow(repository, place, name := f"app-{place}", source={"path": "app"})
+    own_agent.synced(name, repository.git("rev-parse", "HEAD"))
+    files = {"app/gone.yaml": None, "app/all.yaml": manifests(config("first"), config("later", {WAVE: "1"}))}
+    commit = own_agent.push(name, repository, files)
+    own_agent.wait(name, lambda body: message_of(body) == "waiting for what was deleted to be gone")
+    own_agent.stop()
+    mark = own_agent.apps.mark(name)
+
+    own_agent.start()
+    body = own_agent.apps.until(
+        name, lambda body: body is not None and (message_of(body).startswith("waiting") or phase_of(body) == "Succeeded"),
+        since=mark,
+    )  # fmt: skip
+    assert body is not None
+    assert message_of(body) == "waiting for what was deleted to be gone"
+    assert own_agent.find("ConfigMap", place, "later") is None
+
+    own_agent.patch("ConfigMap", place, "gone", {"metadata": {"finalizers": None}})
+    body = own_agent.synced(name, commit)
+    assert results_of(body) == {"ConfigMap/gone": "Pruned", "ConfigMap/later": "Synced"}
+
+
 def test_a_commit_waits_for_what_the_one_before_it_has_applied(agent: LiveAgent, place: str) -> None:
     repository = agent.repository({"app/all.yaml": manifests(ingress(), config("later", {WAVE: "1"}))})
     agent.follow(repository, place, name := f"commits-{place}", source={"path": "app"})
