@@ -63,6 +63,13 @@ def test_what_somebody_changes_again_is_put_back_later_each_time_and_other_objec
     agent.until(lambda: value("fought") == "git", "in the end")
     assert len(status_of(agent.app(name))["history"]) == 1
 
+    # With a new commit all of it is forgotten.
+    agent.push_and_wait(name, repository, {"more.yaml": manifests(config("more"))})
+    mark = change("fought")
+    agent.apps.until(name, lambda body: sync_of(body) == "OutOfSync", since=mark)
+    agent.until(lambda: agent.is_idle)
+    assert value("fought") == "git", "at once"
+
 
 def test_an_application_that_is_changed_while_it_is_synced_goes_on_as_it_is_now(agent, place):
     """It has not failed, so it waits for no later turn."""
