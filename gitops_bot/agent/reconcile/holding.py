@@ -85,8 +85,8 @@ def inherited(
     """Objects that an earlier Application of the same name left, and that this one never wanted.
 
     They were applied before it was made, and its status has not told of them as wanted, nor, where it is too large to
-    tell all, did the revision that was synced last have them (``earlier``). Whoever takes a name that was used before
-    takes no right to delete with it.
+    tell all, or both were in one second, did the revision that was synced last have them (``earlier``). Whoever takes a
+    name that was used before takes no right to delete with it.
     """
     lives = tuple(prunable)
     if not lives:
@@ -97,9 +97,10 @@ def inherited(
     found = set()
     for live in lives:
         entry = ours(live.managed)
-        # Both are in whole seconds; what this Application applied in its first one is among the wanted.
-        older = entry is not None and entry.time is not None and entry.time <= created
-        if older and live.key not in wanted and not (is_truncated(status) and earlier(live.key)):
+        if entry is None or entry.time is None or entry.time > created or live.key in wanted:
+            continue
+        # Both are in whole seconds: what was applied in the first one may be this Application's own.
+        if not ((is_truncated(status) or entry.time == created) and earlier(live.key)):
             found.add(live.key)
     return frozenset(found)
 
