@@ -48,7 +48,7 @@ def test_what_somebody_changes_again_is_put_back_later_each_time_and_other_objec
         agent.patch("ConfigMap", place, of, {"data": {"it": "mine"}})
         return mark
 
-    for _ in range(2):  # at once, then after two seconds
+    for _ in range(3):  # at once, after two seconds, after six; the next one after eighteen
         change("fought")
         agent.until(lambda: value("fought") == "git", "put back")
     mark = change("fought")

@@ -81,10 +81,10 @@ def test_who_changes_it_again_and_again_is_answered_more_slowly(shop):
     def is_gits() -> bool:
         return bool(shop.get()["spec"]["source"]["path"] == "shop")
 
-    for path in "ab":  # at once, then after two seconds
+    for path in "abc":  # at once, after two seconds, after six; the next one after eighteen
         shop.edit({"spec": {"source": {"path": path}}})
         shop.agent.until(is_gits, "as Git says")
-    shop.edit({"spec": {"source": {"path": "c"}}})
+    shop.edit({"spec": {"source": {"path": "d"}}})
     shop.edit({"spec": {"destinations": []}}, "AppProject")
     shop.agent.until(lambda: shop.get("AppProject")["spec"] == before, "as Git says")
     assert not is_gits(), "each has its own distance"
@@ -93,7 +93,7 @@ def test_who_changes_it_again_and_again_is_answered_more_slowly(shop):
         call for call in shop.agent.calls(since)
         if call.is_write and call.resource == "applications" and "fieldManager=gitops-bot&" in call.uri
     ]  # fmt: skip
-    assert len(written) == 3, "once for each"
+    assert len(written) == 4, "once for each"
 
 
 def test_what_is_peoples_stays(shop):
