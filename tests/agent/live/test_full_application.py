@@ -278,8 +278,8 @@ def test_prune_propagation_policy_decides_what_becomes_of_dependants(full, polic
 
     if policy == "foreground":
         full.agent.until(lambda: "foregroundDeletion" in held()["metadata"].get("finalizers", []))
-        body = full.wait(lambda body: phase_of(body) == "Running")
-        assert sync_of(body) == "OutOfSync"
+        body = full.wait(lambda body: "to be gone" in status_of(body)["operationState"].get("message", ""))
+        assert (phase_of(body), sync_of(body)) == ("Running", "OutOfSync")
         full.agent.patch("ReplicaSet", full.namespace, owned, {"metadata": {"finalizers": None}})
         full.agent.synced(full.name, commit)
         assert full.agent.names("ReplicaSet", full.namespace) == []
