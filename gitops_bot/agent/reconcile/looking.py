@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
+from datetime import timedelta
 from typing import Any
 
 import msgspec
@@ -40,6 +41,8 @@ from gitops_bot.model.resource import ResourceKey
 NAMESPACE = "NamespaceMetadataWarning"
 """The condition that says what of a namespace's Pod Security stays as it is."""
 _MOST_IMAGES = 200
+_HANDED_OVER_YET = timedelta(seconds=10)
+"""After which time is looked again whether Argo CD still works on one: who hands it over waits for that."""
 _log = logging.getLogger(__name__)
 
 
@@ -90,7 +93,8 @@ class Looker:
             return View(conditions=refusals, blocked=refusals[0][1], unknown=True, options=chosen)
         claim = "" if app.status.history else self._around.claimed(app.key)
         if claim:
-            return _blocked(NOT_HANDED_OVER, claim)
+            again = self._around.now() + _HANDED_OVER_YET
+            return msgspec.structs.replace(_blocked(NOT_HANDED_OVER, claim), again=again)
         meanings: tuple[Meaning, ...] = ()
         try:
             meanings = self._sources.meanings(app, since)

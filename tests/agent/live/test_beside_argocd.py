@@ -114,7 +114,7 @@ def test_an_application_is_adopted_only_when_it_was_handed_over(
     theirs["metadata"]["annotations"] = {"argocd.argoproj.io/tracking-id": f"{shop}:/ConfigMap:{place}/settings"}
     own_agent.create(theirs, place, manager="argocd-controller")
 
-    run.run("--poll", "1s", repository=repository)
+    run.run("--poll", "1h", repository=repository)
     told = conditions_of(own_agent.wait(shop, lambda body: "AdoptionError" in conditions_of(body)))["AdoptionError"]
     assert f"{argocd}/{shop} {reason}" in told
     assert own_agent.get("ConfigMap", place, "settings")["data"] == {"colour": "green"}
