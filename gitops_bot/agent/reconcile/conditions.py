@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sized
+from collections.abc import Iterable, Sized
 from datetime import datetime, timedelta
 
 from gitops_bot.agent.application.state import Status
@@ -11,15 +11,18 @@ from gitops_bot.agent.live.comparison import Compared
 from gitops_bot.agent.reconcile.holding import HELD
 from gitops_bot.agent.reports.view import Waits
 from gitops_bot.agent.rules import options, project
-from gitops_bot.agent.rules.guards import Candidates, Verdict
+from gitops_bot.agent.rules.guards import Verdict
 from gitops_bot.agent.sources.desired import Wanted
 from gitops_bot.agent.sources.sources import COMPARISON_ERROR
+from gitops_bot.agent.values import Live
 from gitops_bot.model.resource import ResourceKey
 
 SHARED = "SharedResourceWarning"
 """The condition that says which objects are another Application's."""
 MOVING = "MovingResourceWarning"
 """The condition that says which objects another Application has in its Git by now, and has not taken yet."""
+ASKS = "DeletionHeldWarning"
+"""The condition that says what somebody has to confirm before an Application ends."""
 WAITING = "WaitingWarning"
 """The condition that says for whom nothing is begun yet."""
 _REFUSED = "SyncError"
@@ -65,10 +68,10 @@ def blocking(wanted: Wanted, compared: tuple[Compared, ...], chosen: options.App
     return found
 
 
-def moving(candidates: Candidates) -> Told:
-    """What is another Application's by now: one for each of these."""
+def moving(moved: Iterable[tuple[Live, str]]) -> Told:
+    """What is another Application's by now, with that one's name: one for each of these."""
     by_heir: dict[str, list[ResourceKey]] = {}
-    for live, heir in candidates.moving:
+    for live, heir in moved:
         by_heir.setdefault(heir, []).append(live.key)
     return [
         (MOVING, f"{keys[0]}{_more(keys, 1)} moved to {heir} in Git, and stays until that one takes it over")

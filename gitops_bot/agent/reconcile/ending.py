@@ -11,12 +11,14 @@ from gitops_bot.agent.application.record import AppObject, Record
 from gitops_bot.agent.live.applying import Applier
 from gitops_bot.agent.live.inventory import Inventory
 from gitops_bot.agent.ownership.identity import group_kinds, is_ours
+from gitops_bot.agent.reconcile import conditions
 from gitops_bot.agent.reconcile.handover import AGAIN, Handover
 from gitops_bot.agent.reconcile.operating import policy_of
+from gitops_bot.agent.reports.reporting import Reporter
 from gitops_bot.agent.rules import guards, options, order, project
+from gitops_bot.agent.sources.surroundings import Surroundings
 from gitops_bot.agent.values import Live
 from gitops_bot.doors.cluster.objects import Objects, Propagation
-from gitops_bot.model.project import Project
 from gitops_bot.model.resource import ResourceKey
 
 _AGAIN = 2.0
@@ -34,24 +36,18 @@ class Ender:
         inventory: Inventory,
         applications: Applications,
         pool: Executor,
-        cluster: project.Cluster,
-        now: Callable[[], datetime],
-        watch: Callable[[frozenset[tuple[str, str]]], frozenset[tuple[str, str]]],
+        around: Surroundings,
         handover: Handover,
+        reporter: Reporter,
     ) -> None:
-        """Take the doors.
-
-        ``watch`` begins to watch kinds, and tells those of them whose objects are not known yet; ``handover`` knows
-        what other Applications want.
-        """
+        """Take the doors; ``handover`` knows what others want, ``reporter`` tells what an end waits for."""
         self._objects = objects
         self._inventory = inventory
         self._applications = applications
         self._pool = pool
-        self._cluster = cluster
-        self._now = now
-        self._watch = watch
+        self._around = around
         self._handover = handover
+        self._reporter = reporter
 
     def work(self, app: AppObject, record: Record, since: float) -> float | None:
         """Do what can be done now; seconds until it has to be looked at again, None when it waits for somebody.
@@ -62,12 +58,12 @@ class Ender:
         finalizer = app.cascades
         if not finalizer:
             return None
-        if not self._cluster.is_meant(app.application.spec.destination):
+        if not self._around.cluster.is_meant(app.application.spec.destination):
             # Its objects are in a cluster that nobody here reaches (Argo CD's rule: the finalizer is dropped).
             self._applications.let_go(app, finalizer)
             return _AGAIN  # it is gone then, unless somebody else's write was in the way
         kinds = group_kinds(app.annotations) | {(each.group, each.kind) for each in app.status.resources}
-        if self._watch(frozenset(kinds)):
+        if self._around.watch(frozenset(kinds)):
             return _AGAIN  # objects of kinds that are not known yet may be there
         found = [live for key in self._inventory.of(app.key.id) if (live := self._inventory.find(key)) is not None]
         owned = [live for live in found if is_ours(live, app.key)]
@@ -78,19 +74,23 @@ class Ender:
             itself=key_of(*app.key),
             options=options.application_options(policy_of(app).sync_options),
             permitted=self._permitted(app),
-            approved=guards.is_approved(app.annotations, asked, self._now()),
+            approved=guards.is_approved(app.annotations, asked, self._around.now()),
             heir=others.heir,
         )
-        if ending.waits:
+        if ending.asks:
+            self._reporter.write_conditions(app, [(conditions.ASKS, ending.asks)])
             return None
-        if not ending.delete and ending.is_moving:
+        if not ending.delete and ending.moving:
             # Once this one is gone, nobody could tell whose project the objects were.
+            moved = [(live, others.heir(live.key)) for live in ending.moving]
+            self._reporter.write_conditions(app, conditions.moving(moved))
             return _NOT_TAKEN
         if not ending.delete:
             self._applications.let_go(app, finalizer)
             return _AGAIN  # it is gone then, unless somebody else's write was in the way
         if others.waits([live.key for live in ending.delete]) is not None:
             return AGAIN / timedelta(seconds=1)
+        self._reporter.write_conditions(app, ())
         self._delete(ending.delete, app, record, "Background" if finalizer.endswith("/background") else "Foreground")
         return _AGAIN
 
@@ -98,15 +98,14 @@ class Ender:
         """Delete the wave that goes first; what is being deleted already is waited for."""
         by_key = {live.key: live for live in lives}
         tasks = [order.Task(key=live.key, wave=order.wave_of(live.annotations)) for live in lives]
-        applier = Applier(self._objects, record.memory, self._inventory, self._now)
+        applier = Applier(self._objects, record.memory, self._inventory, self._around.now)
         wave = order.deletion(tasks)[0]
         for step in wave.prunes:
             going = [by_key[task.key] for task in step if not by_key[task.key].deleting]
             list(self._pool.map(lambda live: applier.prune(live, app.key, propagation), going))
 
     def _permitted(self, app: AppObject) -> Callable[[ResourceKey], bool]:
-        projects: dict[str, Project | None] = dict(self._applications.projects())
-        limits = project.limits_of(app.application, projects, self._cluster)
+        limits = project.limits_of(app.application, self._around.projects(), self._around.cluster)
         if isinstance(limits, tuple):
             return lambda _key: False
         return limits.permits

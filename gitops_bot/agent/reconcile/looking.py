@@ -206,7 +206,7 @@ class Looker:
         record.memory.keep_only(keys)
         stays = limits.left([live.key for live in candidates.forbidden])
         blocked = [*conditions.blocking(wanted, compared, chosen), *refused]
-        own = [*conditions.told(wanted, compared, judged, chosen), *conditions.moving(candidates)]
+        own = [*conditions.told(wanted, compared, judged, chosen), *conditions.moving(candidates.moving)]
         told = [*stays, *limits.notes(), *own, *uncompared(compared, status.conditions), *blocked]
         if waits is not None:
             told = [*conditions.lasting(told, status), *conditions.waiting(waits, self._around.now())]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
 from typing import Any
 
@@ -79,11 +79,25 @@ class Reporter:
         if _is_there(app, fitted, labels, annotations):
             return app
         self._applications.write_status(app, replace(fitted, reconciled_at=now), labels, annotations)
-        before = {(each.type, each.message) for each in former.conditions}
+        self._tell_new(app, status)
+        return self._applications.find(app.key.name) or app
+
+    def write_conditions(self, app: AppObject, found: Iterable[tuple[str, str]]) -> None:
+        """Write what people have to know, and leave everything else of the status as it is. Raises ClusterError."""
+        status = replace(app.status, conditions=states.conditions(app.status.conditions, found, self._now()))
+        if status == app.status:
+            return
+        told = parent(app.key, (), earlier=frozenset())
+        annotations = {name: text for name, text in app.annotations.items() if name in _TOLD}
+        self._applications.write_status(app, status, told.labels, annotations)
+        self._tell_new(app, status)
+
+    def _tell_new(self, app: AppObject, status: Status) -> None:
+        """Tell of each condition that was not there before."""
+        before = {(each.type, each.message) for each in app.status.conditions}
         for each in status.conditions:
             if (each.type, each.message) not in before:
                 self._event(app, each.type, each.message)
-        return self._applications.find(app.key.name) or app
 
 
 def _is_there(app: AppObject, status: Status, labels: Mapping[str, str], annotations: Mapping[str, str]) -> bool:

@@ -305,14 +305,19 @@ class Ending(msgspec.Struct, frozen=True, kw_only=True):
     """What goes with an Application that is deleted, and what stays."""
 
     delete: tuple[Live, ...] = ()
+    """Nothing, while objects with ``Delete=confirm`` wait for an approval."""
     left: tuple[tuple[Live, Left], ...] = ()
-    waits: bool = False
-    """True while objects with ``Delete=confirm`` wait for an approval: nothing is deleted until then."""
 
     @property
-    def is_moving(self) -> bool:
-        """Whether something is not taken yet by the Application that has it by now."""
-        return any(reason == "moving" for _, reason in self.left)
+    def asks(self) -> str:
+        """What is asked before anything goes, ``""`` for nothing."""
+        lives = [live for live, reason in self.left if reason == "not-approved"]
+        return f"{_counted(lives)} asks for a confirmation (Delete=confirm); {_HOW}" if lives else ""
+
+    @property
+    def moving(self) -> tuple[Live, ...]:
+        """What is not taken yet by the Application that has it by now."""
+        return tuple(live for live, reason in self.left if reason == "moving")
 
 
 def ending(
@@ -334,8 +339,8 @@ def ending(
             delete.append(live)
         else:
             left.append((live, reason))
-    waits = any(reason == "not-approved" for _, reason in left)
-    return Ending(delete=() if waits else tuple(delete), left=tuple(left), waits=waits)
+    found = Ending(left=tuple(left))
+    return found if found.asks else msgspec.structs.replace(found, delete=tuple(delete))
 
 
 def _left(

@@ -37,6 +37,7 @@ from gitops_bot.agent.reconcile.sync import Deadlines
 from gitops_bot.agent.reports.events import Recorder
 from gitops_bot.agent.reports.metrics import Metrics, State
 from gitops_bot.agent.reports.presence import LEASE
+from gitops_bot.agent.reports.reporting import Reporter
 from gitops_bot.agent.reports.telling import Teller
 from gitops_bot.agent.rules.project import Cluster
 from gitops_bot.agent.sources.keys import Files, Host, Keys
@@ -202,6 +203,7 @@ def assembled(wanted: Wanted) -> Iterator[Agent]:
             interrupted=lambda: controllers[0].is_interrupted,
             waits=lambda: controllers[0].waits(),  # noqa: PLW0108 - it is made below
         )
+        reporter = Reporter(applications, clock.now, manners.event)
         definer = None
         if wanted.origin is not None:
             definer = Definer(wanted.origin, objects, applications, revisions, renderers, keys, terms, clock.now)
@@ -214,7 +216,7 @@ def assembled(wanted: Wanted) -> Iterator[Agent]:
                 health=health,
                 revisions=revisions,
                 operating=Operating(objects, inventory, applications, looker, pool, manners=manners),
-                ender=Ender(objects, inventory, applications, pool, around.cluster, clock.now, around.watch, handover),
+                ender=Ender(objects, inventory, applications, pool, around, handover, reporter),
                 handover=handover,
                 definer=definer,
                 clock=clock,

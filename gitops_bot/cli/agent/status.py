@@ -81,7 +81,7 @@ def _news(app: AppObject) -> str:
     """The one thing that somebody should know."""
     status = app.status
     if app.deleting:
-        return "is being deleted"
+        return ": ".join(["is being deleted", *(each.message for each in status.conditions)][:2])
     if app.is_skipped:
         return f"left alone while it is annotated with {SKIP}"
     operation = status.operation_state

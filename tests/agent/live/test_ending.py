@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from gitops_bot.agent.ownership.identity import PART_OF
-from tests.agent.live.harness import LiveAgent, config, deployment, manifests, phase_of, service, sync_of
+from tests.agent.live.harness import LiveAgent, conditions_of, config, deployment, manifests, phase_of, service, sync_of
 from tests.agent.live.test_kinds import definition
 
 FINALIZER = "resources-finalizer.argocd.argoproj.io"
@@ -92,6 +92,10 @@ def test_an_object_that_asks_to_be_confirmed_holds_all_until_it_is(agent, place)
     name = installed(agent, place, config("plain"), config("asks", {OPTIONS: "Delete=confirm"}))
     end(agent, name)
     agent.wait(name, lambda body: "deletionTimestamp" in body["metadata"])
+    told = conditions_of(agent.wait(name, lambda body: "DeletionHeldWarning" in conditions_of(body)))
+    assert told["DeletionHeldWarning"].startswith(
+        f"ConfigMap/{place}/asks asks for a confirmation (Delete=confirm); if "
+    )
     agent.until(lambda: agent.is_idle)
     assert {"plain", "asks"} <= set(agent.names("ConfigMap", place))
     agent.approve(name)

@@ -333,8 +333,8 @@ def test_what_another_application_has_by_now_stays_and_the_rest_goes() -> None:
         )  # fmt: skip
 
     assert of(moved, own, live(ITSELF)) == Ending(delete=(own,), left=((moved, "moving"), (live(ITSELF), "itself")))
-    assert of(moved).is_moving
-    assert not of(own, live(ITSELF)).is_moving
+    assert of(moved).moving
+    assert not of(own, live(ITSELF)).moving
 
 
 def test_a_deletion_that_waits_deletes_nothing_until_it_is_approved() -> None:
@@ -343,5 +343,5 @@ def test_a_deletion_that_waits_deletes_nothing_until_it_is_approved() -> None:
         ending(lives, itself=ITSELF, options=ApplicationOptions(), permitted=permitted, approved=each)
         for each in (False, True)
     )
-    assert (waiting.waits, waiting.delete) == (True, ())
-    assert (approved.waits, approved.delete) == (False, tuple(lives))
+    assert (bool(waiting.asks), waiting.delete) == (True, ())
+    assert (approved.asks, approved.delete) == ("", tuple(lives))
