@@ -15,9 +15,9 @@ Kind = Literal["string", "number", "boolean"]
 
 _WORDS = frozenset(("", "~", "null", "y", "n", "yes", "no", "on", "off", "true", "false", "=", "<<"))
 _GUESSED = re.compile(
-    r"""[-+]?(?: [0-9_]*(?:\.[0-9_]*)?(?:e[-+]?[0-9_]*)?      # integers, octals by a leading 0, decimals, exponents
-    | 0x[0-9a-f_.p+-]* | 0o[0-7_]* | 0b[01_]*
-    | [0-9][0-9_]*(?::[0-9_]{1,2})+(?:\.[0-9_]*)?             # sexagesimals of YAML 1.1
+    r"""[-+]?(?: [0-9]*(?:\.[0-9]*)?(?:e[-+]?[0-9]*)?         # integers, octals by a leading 0, decimals, exponents
+    | 0x[0-9a-f.p+-]* | 0o[0-7]* | 0b[01]*
+    | [0-9]+(?::[0-9]{1,2})+(?:\.[0-9]*)?                    # sexagesimals of YAML 1.1
     | \.(?:inf|nan) )
     | [0-9]{4}-[0-9]{1,2}-[0-9]{1,2}(?:[t\ ].*)?              # dates and times""",
     re.VERBOSE | re.IGNORECASE | re.DOTALL,
@@ -30,7 +30,8 @@ _ESCAPES = {'"': '\\"', "\\": "\\\\", "\n": "\\n", "\t": "\\t", "\r": "\\r"}
 
 def guessed(text: str) -> bool:
     """Whether some reader would take the text, written without quotes, for something else than text."""
-    return text.lower() in _WORDS or _GUESSED.fullmatch(text) is not None
+    # Readers of numbers drop every underscore first, wherever it stands.
+    return text.lower() in _WORDS or _GUESSED.fullmatch(text.replace("_", "")) is not None
 
 
 def stays_text(text: str, *, flow: bool) -> bool:
