@@ -10,17 +10,17 @@ from datetime import datetime, timedelta
 from typing import NamedTuple, Protocol
 
 from gitops_bot.agent.application.applications import APPLICATION, Applications
-from gitops_bot.agent.application.record import REFRESH, AppObject, Record, is_news, slim
+from gitops_bot.agent.application.record import REFRESH, AppObject
 from gitops_bot.agent.live.inventory import Inventory
 from gitops_bot.agent.live.wellness import HealthReader, is_judged_whole
 from gitops_bot.agent.loop.crew import Crew
 from gitops_bot.agent.loop.definitions import Definer
-from gitops_bot.agent.loop.hearing import Hearing
+from gitops_bot.agent.loop.hearing import DefinedHearing, Hearing
 from gitops_bot.agent.loop.polling import Poller
 from gitops_bot.agent.loop.preflight import look_around
 from gitops_bot.agent.loop.pulse import Pulse
 from gitops_bot.agent.loop.queue import Queue
-from gitops_bot.agent.ownership.identity import group_kinds
+from gitops_bot.agent.loop.records import Records
 from gitops_bot.agent.reconcile.ending import Ender
 from gitops_bot.agent.reconcile.handover import Handover
 from gitops_bot.agent.reconcile.operating import Next, Operating
@@ -28,7 +28,7 @@ from gitops_bot.agent.sources.revisions import Revisions
 from gitops_bot.agent.sources.sources import COMPARISON_ERROR
 from gitops_bot.doors.cluster.errors import Withheld
 from gitops_bot.doors.cluster.objects import Objects
-from gitops_bot.doors.cluster.watch import Chosen, Event, Snapshot, Watcher, always
+from gitops_bot.doors.cluster.watch import Chosen, Watcher, always
 from gitops_bot.errors import ClusterError
 
 _log = logging.getLogger(__name__)
@@ -103,25 +103,28 @@ class Controller:
         """The Applications that were worked on since this agent leads."""
         self._queue = Queue(parts.clock.monotonic)
         parts.applications.on_news = parts.handover.on_news = self._queue.put
-        self._records: dict[str, Record] = {}
-        self._names: dict[str, str] = {}
-        """Value of the label → name of the Application."""
+        self._records = Records()
         self._lock = threading.Lock()
         self._closed = threading.Event()
         self._poller = Poller(
             parts.applications, parts.revisions, parts.definer, self._queue, leads=leads, interval=parts.poll,
             clock=parts.clock.monotonic, pulse=self._pulse,
         )  # fmt: skip
-        self._hearing = Hearing(
-            parts.inventory, parts.health, self._whose, self._queue.put, now=parts.clock.now, people=parts.people
+        hearing = Hearing(
+            parts.inventory,
+            parts.health,
+            self._records.whose,
+            self._queue.put,
+            now=parts.clock.now,
+            people=parts.people,
         )
         self._watcher = Watcher(
-            parts.objects, Chosen(parts.label), self._hearing.told, whole=is_judged_whole, kept=self._hearing.kept
+            parts.objects, Chosen(parts.label), hearing.told, whole=is_judged_whole, kept=hearing.kept
         )
+        defined = DefinedHearing(parts.applications, parts.definer, self._poller, hearing, self._queue.put, self._begin)
         self._apps = Watcher(
-            parts.objects, Chosen(namespace=parts.applications.namespace), self._app_told, whole=always,
-            kept=lambda kind, body: slim(body) if (kind.group, kind.kind) == APPLICATION else body,
-        )  # fmt: skip
+            parts.objects, Chosen(namespace=parts.applications.namespace), defined.told, whole=always, kept=defined.kept
+        )
         self._crew = Crew(self._work, most=workers, waiting=waiting)
 
     # -- life ---------------------------------------------------------------------------------------------------------
@@ -154,9 +157,8 @@ class Controller:
 
     def leadership_changed(self, leads: bool) -> None:
         """Begin or end to write. What was known before is forgotten: another agent has written since."""
+        self._records.clear()
         with self._lock:
-            self._records = {}
-            self._names = {}
             self._seen = frozenset()
         self._parts.handover.clear()
         if leads:
@@ -252,52 +254,6 @@ class Controller:
                 begun.append((group, name))
         return begun
 
-    # -- what watches tell --------------------------------------------------------------------------------------------
-
-    def _app_told(self, told: Snapshot | Event) -> None:
-        applications, definer = self._parts.applications, self._parts.definer
-        if definer is not None and definer.heard(told):
-            self._poller.hurry()
-        if told.kind.kind == "AppProject":
-            self._project_told(told)
-            return
-        self._hearing.told(told)  # they may be objects of another Application
-        if isinstance(told, Snapshot):
-            for name in applications.replace(told.items, told.version):
-                self._queue.put(name)
-            if any(REFRESH in app.annotations for app in applications.all):
-                self._poller.refresh()
-            # Who waits to lead knows what there is already when its time comes.
-            self._begin(set().union(*(group_kinds(app.annotations) for app in applications.all)))
-            return
-        if told.type == "DELETED":
-            self._queue.put(applications.remove(told.body))
-            return
-        before = applications.find(told.body["metadata"]["name"])
-        name = applications.put(told.body)
-        after = applications.find(name)
-        if is_news(before, after):
-            self._queue.put(name)
-        if after is not None and REFRESH in after.annotations:
-            self._poller.refresh()  # whoever works on it may be waiting for an older commit
-
-    def _project_told(self, told: Snapshot | Event) -> None:
-        applications = self._parts.applications
-        if isinstance(told, Snapshot):
-            applications.replace_projects(told.items)
-        elif told.type == "DELETED":
-            applications.remove_project(told.body)
-        else:
-            applications.put_project(told.body)
-        for app in applications.all:
-            self._queue.put(app.key.name)
-
-    def _whose(self, part_of: str) -> tuple[str, Record | None]:
-        """The Application that a label's value means, and what is known of it."""
-        with self._lock:
-            name = self._names.get(part_of, "")
-            return name, self._records.get(name)
-
     # -- Git ----------------------------------------------------------------------------------------------------------
 
     def logins_changed(self) -> None:
@@ -306,8 +262,7 @@ class Controller:
         for app in self._parts.applications.all:
             unrendered = any(each.type == COMPARISON_ERROR for each in app.status.conditions)
             if unrendered or any(source.repo_url in failed for source in app.application.sources):
-                with self._lock:
-                    record = self._records.get(app.key.name)
+                record = self._records.find(app.key.name)
                 if record is not None:
                     record.unrendered = None
                 self._queue.put(app.key.name)
@@ -350,8 +305,7 @@ class Controller:
         parts = self._parts
         app = parts.applications.find(name)
         if app is None:
-            with self._lock:
-                self._records.pop(name, None)
+            self._records.forget(name)
             parts.handover.forget(name)
             return None
         if not self._leads() or not self._poller.has_begun:
@@ -360,7 +314,7 @@ class Controller:
             self._seen |= {name}
         if app.is_skipped:
             return None
-        record = self._record(app)
+        record = self._records.of(app)
         if app.deleting:
             return parts.ender.work(app, record, self._poller.since)
         refresh = app.annotations.get(REFRESH)
@@ -375,16 +329,6 @@ class Controller:
         )
         record.refresh = ""
         return None if next_.at is None else max(0.0, (next_.at - parts.clock.now()) / timedelta(seconds=1))
-
-    def _record(self, app: AppObject) -> Record:
-        """What is known of an Application; of one that was made anew under its name, nothing."""
-        name, uid = app.key.name, app.uid
-        with self._lock:
-            self._names[app.key.id] = name
-            record = self._records.get(name)
-            if record is None or record.uid != uid:
-                record = self._records[name] = Record(uid)
-            return record
 
     def _cancelled(self, app: AppObject) -> str:
         """Why an operation is not wanted any more, ``""`` when it is."""

@@ -1,15 +1,19 @@
-"""What watches tell of the cluster's objects: it is kept, and whoever has to do something about it is told."""
+"""What watches tell: it is kept, and whoever has to do something about it is told."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime
 
-from gitops_bot.agent.application.record import Record
+from gitops_bot.agent.application.applications import APPLICATION, Applications
+from gitops_bot.agent.application.record import REFRESH, Record, is_news, slim
 from gitops_bot.agent.health.assess import has_health
 from gitops_bot.agent.live.inventory import Inventory, Touched
 from gitops_bot.agent.live.wellness import HealthReader, is_judged_whole
+from gitops_bot.agent.loop.definitions import Definer
+from gitops_bot.agent.loop.polling import Poller
 from gitops_bot.agent.ownership.fingerprint import judge
+from gitops_bot.agent.ownership.identity import group_kinds
 from gitops_bot.agent.values import key_in
 from gitops_bot.doors.cluster.kinds import Kind
 from gitops_bot.doors.cluster.objects import Body
@@ -78,3 +82,76 @@ class Hearing:
             verdict = judge(known.baseline, live, now=self._now(), people=self._people())
             if verdict != "unchanged" or news:
                 self._due(name)
+
+
+class DefinedHearing:
+    """Listens to the watch of Applications and AppProjects."""
+
+    def __init__(
+        self,
+        applications: Applications,
+        definer: Definer | None,
+        poller: Poller,
+        objects: Hearing,
+        due: Callable[[str], None],
+        begin: Callable[[Iterable[tuple[str, str]]], object],
+    ) -> None:
+        """Take where they are kept, and who has to know.
+
+        ``objects`` hears of them as objects that other Applications may have, ``due`` of each that has to be worked on,
+        ``begin`` of the kinds that they are made of.
+        """
+        self._applications = applications
+        self._definer = definer
+        self._poller = poller
+        self._objects = objects
+        self._due = due
+        self._begin = begin
+
+    def kept(self, kind: Kind, body: Body) -> Body:
+        """One of a list without what nobody reads of it."""
+        return slim(body) if (kind.group, kind.kind) == APPLICATION else body
+
+    def told(self, told: Snapshot | Event) -> None:
+        """Hear which there are, or that one has changed."""
+        if self._definer is not None and self._definer.heard(told):
+            self._poller.hurry()
+        if told.kind.kind == "AppProject":
+            self._project_told(told)
+            return
+        self._objects.told(told)
+        if isinstance(told, Snapshot):
+            self._all_told(told)
+        elif told.type == "DELETED":
+            self._due(self._applications.remove(told.body))
+        else:
+            self._one_told(told.body)
+
+    def _all_told(self, told: Snapshot) -> None:
+        applications = self._applications
+        for name in applications.replace(told.items, told.version):
+            self._due(name)
+        if any(REFRESH in app.annotations for app in applications.all):
+            self._poller.refresh()
+        # Who waits to lead knows what there is already when its time comes.
+        self._begin(set().union(*(group_kinds(app.annotations) for app in applications.all)))
+
+    def _one_told(self, body: Body) -> None:
+        before = self._applications.find(body["metadata"]["name"])
+        name = self._applications.put(body)
+        after = self._applications.find(name)
+        if is_news(before, after):
+            self._due(name)
+        if after is not None and REFRESH in after.annotations:
+            self._poller.refresh()  # whoever works on it may be waiting for an older commit
+
+    def _project_told(self, told: Snapshot | Event) -> None:
+        applications = self._applications
+        if isinstance(told, Snapshot):
+            applications.replace_projects(told.items)
+        elif told.type == "DELETED":
+            applications.remove_project(told.body)
+        else:
+            applications.put_project(told.body)
+        for app in applications.all:
+            self._due(app.key.name)
