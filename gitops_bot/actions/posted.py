@@ -10,6 +10,7 @@ import msgspec
 from gitops_bot.actions.activity import WorkflowFinished
 from gitops_bot.actions.environment import place
 from gitops_bot.errors import UsageError
+from gitops_bot.model import typed
 from gitops_bot.model.github import PullRequest
 from gitops_bot.model.report import SCHEMA_VERSION, Report
 from gitops_bot.model.signal import CATALOGUE
@@ -51,7 +52,7 @@ def read_report(workspace: str, path: str, *, head_sha: str) -> Report:
         if os.path.getsize(file) > LARGEST:
             raise UsageError(f"report_file: {path} is larger than {LARGEST >> 20} MiB", hint=hint)
         with open(file, "rb") as stream:
-            report = msgspec.json.decode(stream.read(LARGEST + 1), type=Report)
+            report = typed.decode(stream.read(LARGEST + 1), Report)
     except OSError as error:
         raise UsageError(f"report_file: {path} cannot be read: {error.strerror}", hint=hint) from error
     except (msgspec.DecodeError, RecursionError, UnicodeDecodeError) as error:

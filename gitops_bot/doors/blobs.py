@@ -12,6 +12,8 @@ from pathlib import Path
 
 import msgspec
 
+from gitops_bot.model import typed
+
 
 class _Note(msgspec.Struct, frozen=True):
     """A note as it lies on disk: its key and its own hash, so that a damaged or misplaced one is noticed."""
@@ -54,7 +56,7 @@ class Blobs:
     def note(self, key: str) -> dict[str, str] | None:
         """What was last noted under a key; None when there is nothing, or it is damaged."""
         try:
-            note = msgspec.json.decode(self._note(key).read_bytes(), type=_Note)
+            note = typed.decode(self._note(key).read_bytes(), _Note)
         except (OSError, msgspec.DecodeError):
             return None
         return note.value if note.key == key and note.sha256 == _hash(key, note.value) else None

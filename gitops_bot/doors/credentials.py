@@ -12,6 +12,7 @@ from typing import Any, NamedTuple, Protocol
 import msgspec
 
 from gitops_bot.errors import UsageError
+from gitops_bot.model import typed
 from gitops_bot.model import url as urls
 from gitops_bot.model.url import Url
 
@@ -202,7 +203,7 @@ def _from_docker(environment: Mapping[str, str]) -> list[Credential]:
     """Docker's logins by exact registry host; a file that cannot be read counts as none."""
     folder = environment.get("DOCKER_CONFIG") or os.path.join(environment.get("HOME", ""), ".docker")
     try:
-        config = msgspec.json.decode(Path(folder, "config.json").read_bytes(), type=_DockerConfig)
+        config = typed.decode(Path(folder, "config.json").read_bytes(), _DockerConfig)
     except (OSError, msgspec.DecodeError):
         return []
     entries = []

@@ -14,6 +14,7 @@ import msgspec
 
 from gitops_bot.doors.http import Client, Reach
 from gitops_bot.errors import BotError, FetchError, UsageError
+from gitops_bot.model import typed
 from gitops_bot.model import url as urls
 
 _API = "/api/2.0/mlflow"
@@ -167,7 +168,7 @@ class Mlflow:
         if answer.status != 200:
             raise self._refused(answer.status, answer.body, query)
         try:
-            return msgspec.json.decode(answer.body, type=kind, strict=False)
+            return typed.decode(answer.body, kind, strict=False)
         except (msgspec.ValidationError, msgspec.DecodeError, UnicodeDecodeError):
             raise MlflowError(f"{self._base} does not answer as an MLflow server does", hint=_HINT) from None
 
@@ -181,7 +182,7 @@ class Mlflow:
     def _refused(self, status: int, body: bytes, query: Mapping[str, str]) -> MlflowError:
         asked = ", ".join(f"{name} {value}" for name, value in query.items())
         try:
-            problem = msgspec.json.decode(body, type=_Problem)
+            problem = typed.decode(body, _Problem)
         except (msgspec.ValidationError, msgspec.DecodeError, UnicodeDecodeError):
             problem = _Problem()
         if status in (401, 403):

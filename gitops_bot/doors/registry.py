@@ -13,6 +13,7 @@ import msgspec
 
 from gitops_bot.doors import http
 from gitops_bot.errors import FetchError
+from gitops_bot.model import typed
 from gitops_bot.model import url as urls
 
 MANIFEST = "application/vnd.oci.image.manifest.v1+json"
@@ -201,7 +202,7 @@ def _origin(url: str) -> str:
 
 def _decode(body: bytes, shape: type[_Shape], place: Place) -> _Shape:
     try:
-        return msgspec.json.decode(body, type=shape)
+        return typed.decode(body, shape)
     except msgspec.DecodeError as error:
         raise FetchError(f"{place}: the registry's answer is not in the expected form") from error
 

@@ -20,6 +20,7 @@ import msgspec
 
 from gitops_bot.doors import process
 from gitops_bot.errors import ToolError
+from gitops_bot.model import typed
 
 Name = Literal["helm", "kustomize"]
 NAMES: tuple[Name, ...] = ("helm", "kustomize")
@@ -180,7 +181,7 @@ def _built_with_kustomize(path: str) -> str:
 
 def _remembered(memory: Path) -> dict[str, _Seen]:
     try:
-        return msgspec.json.decode(memory.read_bytes(), type=dict[str, _Seen])
+        return typed.decode(memory.read_bytes(), dict[str, _Seen])
     except (OSError, msgspec.DecodeError):
         return {}
 

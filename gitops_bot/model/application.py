@@ -1,7 +1,7 @@
 """Argo CD's ``Application``: the fields that decide what is rendered and compared.
 
 Field names and meaning are Argo CD's (``argoproj.io/v1alpha1``); unknown fields are kept out, not refused, because
-newer Argo CD versions add some. Decode with ``msgspec.convert(document, Application)`` after our own YAML reading.
+newer Argo CD versions add some. Read with ``typed.convert(document, Application)`` after our own YAML reading.
 """
 
 from __future__ import annotations

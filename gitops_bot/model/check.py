@@ -10,6 +10,8 @@ from typing import Any, NamedTuple
 
 import msgspec
 
+from gitops_bot.model import typed
+
 
 class Problem(NamedTuple):
     """One thing that is wrong."""
@@ -24,7 +26,7 @@ def problems(value: Any, kind: Any, path: str = "") -> Iterator[Problem]:
     """Every problem of a plain value (dicts, lists, scalars) as a ``kind``, in the value's order.
 
     ``kind`` is a Struct, or a type made of Structs, dicts, tuples, unions with None and what msgspec can convert.
-    No problem at all means that ``msgspec.convert`` will do.
+    No problem at all means that ``typed.convert`` will do.
     """
     origin, arguments = typing.get_origin(kind), typing.get_args(kind)
     if origin in (typing.Union, types.UnionType) and type(None) in arguments:
@@ -76,7 +78,7 @@ def _list(value: Any, kind: Any, path: str) -> Iterator[Problem]:
 
 def _leaf(value: Any, kind: Any, path: str) -> Iterator[Problem]:
     try:
-        msgspec.convert(value, kind)
+        typed.convert(value, kind)
     except msgspec.ValidationError as error:
         allowed = typing.get_args(kind) if typing.get_origin(kind) is typing.Literal else ()
         if allowed:

@@ -14,6 +14,7 @@ from typing import Any, Literal
 
 import msgspec
 
+from gitops_bot.model import typed
 from gitops_bot.model import url as urls
 from gitops_bot.model.application import Destination
 from gitops_bot.model.globs import glob_expression
@@ -153,7 +154,7 @@ def _expression(pattern: str, anything: str) -> re.Pattern[str]:
 def read(document: Mapping[str, Any]) -> Project | None:
     """The project's limits, None for one that Argo CD could not read either."""
     try:
-        return msgspec.convert(document.get("spec") or {}, Project)
+        return typed.convert(document.get("spec") or {}, Project)
     except msgspec.ValidationError:
         return None
 

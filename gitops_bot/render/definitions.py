@@ -17,6 +17,7 @@ import msgspec
 from gitops_bot.manifests import yaml
 from gitops_bot.manifests.documents import decode
 from gitops_bot.manifests.recognise import header
+from gitops_bot.model import typed
 from gitops_bot.model.application import Application
 from gitops_bot.model.applicationset import ApplicationSet
 from gitops_bot.model.target import NotRendered
@@ -367,7 +368,7 @@ def decode_application_set(document: Any) -> ApplicationSet:
 
 def _convert(document: Any, kind: type[_T]) -> _T:
     try:
-        return msgspec.convert(_without_nulls(document), kind)
+        return typed.convert(_without_nulls(document), kind)
     except msgspec.ValidationError as error:
         problem, _, path = str(error).partition(" - at `$")
         problem = problem[:1].lower() + problem[1:].replace("`", "").replace(" | null", "")

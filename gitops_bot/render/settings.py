@@ -9,6 +9,7 @@ import msgspec
 from gitops_bot.errors import UsageError
 from gitops_bot.manifests import yaml
 from gitops_bot.manifests.lines import lines_of
+from gitops_bot.model import typed
 from gitops_bot.model.check import Problem, problems
 from gitops_bot.model.settings import Cluster, Settings, contradictions
 from gitops_bot.model.tree import PathEscape, Tree
@@ -73,7 +74,7 @@ def _typed(document: Any, data: bytes, kind: type[_T], path: str) -> _T:
     found = list(problems(document, kind))
     if found:
         raise _refusal(path, data, found)
-    return msgspec.convert(document, kind)
+    return typed.convert(document, kind)
 
 
 def _refusal(path: str, data: bytes, found: list[Problem]) -> UsageError:

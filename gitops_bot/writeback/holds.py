@@ -24,6 +24,7 @@ import msgspec
 from gitops_bot.errors import UsageError
 from gitops_bot.manifests import yaml
 from gitops_bot.manifests.lines import lines_of
+from gitops_bot.model import typed
 from gitops_bot.model.check import problems
 from gitops_bot.model.image import same_repository
 from gitops_bot.model.tree import PathEscape, Tree
@@ -104,7 +105,7 @@ def parse_holds(data: bytes) -> tuple[Hold, ...]:
         return ()
     found = [(problem.path, problem.text) for problem in problems(document, _File)]
     if not found:
-        holds = msgspec.convert(document, _File).holds or ()
+        holds = typed.convert(document, _File).holds or ()
         found = [
             (f"holds[{index}].until", "is neither a date nor a time with its zone (2026-12-01T12:00:00Z)")
             for index, hold in enumerate(holds)
@@ -223,7 +224,7 @@ def _cleaned(hold: Hold) -> Hold:
         raise UsageError(
             f"{clean['until']} is neither a date nor a time with its zone", hint="write 2026-12-01 or an RFC 3339 time"
         )
-    return msgspec.convert({name: value or None for name, value in clean.items()}, Hold)
+    return typed.convert({name: value or None for name, value in clean.items()}, Hold)
 
 
 def _entry(hold: Hold, pad: str, newline: str) -> str:

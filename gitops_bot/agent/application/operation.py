@@ -25,6 +25,7 @@ from gitops_bot.agent.application.state import (
 )
 from gitops_bot.agent.rules.autosync import Attempt
 from gitops_bot.agent.rules.policy import DEFAULT_HISTORY
+from gitops_bot.model import typed
 from gitops_bot.model.application import Source
 
 _SHORT = 7
@@ -195,7 +196,7 @@ def identity(revisions: Sequence[str], sources: Sequence[Specification]) -> str:
 
 def _canonical(source: Specification) -> Any:
     try:
-        known = msgspec.to_builtins(msgspec.convert(_even(source), Source))
+        known = msgspec.to_builtins(typed.convert(_even(source), Source))
     except msgspec.ValidationError:
         return source
     return {key: item for key, item in known.items() if key != "targetRevision"}

@@ -16,6 +16,7 @@ from gitops_bot.agent.rules.guards import APPROVED
 from gitops_bot.agent.rules.handover import Patience
 from gitops_bot.agent.rules.timing import Heals
 from gitops_bot.agent.values import Live, live_of
+from gitops_bot.model import typed
 from gitops_bot.model.application import Application
 from gitops_bot.model.project import DEFAULT_PROJECT
 from gitops_bot.model.resource import ResourceKey
@@ -163,7 +164,7 @@ def as_object(body: Mapping[str, Any]) -> AppObject:
     """
     kept = {name: item for name, item in body.items() if name != "status"} | {"apiVersion": API, "kind": "Application"}
     kept["metadata"] = {name: item for name, item in body["metadata"].items() if name != "managedFields"}
-    application = msgspec.convert(_even(kept), Application)
+    application = typed.convert(_even(kept), Application)
     packed, managed = (
         msgspec.json.encode(each) for each in (body.get("status"), body["metadata"].get("managedFields"))
     )

@@ -19,6 +19,7 @@ from msgspec.structs import replace
 from gitops_bot.agent.health.verdict import Status as HealthCode
 from gitops_bot.manifests.redact import mask_text
 from gitops_bot.manifests.secret_text import may_be_secret
+from gitops_bot.model import typed
 from gitops_bot.model.resource import ResourceKey
 
 SyncCode = Literal["Synced", "OutOfSync", "Unknown"]
@@ -260,7 +261,7 @@ def unpack(packed: bytes) -> Status:
     """
     if b"null" not in packed:
         with contextlib.suppress(msgspec.ValidationError):
-            return msgspec.json.decode(packed, type=Status)
+            return typed.decode(packed, Status)
     return read(msgspec.json.decode(packed))
 
 
@@ -270,14 +271,14 @@ def read_operation(value: Any) -> Operation | None:
     Raises ValueError for one that cannot be read: half of it could be more than was meant.
     """
     try:
-        return None if value is None else msgspec.convert(_without_nulls(value), Operation)
+        return None if value is None else typed.convert(_without_nulls(value), Operation)
     except msgspec.ValidationError as error:
         raise ValueError(f"the Application's operation cannot be read: {error}") from None
 
 
 def _converted(value: Any, kind: type[_T]) -> _T | None:
     try:
-        return msgspec.convert(_without_nulls(value), kind)
+        return typed.convert(_without_nulls(value), kind)
     except msgspec.ValidationError:
         return None
 

@@ -17,6 +17,7 @@ from msgspec import Meta
 from gitops_bot.agent.ownership.identity import App, claimant, is_ours
 from gitops_bot.agent.rules.options import ApplicationOptions, Removal, effective, object_options
 from gitops_bot.agent.values import Live
+from gitops_bot.model import typed
 from gitops_bot.model.resource import ResourceKey
 
 APPROVED = "argocd.argoproj.io/deletion-approved"
@@ -165,7 +166,7 @@ def in_force(recorded: str | None, now: Limits) -> Limits:
     and where it cannot be read, the defaults count.
     """
     try:
-        synced = msgspec.json.decode(recorded or "", type=Limits)
+        synced = typed.decode(recorded or "", Limits)
     except msgspec.DecodeError:
         synced = Limits()
     order: tuple[Removal, ...] = ("false", "confirm", "true")

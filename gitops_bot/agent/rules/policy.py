@@ -11,6 +11,8 @@ from typing import Any, Literal
 
 import msgspec
 
+from gitops_bot.model import typed
+
 DEFAULT_HISTORY = 10
 """Entries of the history where ``revisionHistoryLimit`` is not given (Argo CD's, 2.14)."""
 AUTOMATED_LIMIT = 5
@@ -120,7 +122,7 @@ def read(value: Any) -> SyncPolicy:
     Raises PolicyError: a policy that is read half could prune or heal what nobody asked for.
     """
     try:
-        wire = msgspec.convert(_without_nulls(value if value is not None else {}), _Policy)
+        wire = typed.convert(_without_nulls(value if value is not None else {}), _Policy)
     except msgspec.ValidationError as error:
         problem, _, path = str(error).partition(" - at `$")
         problem = problem[:1].lower() + problem[1:].replace("`", "").replace(" | null", "")

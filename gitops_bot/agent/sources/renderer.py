@@ -32,6 +32,7 @@ from gitops_bot.doors.remote_git import Bounds, RemoteGit
 from gitops_bot.errors import BotError, UsageError
 from gitops_bot.manifests.plan import plan_hash
 from gitops_bot.manifests.yaml import YamlError
+from gitops_bot.model import typed
 from gitops_bot.model import url as urls
 from gitops_bot.model.application import Application
 from gitops_bot.model.settings import seconds
@@ -115,7 +116,7 @@ class Renderer:
                 raise
 
     def _render(self, request: Render, fetcher: RemoteSources, stack: ExitStack) -> Rendered:
-        application = _pinned(msgspec.convert(request.application, Application), request.commits)
+        application = _pinned(typed.convert(request.application, Application), request.commits)
         workshop = self._workshop(fetcher, stack, request)
         target = application_target(application, file="", own=lambda _url: False)
         preparation = workshop.prepare(target, _NOWHERE, request.capabilities)
@@ -216,7 +217,7 @@ class Renderer:
         """What fetches for a request: files of Git when they are read. Raises FetchError for what is no URL."""
         if not isinstance(request, Render):
             return self._fetcher([request.url], (), _offered(request), request.authorities, stack)
-        own = [source.repo_url for source in msgspec.convert(request.application, Application).sources]
+        own = [source.repo_url for source in typed.convert(request.application, Application).sources]
         offered = Offered(request.logins, request.permitted, request.authorities)
         return self._fetcher(own, request.allow, offered, request.authorities, stack, anew=request.anew)
 

@@ -112,8 +112,9 @@ class Defined(msgspec.Struct, frozen=True, kw_only=True, tag="defined"):
 
 Answer: TypeAlias = Rendered | Defined
 
-_requests: msgspec.json.Decoder[Request] = msgspec.json.Decoder(Request)
-_answers: msgspec.json.Decoder[Answer] = msgspec.json.Decoder(Answer)
+# Made when the module is read, by one thread.
+_requests: msgspec.json.Decoder[Request] = msgspec.json.Decoder(Request)  # noqa: TID251
+_answers: msgspec.json.Decoder[Answer] = msgspec.json.Decoder(Answer)  # noqa: TID251
 
 
 def decode_request(line: bytes) -> Request:

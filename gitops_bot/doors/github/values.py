@@ -8,6 +8,7 @@ import msgspec
 
 from gitops_bot.doors.github.pacing import Heard
 from gitops_bot.errors import GitHubError
+from gitops_bot.model import typed
 from gitops_bot.model.github import IssueComment, PullRequest
 
 
@@ -118,7 +119,7 @@ T = TypeVar("T")
 def read(heard: Heard, kind: type[T], doing: str) -> T:
     """An answer's body as a value of ``kind``. Raises GitHubError, which repeats nothing of it, when it is none."""
     try:
-        return msgspec.json.decode(heard.body, type=kind)
+        return typed.decode(heard.body, kind)
     except msgspec.DecodeError:
         raise GitHubError(
             f"GitHub's answer to {doing} is not what its API promises ({heard.status}, {len(heard.body)} characters)",

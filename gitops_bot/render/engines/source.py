@@ -9,6 +9,7 @@ import msgspec
 
 from gitops_bot.errors import NotRenderable, RenderError
 from gitops_bot.manifests.yaml import YamlError, load
+from gitops_bot.model import typed
 from gitops_bot.model.application import DirectoryOptions, HelmOptions, KustomizeOptions, Source
 from gitops_bot.render.engines.inputs import Mount, follow
 from gitops_bot.render.prepared import Renderer
@@ -63,7 +64,7 @@ def overridden(source: Source, mount: Mount, directory: str, app_name: str) -> S
             raise RenderError(f"{path} does not hold a mapping", hint="it takes the fields of spec.source")
         patch = {key: value for key, value in patch.items() if key not in _PROTECTED}
         try:
-            source = msgspec.convert(merge_patch(msgspec.to_builtins(source), patch), Source)
+            source = typed.convert(merge_patch(msgspec.to_builtins(source), patch), Source)
         except msgspec.ValidationError as error:
             raise RenderError(f"{path}: {error}") from error
     return source

@@ -20,6 +20,7 @@ from typing import Any
 import msgspec
 
 from gitops_bot.errors import UsageError
+from gitops_bot.model import typed
 from gitops_bot.model.check import problems
 from gitops_bot.writeback.bumps.request import (
     BumpRequest,
@@ -116,7 +117,7 @@ def _from_ours(document: Mapping[str, Any], wrong: list[str]) -> BumpRequest:
     wrong += [f"{found.path or 'the input'}: {found.text}" for found in problems(document, _Document)]
     if wrong:
         raise UsageError("\n  ".join(wrong), hint=_HINT)
-    read = msgspec.convert(document, _Document)
+    read = typed.convert(document, _Document)
     items: list[Item] = []
     for key, kind in (("images", _Image), ("models", _Model), ("values", _Value)):
         for index, given in enumerate(getattr(read, key)):
@@ -134,7 +135,7 @@ def _item(given: Any, kind: Any, where: str) -> Item:
     wrong = [f"{found.path}: {found.text}" for found in problems(given, kind, where)]
     if wrong:
         raise UsageError("\n  ".join(wrong))
-    read = msgspec.convert(given, kind)
+    read = typed.convert(given, kind)
     if isinstance(read, _Image):
         return ImageRequest(repository=read.repository, tag=read.tag, digest=read.digest)
     if isinstance(read, _Value):
@@ -154,7 +155,7 @@ def _source(given: Any, wrong: list[str]) -> Source:
         return Source()
     found = [f"{each.path}: {each.text}" for each in problems(given, _Source, "source")]
     if not found:
-        source = msgspec.convert(given, Source)
+        source = typed.convert(given, Source)
         found = source_problems(source)
         if not found:
             return source
