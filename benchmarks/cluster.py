@@ -190,6 +190,7 @@ class Place:
         self.repository = repository
         self.kubeconfig = kubeconfig
         self.directory = directory
+        self._running: Agent | None = None
 
     @property
     def token(self) -> str:
@@ -201,9 +202,11 @@ class Place:
     def agent(self, *, poll: float = 3600.0) -> Iterator[Agent]:
         """Run the agent as ``deploy`` installs it, its renderers as children."""
         with self._started(f"--poll={poll:.0f}s", "--listen=127.0.0.1:0") as agent:
+            self._running = agent
             try:
                 yield agent
             finally:
+                self._running = None
                 agent.stop()
 
     def once(self) -> Spent:
@@ -257,6 +260,8 @@ class Place:
         """Wait until that many Applications are Synced and Healthy at a commit; the seconds it took."""
         begun, shown = time.monotonic(), 0.0
         while True:
+            if self._running is not None:
+                self._running.check()
             states = [each.get("status", {}) for each in self.applications()]
             good = sum(
                 state.get("sync", {}).get("status") == "Synced"
