@@ -84,7 +84,12 @@ def waiting(waits: Waits, now: datetime) -> Told:
     if now - waits.since < _TOLD_AFTER:
         return []
     named = ", ".join(waits.names[:_MOST_NAMED]) + _more(waits.names, _MOST_NAMED)
-    return [(WAITING, f"nothing is begun before {named} was looked at: an object may have moved from or to there")]
+    return [
+        (
+            WAITING,
+            f"nothing is begun before {named} was looked at, for two minutes at most: an object may have moved there",
+        )
+    ]
 
 
 def lasting(conditions: Told, status: Status) -> Told:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import re
 import secrets
 import signal
 import socket
@@ -27,11 +28,13 @@ from gitops_bot.cli.agent.assembly import Agent, Wanted, assembled
 from gitops_bot.doors import process
 from gitops_bot.doors.listener import Listener, Page
 from gitops_bot.errors import ClusterError, NotSynced, UsageError
+from gitops_bot.model import url as urls
 from gitops_bot.model.settings import seconds
 from gitops_bot.text.escape import visible
 
 _GRACE = 20.0
 """Seconds in which what is under way may end; the Deployment gives thirty until it kills."""
+_SCHEMES = "write https://HOST/PATH, ssh://git@HOST/PATH or git@HOST:PATH"
 _LOOK_EVERY = 0.05
 _LISTEN_EVERY = 1.0
 """Python runs a signal's handler in the main thread alone, and not while that one waits without an end."""
@@ -110,6 +113,7 @@ def command(
     log.configure_service(sys.stdout, told, debug=bool(os.environ.get("GITOPS_BOT_DEBUG")))
     files = Files(repo or "", git_token_file, git_ssh_key_file, known_hosts_file)
     files.check()
+    _check(kubeconfig, repo)
     wanted = Wanted(
         files=files,
         namespace=namespace,
@@ -142,10 +146,25 @@ def command(
 def _poll(text: str | None) -> float | None:
     if text is None:
         return None
-    found = seconds(text)
-    if not found:
+    if not re.fullmatch("([0-9]+[smhd])+", text) or not seconds(text):
         raise UsageError(f"--poll {text!r} is no duration", hint="write 180s or 5m")
-    return float(found)
+    return float(seconds(text))
+
+
+def _check(kubeconfig: str, repo: str | None) -> None:
+    """Raises UsageError where it is not said which cluster is written to, or Git cannot be asked."""
+    if not kubeconfig and "KUBERNETES_SERVICE_HOST" not in os.environ:
+        # What a person's shell happens to point at is no cluster to prune in.
+        raise UsageError(
+            "this is no pod of a cluster, and no other cluster is named",
+            hint="give --kubeconfig FILE: it is written to",
+        )
+    try:
+        scheme = urls.parse_git(repo).scheme if repo else "https"
+    except ValueError as error:
+        raise UsageError(f"--repo cannot be used: {error}", hint=_SCHEMES) from None
+    if scheme not in ("https", "http", "ssh"):
+        raise UsageError(f"--repo cannot be used: nothing is fetched by {scheme}", hint=_SCHEMES)
 
 
 class _Stop:
