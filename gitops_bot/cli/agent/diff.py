@@ -106,11 +106,10 @@ def _json(view: View) -> dict[str, object]:
                 "status": each.status,
                 "missing": each.live is None,
                 "error": each.error,
-                "fields": [
-                    {"path": one.path, "before": one.before, "after": one.after} for one in each.drift
-                ],
+                # Encoded as they are: the side that does not have the field is left out.
+                "fields": each.drift,
             }
             for each in view.compared
         ],
         "prune": [str(live.key) for live in view.candidates.prunable],
-    }  # fmt: skip
+    }
