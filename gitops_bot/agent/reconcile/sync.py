@@ -243,23 +243,24 @@ class Syncer:
         if reason:
             raise Cancelled(reason)
 
-    def _until(self, holds: Callable[[], bool], seconds: float, what: str) -> bool:
+    def _until(self, holds: Callable[[], bool], seconds: float, what: Callable[[], str]) -> bool:
         """Look again and again, whenever a watch tells of a change, until it holds or the time is over.
 
-        What takes a while is told. Raises ClusterError, Cancelled.
+        What takes a while is told: ``what`` says it. Raises ClusterError, Cancelled.
         """
-        begun, told = time.monotonic(), False
+        begun = time.monotonic()
         if holds():
             return True
+        told, tell_at = "", begun + _LOOK_EVERY
         with self._supervisor.waits():
             while (left := begun + seconds - time.monotonic()) > 0:
                 self._check()
                 self._inventory.pause(min(left, _LOOK_EVERY), self._part_of)
                 if holds():
                     return True
-                if not told and time.monotonic() - begun >= _LOOK_EVERY:
-                    told = True
-                    self._tell(f"waiting for {what}")
+                if time.monotonic() >= tell_at and told != what():
+                    told, tell_at = what(), time.monotonic() + _TELL_AFTER
+                    self._tell(f"waiting for {told}")
         return False
 
     def _established(self, defined: Mapping[ResourceKey, tuple[str, str]]) -> None:
@@ -275,7 +276,9 @@ class Syncer:
                 waiting.difference_update(key for key in ready if kinds.preferred(*defined[key]) is not None)
             return not waiting
 
-        if defined and not self._until(established, self._deadlines.definition, "definitions to be established"):
+        if defined and not self._until(
+            established, self._deadlines.definition, lambda: f"{_counted(sorted(waiting))} to be established"
+        ):
             names = ", ".join(sorted(key.name for key in waiting))
             raise ClusterError(f"{names}: not established after {self._deadlines.definition:.0f} s")
 
@@ -304,7 +307,9 @@ class Syncer:
                     degraded.append(f"{key}: {health.message}")
             return not waiting or bool(degraded)
 
-        if not self._until(done, self._deadlines.wave, f"wave {number} to be healthy"):
+        if not self._until(
+            done, self._deadlines.wave, lambda: f"wave {number}: {_counted(sorted(waiting))} to be healthy"
+        ):
             return f"wave {number}: {_counted(sorted(waiting))} not healthy after {self._deadlines.wave:.0f} s"
         return f"wave {number}: {degraded[0]}" if degraded else ""
 
@@ -319,7 +324,7 @@ class Syncer:
                     self._inventory.gone(key, uid)
             return not waiting
 
-        if objects and not self._until(gone, self._deadlines.prune, "what was deleted to be gone"):
+        if objects and not self._until(gone, self._deadlines.prune, lambda: f"{_counted(sorted(waiting))} to be gone"):
             raise ClusterError(f"{_counted(sorted(waiting))} not gone after {self._deadlines.prune:.0f} s")
 
     def _is_gone(self, key: ResourceKey, uid: str) -> bool:

@@ -50,6 +50,16 @@ def message_of(body: Body) -> str:
     return str((status_of(body).get("operationState") or {}).get("message", ""))
 
 
+def test_what_is_waited_for_is_named_and_told_as_it_is(agent: LiveAgent, place: str) -> None:
+    repository = agent.repository({"all.yaml": manifests(claim(), config("later", {WAVE: "1"}))})
+    agent.follow(repository, place, name := f"told-{place}")
+    body = agent.wait(name, lambda body: "waiting for" in message_of(body))
+    assert message_of(body) == f"waiting for wave 0: PersistentVolumeClaim/{place}/data to be healthy"
+    found = {each["name"]: (each["status"], each["health"]["status"]) for each in status_of(body)["resources"]}
+    assert found == {"data": ("Synced", "Progressing"), "later": ("OutOfSync", "Missing")}
+    agent.forget(name)
+
+
 def test_a_new_commit_ends_the_wait_for_an_old_one(agent: LiveAgent, place: str) -> None:
     first = manifests(claim(), config("later", {WAVE: "1"}, colour="red"))
     repository = agent.repository({"app/all.yaml": first})
@@ -157,7 +167,9 @@ def test_an_agent_that_goes_on_with_an_operation_waits_for_what_was_deleted_befo
     own_agent.synced(name, repository.git("rev-parse", "HEAD"))
     files = {"app/gone.yaml": None, "app/all.yaml": manifests(config("first"), config("later", {WAVE: "1"}))}
     commit = own_agent.push(name, repository, files)
-    own_agent.wait(name, lambda body: message_of(body) == "waiting for what was deleted to be gone")
+    own_agent.wait(
+        name, lambda body: message_of(body).startswith("waiting for ") and message_of(body).endswith(" to be gone")
+    )
     own_agent.stop()
     mark = own_agent.apps.mark(name)
 
@@ -167,7 +179,7 @@ def test_an_agent_that_goes_on_with_an_operation_waits_for_what_was_deleted_befo
         since=mark,
     )  # fmt: skip
     assert body is not None
-    assert message_of(body) == "waiting for what was deleted to be gone"
+    assert message_of(body).startswith("waiting for ") and message_of(body).endswith(" to be gone")
     assert own_agent.find("ConfigMap", place, "later") is None
 
     own_agent.patch("ConfigMap", place, "gone", {"metadata": {"finalizers": None}})
