@@ -7,7 +7,6 @@ from datetime import UTC, datetime, timedelta
 from gitops_bot.agent.application.state import Condition, Status
 from gitops_bot.agent.reconcile.conditions import MOVING, SHARED, WAITING, lasting, moving, waiting
 from gitops_bot.agent.reports.view import Waits
-from gitops_bot.agent.rules.guards import Candidates
 from tests.agent.lives import key, live
 
 NOW = datetime(2026, 11, 29, 18, 0, 0, tzinfo=UTC)
@@ -35,7 +34,7 @@ def test_while_it_waits_nothing_is_told_that_may_be_otherwise_in_a_moment() -> N
 
 def test_what_moves_is_told_once_for_each_that_has_it_by_now() -> None:
     lives = [live(key(name=name)) for name in ("a", "b", "c")]
-    found = moving(Candidates(moving=((lives[0], "one"), (lives[1], "two"), (lives[2], "one"))))
+    found = moving([(lives[0], "one"), (lives[1], "two"), (lives[2], "one")])
     assert [kind for kind, _ in found] == [MOVING, MOVING]
     assert found[0][1].startswith("ConfigMap/shop/a and 1 more moved to one")
     assert found[1][1].startswith("ConfigMap/shop/b moved to two")
