@@ -19,6 +19,7 @@ from gitops_bot.agent.application.state import (
     ResourceResult,
     Specification,
     Status,
+    Sync,
     SyncOperation,
     SyncResult,
     told,
@@ -237,3 +238,27 @@ def identity_of(done: SyncResult | HistoryEntry) -> str:
     if done.sources:
         return identity(done.revisions, done.sources)
     return identity((done.revision,), () if done.source is None else (done.source,))
+
+
+def compared_with(sync: Sync) -> str:
+    """What the objects were compared with, as ``identity`` says it; ``""`` where that is not told."""
+    compared = sync.compared_to
+    if compared is None:
+        return ""
+    one = () if compared.source is None else (compared.source,)
+    return identity(sync.revisions or (sync.revision,), compared.sources or one)
+
+
+def unsolved(status: Status) -> OperationState | None:
+    """The last operation while something is to be done about it, None when it succeeded or is overtaken.
+
+    One that failed is overtaken when everything is Synced all the same: Git has something else by now, or it was about
+    some objects only. A failed sync of what Git says now counts even then: its hooks have not done their work.
+    """
+    state, sync = status.operation_state, status.sync
+    if state is None or state.phase == "Succeeded":
+        return None
+    if not state.is_finished or sync is None or sync.status != "Synced":
+        return state
+    done = state.sync_result if state.is_full else None
+    return state if done is not None and identity_of(done) == compared_with(sync) else None

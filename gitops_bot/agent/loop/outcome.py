@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from gitops_bot.agent.application.applications import Applications
+from gitops_bot.agent.application.operation import unsolved
 from gitops_bot.agent.application.record import AppObject
 from gitops_bot.agent.reconcile.conditions import SHARED
 from gitops_bot.agent.reconcile.holding import HELD
@@ -10,15 +11,16 @@ from gitops_bot.agent.reports.uncompared import UNCOMPARED
 
 
 def unsynced(applications: Applications) -> tuple[tuple[str, str], ...]:
-    """The Applications that are not Synced, or whose last operation failed, with the reason; in order of name."""
+    """The Applications that are not Synced, or whose sync of that failed, with the reason; in order of name."""
     found = [(app.key.name, reason) for app in applications.all if (reason := _reason(app))]
     found += [(name, applications.broken(name)) for name in applications.unreadable]
     return tuple(sorted(found))
 
 
 def _reason(app: AppObject) -> str:
-    status, state = app.status, app.status.operation_state
-    if state is not None and state.phase != "Succeeded":
+    status = app.status
+    state = unsolved(status)
+    if state is not None:
         return f"its sync is {state.phase}: {state.message}"
     errors = [each.message for each in status.conditions if each.type.endswith("Error")]
     if errors:

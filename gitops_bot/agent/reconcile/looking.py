@@ -5,13 +5,12 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable
 from datetime import timedelta
-from typing import Any
 
 import msgspec
 
 from gitops_bot.agent.application.applications import key_of
 from gitops_bot.agent.application.bounds import is_truncated
-from gitops_bot.agent.application.operation import identity, identity_of
+from gitops_bot.agent.application.operation import compared_with, identity, identity_of
 from gitops_bot.agent.application.record import GUARD, PLAN, AppObject, Record, Rendered
 from gitops_bot.agent.application.state import Status
 from gitops_bot.agent.live.comparison import Compared, Comparer, Rules, Settled
@@ -326,11 +325,7 @@ def _found_equal(app: AppObject, status: Status) -> str:
     same = compared.destination == spec.get("destination")
     if not same or compared.ignore_differences != tuple(spec.get("ignoreDifferences") or ()):
         return ""
-    return identity(sync.revisions or (sync.revision,), compared.sources or _one(compared.source))
-
-
-def _one(source: dict[str, Any] | None) -> tuple[dict[str, Any], ...]:
-    return (source,) if source is not None else ()
+    return compared_with(sync)
 
 
 def _images(compared: tuple[Compared, ...]) -> tuple[str, ...]:

@@ -8,6 +8,7 @@ from typing import Literal
 import click
 
 from gitops_bot.agent.application import state
+from gitops_bot.agent.application.operation import unsolved
 from gitops_bot.agent.application.record import SKIP, AppObject
 from gitops_bot.cli.agent.advice import advice
 from gitops_bot.cli.agent.asking import (
@@ -84,13 +85,13 @@ def _news(app: AppObject) -> str:
         return ": ".join(["is being deleted", *(each.message for each in status.conditions)][:2])
     if app.is_skipped:
         return f"left alone while it is annotated with {SKIP}"
-    operation = status.operation_state
+    operation = unsolved(status)
     if operation is not None and not operation.is_finished:
         return f"syncing: {operation.message}".rstrip(": ")
     errors = [each.message for each in status.conditions if each.type.endswith("Error")]
     if errors:
         return errors[0] + (f" (and {len(errors) - 1} more)" if errors[1:] else "")
-    if operation is not None and operation.phase in ("Failed", "Error"):
+    if operation is not None:
         return f"last sync failed: {operation.message}"
     if status.health is not None and status.health.status not in ("Healthy", "Unknown"):
         return status.health.message
@@ -113,7 +114,7 @@ def _one(app: AppObject) -> str:
     ])  # fmt: skip
     for condition in status.conditions:
         text += f"{condition.type}: {visible(condition.message)}\n"
-    text += _refusals(operation) + advice(app.key, _messages(status))
+    text += _refusals(unsolved(status)) + advice(app.key, _messages(status))
     rows = [
         (
             f"{each.kind}.{each.group}".rstrip("."),
@@ -130,8 +131,8 @@ def _one(app: AppObject) -> str:
 def _messages(status: state.Status) -> Iterator[str]:
     """What stands against it now."""
     yield from (each.message for each in status.conditions)
-    operation = status.operation_state
-    if operation is not None and operation.phase != "Succeeded":
+    operation = unsolved(status)
+    if operation is not None:
         yield operation.message
         yield from (each.message for each in operation.sync_result.resources) if operation.sync_result else ()
 

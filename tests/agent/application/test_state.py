@@ -12,6 +12,7 @@ from msgspec.structs import replace
 
 from gitops_bot.agent.application import bounds, operation, state
 from gitops_bot.agent.application.state import (
+    ComparedTo,
     Condition,
     Health,
     HistoryEntry,
@@ -30,7 +31,7 @@ from tests.counting import steps
 
 NOW = datetime(2026, 11, 29, 18, 0, tzinfo=UTC)
 SOURCE = {"repoURL": "https://github.com/acme/web", "path": "k8s", "targetRevision": "main"}
-COMMIT = "c" * 40
+COMMIT, NEWER = "c" * 40, "d" * 40
 
 
 def later(seconds: float) -> datetime:
@@ -212,6 +213,7 @@ def test_the_time_of_a_condition_moves_with_its_message_only() -> None:
 
 FULL = Operation(sync=SyncOperation(prune=True), initiated_by=Initiator(automated=True))
 SELECTIVE = Operation(sync=SyncOperation(resources=(OperationResource(kind="ConfigMap", name="cm"),)))
+DRY = Operation(sync=SyncOperation(dry_run=True))
 
 
 def begun(of: Operation = FULL, source: dict[str, Any] | None = None, commit: str = COMMIT) -> OperationState:
@@ -290,7 +292,7 @@ def test_a_sync_that_succeeded_is_an_entry() -> None:
         ended(begun(), "Error"),
         begun(),
         ended(begun(SELECTIVE)),
-        ended(begun(Operation(sync=SyncOperation(dry_run=True)))),
+        ended(begun(DRY)),
         ended(begun(Operation())),
     ],
 )
@@ -410,6 +412,55 @@ def test_the_last_attempt_survives_the_cluster() -> None:
         again = state.read(json.loads(json.dumps(state.write(status))))
         assert operation.last_attempt(again, 0) == operation.last_attempt(status, 0)
         assert operation.last_attempt(replace(again, operation_state=None), 0) == operation.last_attempt(status, 0)
+
+
+def compared(code: Any, commit: str = COMMIT, **source: Any) -> Sync:
+    return Sync(status=code, revision=commit, compared_to=ComparedTo(destination={}, source=SOURCE | source))
+
+
+@pytest.mark.parametrize(
+    ("state_", "sync", "is_problem"),
+    [
+        (None, compared("OutOfSync"), False),
+        (ended(begun()), compared("OutOfSync"), False),
+        (begun(), compared("Synced", NEWER), True),
+        (begun(SELECTIVE), compared("Synced"), True),
+        (operation.waiting(begun(), "again", DONE), compared("Synced", NEWER), True),
+        (ended(begun(), "Failed"), None, True),
+        (ended(begun(), "Failed"), compared("OutOfSync"), True),
+        (ended(begun(), "Failed"), compared("Unknown", ""), True),
+        (ended(begun(), "Failed"), compared("OutOfSync", NEWER), True),
+        # The objects are as Git says, and a hook after them has failed.
+        (ended(begun(), "Failed"), compared("Synced"), True),
+        (ended(begun(), "Error"), compared("Synced", targetRevision="another-name"), True),
+        # Git has gone on, and is what the cluster has.
+        (ended(begun(), "Failed"), compared("Synced", NEWER), False),
+        (ended(begun(), "Error"), compared("Synced", path="elsewhere"), False),
+        # What was wanted of some objects has come; a dry run wanted nothing; a refused one was never begun.
+        (ended(begun(SELECTIVE), "Failed"), compared("Synced"), False),
+        (ended(begun(DRY), "Failed"), compared("Synced"), False),
+        (operation.refused(FULL, "no", DONE), compared("Synced"), False),
+        (operation.refused(FULL, "no", DONE), compared("OutOfSync"), True),
+    ],
+)
+def test_an_operation_is_a_problem_while_what_it_was_about_is(
+    state_: OperationState | None, sync: Sync | None, is_problem: bool
+) -> None:
+    found = operation.unsolved(Status(operation_state=state_, sync=sync))
+    assert found == (state_ if is_problem else None)
+
+
+def test_what_was_compared_last_is_known_of_several_sources() -> None:
+    sources = (SOURCE, {**SOURCE, "ref": "v"})
+    failed = ended(
+        operation.begun(FULL, revisions=["a", "b"], sources=sources, several=True, now=NOW), "Failed"
+    )  # fmt: skip
+    for revisions, is_problem in ((("a", "b"), True), (("a", "c"), False)):
+        sync = Sync(
+            status="Synced", revisions=revisions, compared_to=ComparedTo(destination={}, sources=sources)
+        )  # fmt: skip
+        found = operation.unsolved(Status(operation_state=failed, sync=sync))
+        assert (found is not None) == is_problem
 
 
 # -- bounds -----------------------------------------------------------------------------------------------------------

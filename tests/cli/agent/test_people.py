@@ -102,6 +102,32 @@ def test_what_may_be_done_is_a_command_to_copy(run: Run, installed: Installed, a
     assert "next: " not in run("status", "empty").stdout
 
 
+def test_a_failed_sync_of_what_git_no_longer_says_is_history(run: Run, installed: Installed, applications: str) -> None:
+    path = f"/apis/argoproj.io/v1alpha1/namespaces/{applications}/applications/shop"
+    source = SPEC["source"]
+    immutable = "Deployment.apps/shop/web would not be taken: field is immutable"
+    refused = {"version": "v1", "group": "apps", "kind": "Deployment", "namespace": "shop", "name": "web",
+               "status": "SyncFailed", "message": immutable}  # fmt: skip
+    result = {"revision": OLDER, "source": source, "resources": [refused]}
+    operation = STATUS["operationState"] | {"message": immutable, "syncResult": result}
+    synced = {"status": "Synced", "revision": COMMIT, "comparedTo": {"destination": {}, "source": source}}
+    status = {"health": {"status": "Healthy"}, "sync": synced, "operationState": operation}
+    installed.plane.request("PATCH", path, {"status": status}, content_type="application/merge-patch+json")
+
+    assert immutable not in run("status").stdout
+    text = run("status", "shop").stdout
+    assert "Failed" in text, "it is told as the last sync that there was"
+    assert "! Deployment" not in text
+    assert "next: " not in text
+    told = json.loads(run("status", "shop", "--format", "json").stdout)["status"]["operationState"]
+    assert (told["phase"], told["message"]) == ("Failed", immutable)
+
+    synced["revision"] = OLDER
+    installed.plane.request("PATCH", path, {"status": status}, content_type="application/merge-patch+json")
+    assert f"last sync failed: {immutable}" in run("status").stdout
+    assert "next: to delete the object" in run("status", "shop").stdout
+
+
 def test_programs_get_the_status_itself(run: Run) -> None:
     listed = json.loads(run("status", "--format", "json").stdout)
     assert [each["name"] for each in listed] == ["empty", "shop"]
