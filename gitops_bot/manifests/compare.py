@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 import msgspec
 
 from gitops_bot.manifests import yaml
-from gitops_bot.manifests.documents import Document, decode, line_of, split
+from gitops_bot.manifests.documents import Document, decode, line_of, placed, split
 from gitops_bot.manifests.hashed_names import mask_names
 from gitops_bot.manifests.ignore import DeleteJq, applicable, expressions
 from gitops_bot.manifests.normalise import normalise
@@ -96,16 +96,11 @@ class Side:
             try:
                 read = heads(document)
             except yaml.YamlError as error:
-                raise self._placed(error, document) from None
+                raise placed(error, self.stream, document) from None
             self.found += [_Entry(document, index, head) for index, head in enumerate(read.heads)]
             if read.strange:
                 line = line_of(self.stream, document)
                 self.strange.append(f"the document at line {line} {read.strange}: it is not compared")
-
-    def _placed(self, error: yaml.YamlError, document: Document) -> yaml.YamlError:
-        """The error with the line counted from the start of the stream."""
-        first = line_of(self.stream, document)
-        return yaml.YamlError(error.problem, first + error.line - 1 if error.line else first)
 
     def objects(self) -> list[tuple[Document, Head]]:
         """Every object, with the document that it is in."""
@@ -145,7 +140,7 @@ class Side:
             try:
                 values, duplicates = yaml.read_all(entry.document.text)
             except yaml.YamlError as error:
-                raise self._placed(error, entry.document) from None
+                raise placed(error, self.stream, entry.document) from None
             self._bodies[digest] = expand(values)[0]
             self.duplicates[entry.document.offset] = tuple(duplicates)
         return self._bodies[digest][entry.place]

@@ -105,6 +105,11 @@ def line_of(stream: bytes, document: Document) -> int:
     return stream.count(b"\n", 0, document.offset) + 1
 
 
+def placed(error: yaml.YamlError, stream: bytes, document: Document) -> yaml.YamlError:
+    """What is wrong in a document's text, with its line of the stream (the document's first when unknown)."""
+    return yaml.YamlError(error.problem, line_of(stream, document) + max(error.line, 1) - 1)
+
+
 # -- Secrets ------------------------------------------------------------------------------------------------------
 
 _SECRET = re.compile(rb"Secret(?:List)?['\"]?[ \t]*(?:[,}\]\r\n#]|\Z)")

@@ -6,7 +6,7 @@ import hashlib
 from typing import Any
 
 from gitops_bot.manifests import yaml
-from gitops_bot.manifests.documents import Document, decode, line_of, split
+from gitops_bot.manifests.documents import Document, decode, placed, split
 from gitops_bot.manifests.hashed_names import mask_names
 from gitops_bot.manifests.lists import token
 from gitops_bot.manifests.normalise import normalise
@@ -49,8 +49,7 @@ def _digests(stream: bytes, document: Document) -> tuple[tuple[Head, bytes], ...
         try:
             objects = expand(yaml.load_all(document.text))[0]
         except yaml.YamlError as error:
-            first = line_of(stream, document)
-            raise yaml.YamlError(error.problem, first + max(error.line, 1) - 1) from None
+            raise placed(error, stream, document) from None
         if len(_memo) >= _MEMO_SIZE:
             _memo.clear()
         found = _memo[document.digest] = tuple((head_of(body), _digest(body, document.text)) for body in objects)

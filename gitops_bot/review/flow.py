@@ -19,6 +19,7 @@ from gitops_bot.model.signal import Signal
 from gitops_bot.model.target import NotRendered, Target
 from gitops_bot.render.discover import Discovery
 from gitops_bot.render.select import is_selected
+from gitops_bot.render.unread import unread, untold
 from gitops_bot.render.workshop import Rendering, Workshop
 from gitops_bot.review.orphans import missed_files, unread_manifests
 from gitops_bot.review.pairs import Pair, pair
@@ -183,8 +184,8 @@ def _judge_again(one: Pair, context: Context, request: Request, doors: Doors) ->
     try:
         signals = standing_signals(context, mask_pair_of_names(rendering.manifests, b"")[0])
     except YamlError as error:
-        unread = RenderError(f"what it renders to cannot be read: {error}")
-        return _outcome(one, request, "skipped"), _not_rendered(one.id, unread, "", failed=False)
+        found = (one.head and unread(one.head, rendering.manifests)) or untold(error)
+        return _outcome(one, request, "skipped"), _not_rendered(one.id, found, "", failed=False)
     return _outcome(one, request, "unchanged", signals=signals), None
 
 
@@ -221,8 +222,7 @@ def _compare(
     except RenderError as error:
         return _outcome(one, request, "failed"), _not_rendered(one.id, error, "", failed=True)
     except YamlError as error:
-        unread = RenderError(f"what it renders to cannot be read: {error}")
-        return _outcome(one, request, "failed"), _not_rendered(one.id, unread, "", failed=True)
+        return _outcome(one, request, "failed"), _not_readable(one, error, after, before)
     status = "added" if one.base is None else "removed" if one.head is None else "changed"
     if status == "changed" and not changes.changes:
         status = "unchanged"
@@ -285,6 +285,14 @@ def _warnings(one: Pair) -> tuple[str, ...]:
 def _not_rendered(identity: str, error: RenderError, side: str, *, failed: bool) -> NotRendered:
     where = f"{side} side: " if side else ""
     return NotRendered(id=identity, reason=f"{where}{error.told}", failed=failed)
+
+
+def _not_readable(one: Pair, error: YamlError, after: Rendering, before: Rendering) -> NotRendered:
+    for name, side, rendering in (("head", one.head, after), ("base", one.base, before)):
+        found = unread(side, rendering.manifests) if side is not None else None
+        if found is not None:
+            return _not_rendered(one.id, found, name, failed=True)
+    return _not_rendered(one.id, untold(error), "", failed=True)
 
 
 def _problems(base: Discovery, head: Discovery) -> Sequence[NotRendered]:

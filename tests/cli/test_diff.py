@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -121,6 +122,31 @@ def test_a_broken_head_is_a_failure_and_no_mass_deletion(diff: Diff) -> None:
     assert statuses(ran) == {"apps/web.yaml#web": "failed", "directory:apps": "unchanged", "directory:ok": "changed"}
     assert ran.report["counts"]["removed"] == 0
     assert "deployment.yaml" in reasons(ran)["apps/web.yaml#web"]
+
+
+MAP = "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: %s}\ndata: {k: %s}\n"
+BROKEN = "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: b}\ndata: {password: hunter2hunter2\n"
+
+
+@pytest.mark.parametrize(("base", "head", "side"), [(MAP % ("b", 1), BROKEN, "head"), (BROKEN, MAP % ("b", 1), "base")])
+def test_a_manifest_that_cannot_be_read_is_named_with_its_line(diff: Diff, base: str, head: str, side: str) -> None:
+    before = {"ok/a.yaml": MAP % ("a", 1), "ok/b.yaml": f"# one\n{base}", "ok/c.yaml": MAP % ("c", 1)}
+    ran = diff(before, {"ok/b.yaml": f"# one\n{head}"})
+    assert (ran.code, statuses(ran)) == (3, {"directory:ok": "failed"})
+    assert reasons(ran)["directory:ok"].startswith(
+        f"{side} side: ok/b.yaml cannot be read: line 5: did not find expected ',' or '}}'"
+    )
+    assert "hunter2" not in ran.out + ran.err
+
+
+def test_of_what_a_chart_renders_to_the_document_is_named(diff: Diff) -> None:
+    nested = "apiVersion: v1\nkind: ConfigMap\nmetadata:\n  name: deep\ndata: " + "[" * 300 + "]" * 300 + "\n"
+    ran = diff({**CHART, "apps/web.yaml": application()}, {"chart/templates/deep.yaml": nested})
+    assert (ran.code, statuses(ran)["apps/web.yaml#web"]) == (3, "failed")
+    assert re.fullmatch(
+        r"head side: what it renders to cannot be read: ConfigMap deep, line \d+: nested deeper than 200 levels",
+        reasons(ran)["apps/web.yaml#web"],
+    )
 
 
 def test_a_broken_application_file_does_not_remove_its_application(diff: Diff) -> None:

@@ -48,6 +48,7 @@ from gitops_bot.render.fetching.fetch import RemoteSources
 from gitops_bot.render.own import OwnUrls
 from gitops_bot.render.settings import read_settings
 from gitops_bot.render.targets import application_target
+from gitops_bot.render.unread import unread, untold
 from gitops_bot.render.workshop import Workshop
 
 _log = logging.getLogger(__name__)
@@ -128,7 +129,11 @@ class Renderer:
         generated, problems = self._generated(rendering.manifests, application, request, fetcher)
         if problems:
             return Rendered(error="; ".join(problems), warnings=preparation.warnings)
-        plan = "" if preparation.unstable else plan_hash(rendering.manifests, namespace=target.namespace)
+        try:
+            plan = "" if preparation.unstable else plan_hash(rendering.manifests, namespace=target.namespace)
+        except YamlError as error:
+            found = unread(preparation, rendering.manifests) or untold(error)
+            return Rendered(error=found.told, warnings=preparation.warnings)
         return Rendered(
             manifests=rendering.manifests.decode("utf-8", "replace"),
             generated=generated,

@@ -10,9 +10,9 @@ from typing import Any
 import msgspec
 
 from gitops_bot.errors import NotRenderable, RenderError
-from gitops_bot.manifests.documents import decode, split
+from gitops_bot.manifests.documents import decode, placed, split
 from gitops_bot.manifests.recognise import is_configuration, may_hold_configuration
-from gitops_bot.manifests.yaml import YamlError, dump, load
+from gitops_bot.manifests.yaml import YamlError, dump, load, load_all
 from gitops_bot.model.application import DirectoryOptions, FoundDirectory, Source
 from gitops_bot.model.globs import glob_expression
 from gitops_bot.render.engines.inputs import Inputs, Mount, follow
@@ -23,6 +23,7 @@ SKIP = b"+argocd:skip-file-rendering"
 """A file with these bytes is passed over, as Argo CD does."""
 _FOUND = "without configurations"
 """An argument of ours: the directory has no Application, so what only tools read is left out of it."""
+_MEND = "correct it, move it away, or exclude it in spec.source.directory"
 _WORDS = (b"apiVersion", b"kind", b"metadata")
 _PLAIN = tuple(re.compile(rb"^%s:[ \t]*%s" % (word, more), re.M) for word, more in zip(
     _WORDS, (rb"[A-Za-z]", rb"[A-Za-z]", rb""), strict=True))  # fmt: skip
@@ -89,6 +90,26 @@ def render(prepared: Prepared, contents: Mapping[int, bytes]) -> bytes:
     return b"".join(b"---\n" + text.rstrip(b"\n") + b"\n" for text in found)
 
 
+def broken(prepared: Prepared, contents: Mapping[int, bytes]) -> RenderError | None:
+    """The first file whose manifests ``render`` takes as they are, and that no parser reads; None when all can be read.
+
+    Reads everything, so it is for what needs it: text that is to be printed, and the reason of an error.
+    """
+    for position, file in enumerate(prepared.files):
+        path = file.path.partition("/")[2]
+        data = decode(contents[position])
+        if SKIP in data or path.endswith(".json"):
+            continue
+        for document in split(data):
+            if not _is_plain(document.text):
+                continue
+            try:
+                load_all(document.text)
+            except YamlError as error:
+                return RenderError(f"{path} cannot be read: {placed(error, data, document)}", hint=_MEND)
+    return None
+
+
 def _json(path: str, data: bytes, drop: bool) -> list[bytes]:
     try:
         value = msgspec.json.decode(data)
@@ -108,14 +129,13 @@ def _yaml(path: str, data: bytes, drop: bool) -> list[bytes]:
     problem = ""
     for document in split(data):
         text = document.text
-        plain = not text.startswith((b"---", b"%")) and all(word.search(text) for word in _PLAIN)
-        if plain and not _LIST.search(text) and not (drop and may_hold_configuration(text)):
+        if _is_plain(text) and not (drop and may_hold_configuration(text)):
             good.append(text)
             continue
         try:
             value = load(text, strict=False)
         except YamlError as error:
-            problem = problem or f"cannot be read: {error.problem}"
+            problem = problem or f"cannot be read: {placed(error, data, document)}"
             continue
         if value is None or (drop and is_configuration(value)):
             continue
@@ -124,8 +144,14 @@ def _yaml(path: str, data: bytes, drop: bool) -> list[bytes]:
         else:
             problem = problem or "holds a document without apiVersion, kind and metadata"
     if problem and (good or all(word + b":" in data for word in _WORDS)):
-        raise RenderError(f"{path} {problem}", hint="correct it, move it away, or exclude it in spec.source.directory")
+        raise RenderError(f"{path} {problem}", hint=_MEND)
     return good
+
+
+def _is_plain(text: bytes) -> bool:
+    """Whether a document is one manifest by its first columns, which is then taken as it is, unread."""
+    plain = not text.startswith((b"---", b"%")) and all(word.search(text) for word in _PLAIN)
+    return plain and not _LIST.search(text)
 
 
 def _is_manifest(value: Any) -> bool:

@@ -140,6 +140,11 @@ def materialise(prepared: Prepared, contents: Mapping[int, bytes], home: str) ->
     os.makedirs(os.path.join(home, prepared.directory), exist_ok=True)
 
 
+def broken_file(prepared: Prepared) -> RenderError | None:
+    """The file of a plain directory that cannot be read, as an error; None when all can, and for other renderers."""
+    return directory.broken(prepared, _contents(prepared)) if prepared.renderer == "directory" else None
+
+
 def _contents(prepared: Prepared) -> dict[int, bytes]:
     """Every file's content by position; the blobs of one tree are read in one batch."""
     wanted: dict[int, tuple[Tree, list[str]]] = {}

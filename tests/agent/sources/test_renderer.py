@@ -75,3 +75,15 @@ def test_a_commit_is_opened_once_for_all_its_applications(tmp_path: Path, fleet:
     assert [f"name: {app}" in answer.manifests for app, answer in zip("bcdefgh", answers, strict=True)] == [True] * 7
     assert _started[begun:] == []
     renderer.close()
+
+
+def test_a_file_that_cannot_be_read_is_named_with_its_line(tmp_path: Path, fleet: tuple[str, str]) -> None:
+    work = Checkout(tmp_path / "work")
+    broken = "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: b}\ndata: {password: hunter2hunter2\n"
+    commit = work.commit({"apps/a/more.yaml": f"# one\n{broken}"}, "broken")
+    work.git("push", "--quiet", str(tmp_path / "served" / "fleet"), "main")
+    renderer = Renderer(tmp_path / "cache", lambda: Toolbox(NotImplemented), ("helm",), Limits(seconds=60))
+    answer = ask(renderer, fleet[0], commit, "a")
+    renderer.close()
+    assert answer.error.startswith("apps/a/more.yaml cannot be read: line 5: did not find expected ',' or '}'")
+    assert "hunter2" not in answer.error

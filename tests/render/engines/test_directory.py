@@ -80,7 +80,7 @@ def test_documents_of_every_notation(workplace: Callable[..., Any]) -> None:
     ("name", "content", "problem"),
     [
         ("partial.yaml", f"{ONE % 'good'}---\nvalues: here\n", "without apiVersion, kind and metadata"),
-        ("broken.yaml", f"{ONE % 'good'}---\na: [b\n", "cannot be read"),
+        ("broken.yaml", f"{ONE % 'good'}---\na: [b\n", "cannot be read: line 5: "),
         ("looks.yaml", "apiVersion: v1\nkind: [\nmetadata: {}\n", "cannot be read"),
         ("tagged.yaml", f"{ONE % 'good'}---\na: !!python/object:os.system x\n", "cannot be read"),
         ("deep.yaml", f"{ONE % 'good'}---\na: {'[' * 1000}{']' * 1000}\n", "cannot be read"),
