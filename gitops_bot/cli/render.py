@@ -35,7 +35,9 @@ def command(
     from gitops_bot.cli.workspace import Wanted, open_workspace, refuse_unmatched
     from gitops_bot.doors.git import Repository
     from gitops_bot.manifests.order import mask_stream
+    from gitops_bot.manifests.yaml import YamlError
     from gitops_bot.render.select import is_selected
+    from gitops_bot.render.unread import broken_source, unread, untold
     from gitops_bot.text.escape import visible, visible_lines
 
     wanted = Wanted(repo_urls=repo_urls, cache_dir=cache_dir, no_cache=no_cache, offline=offline)
@@ -49,10 +51,14 @@ def command(
             failures = [] if apps else [(problem.id, problem.reason) for problem in found.problems]
             out = sys.stdout.buffer
             for preparation, rendering in workspace.workshop.render_in_order(chosen):
-                if rendering.error is not None:
-                    failures.append((preparation.target.id, rendering.error.told))
+                error = rendering.error or broken_source(preparation)
+                try:
+                    manifests = rendering.manifests if show_secrets or error else mask_stream(rendering.manifests)
+                except YamlError as unreadable:
+                    error = unread(preparation, rendering.manifests) or untold(unreadable)
+                if error is not None:
+                    failures.append((preparation.target.id, error.told))
                     continue
-                manifests = rendering.manifests if show_secrets else mask_stream(rendering.manifests)
                 out.write(f"---\n# {visible(preparation.target.id)}\n".encode() + manifests)
             out.flush()
     for identity, reason in failures:
