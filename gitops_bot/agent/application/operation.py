@@ -262,3 +262,18 @@ def unsolved(status: Status) -> OperationState | None:
         return state
     done = state.sync_result if state.is_full else None
     return state if done is not None and identity_of(done) == compared_with(sync) else None
+
+
+def found_equal(status: Status, spec: Specification) -> str:
+    """What the status says everything was equal to, as ``identity`` says it.
+
+    ``""`` when it was not equal, or was compared in another way than ``spec`` asks for now.
+    """
+    sync = status.sync
+    compared = sync.compared_to if sync is not None else None
+    if sync is None or compared is None or sync.status != "Synced":
+        return ""
+    same = compared.destination == spec.get("destination")
+    if not same or compared.ignore_differences != tuple(spec.get("ignoreDifferences") or ()):
+        return ""
+    return compared_with(sync)

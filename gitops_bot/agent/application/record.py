@@ -253,6 +253,8 @@ class Record:
         self.rendered: Rendered | None = None
         self.unrendered: Unrendered | None = None
         """None: the last rendering came to something."""
+        self.equal = ""
+        """What of Git everything was found equal to last, as ``operation.identity`` says it, ``""`` for nothing."""
         self.drifted: frozenset[tuple[ResourceKey, tuple[str, ...]]] = frozenset()
         """What somebody changed in the cluster as it was told last: objects, and the paths of their fields."""
         self.held: Held | None = None

@@ -10,7 +10,7 @@ import msgspec
 
 from gitops_bot.agent.application.applications import key_of
 from gitops_bot.agent.application.bounds import is_truncated
-from gitops_bot.agent.application.operation import compared_with, identity, identity_of
+from gitops_bot.agent.application.operation import found_equal, identity, identity_of
 from gitops_bot.agent.application.record import GUARD, PLAN, AppObject, Record, Rendered
 from gitops_bot.agent.application.state import Status
 from gitops_bot.agent.live.comparison import Compared, Comparer, Rules, Settled
@@ -305,7 +305,7 @@ def _settled(app: AppObject, status: Status, commits: tuple[str, ...], plan: str
         return None
     if plan and plan != app.annotations.get(PLAN, plan):
         return None  # the same commits are rendered to something else by now
-    if identity(commits, app.sources) not in (_brought(status), _found_equal(app, status)):
+    if identity(commits, app.sources) not in (_brought(status), found_equal(status, app.body["spec"])):
         return None
     return Settled(max(state.finished_at, newest.deployed_at))
 
@@ -314,18 +314,6 @@ def _brought(status: Status) -> str:
     """What the last full sync brought, ``""`` where there was none."""
     newest = status.history[-1] if status.history else None
     return identity_of(newest) if newest is not None else ""
-
-
-def _found_equal(app: AppObject, status: Status) -> str:
-    """What the status says everything was equal to, ``""`` when it was not, or was compared in another way."""
-    sync, spec = status.sync, app.body["spec"]
-    compared = sync.compared_to if sync is not None else None
-    if sync is None or compared is None or sync.status != "Synced":
-        return ""
-    same = compared.destination == spec.get("destination")
-    if not same or compared.ignore_differences != tuple(spec.get("ignoreDifferences") or ()):
-        return ""
-    return compared_with(sync)
 
 
 def _images(compared: tuple[Compared, ...]) -> tuple[str, ...]:

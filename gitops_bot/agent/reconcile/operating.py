@@ -23,7 +23,7 @@ from gitops_bot.agent.reconcile.looking import Looker
 from gitops_bot.agent.reconcile.plan import annotations_of, plan_of
 from gitops_bot.agent.reconcile.sync import Deadlines, Ended, Supervisor, Syncer
 from gitops_bot.agent.reports.reporting import Reporter
-from gitops_bot.agent.reports.telling import ENDED, HEALED, REFUSED, STARTED, Tell, drift_told
+from gitops_bot.agent.reports.telling import ENDED, REFUSED, STARTED, Tell
 from gitops_bot.agent.reports.view import View
 from gitops_bot.agent.rules import options, policy
 from gitops_bot.agent.rules.autosync import Full, Nothing, Selective, Situation, decide
@@ -258,9 +258,8 @@ class Operating:
         if selective is not None:
             now = self._now()
             record.heals.update({key: healed(record.heals.get(key), now) for key in selective.keys})
-            corrected = [each for each in view.compared if each.key in selective.keys]
-            if succeeded and corrected:
-                self._event(app, HEALED, drift_told(corrected), objects=len(corrected))
+        if succeeded and (selective is not None or state.is_full):
+            self._reporter.tell_healed(app, record, view, selective.keys if selective is not None else None)
         failures = 0 if succeeded else app.failures + 1
 
         def written(view: View) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Set as AbstractSet
 from datetime import datetime
 from typing import Any
 
@@ -15,9 +16,10 @@ from gitops_bot.agent.application.bounds import fit
 from gitops_bot.agent.application.record import FAILURES, GUARD, PLAN, AppObject, Record
 from gitops_bot.agent.application.state import OperationState, Status
 from gitops_bot.agent.ownership.identity import GROUP_KINDS, NAMESPACES, TOOLING, group_kinds, parent
-from gitops_bot.agent.reports.telling import DRIFT, Tell, drift_told
+from gitops_bot.agent.reports.telling import DRIFT, HEALED, Tell, drift_told
 from gitops_bot.agent.reports.view import View
 from gitops_bot.agent.rules import guards
+from gitops_bot.model.resource import ResourceKey
 
 _TOLD = frozenset((TOOLING, GROUP_KINDS, NAMESPACES, PLAN, GUARD, FAILURES))
 """The annotations of an Application that are written with its status."""
@@ -33,15 +35,23 @@ class Reporter:
         self._event = tell
 
     def tell_drift(self, app: AppObject, record: Record, view: View) -> None:
-        """Tell what differs although Git says what was synced last: somebody has changed it in the cluster."""
-        last = operation.last_attempt(app.status, 0)
-        same = last is not None and last.succeeded and last.identity == operation.identity(view.commits, app.sources)
-        differs = [each for each in view.compared if each.is_drifted] if same else []
+        """Tell what differs although Git says what the cluster had: somebody has changed it there."""
+        if view.unknown:
+            return
+        had = _was_there(app, record, view)
+        differs = [each for each in view.compared if each.is_drifted] if had else []
         found = {each.key: (each.key, tuple(change.path for change in each.drift)) for each in differs}
         new = [each for each in differs if found[each.key] not in record.drifted]
         record.drifted = frozenset(found.values())
         if new:
             self._event(app, DRIFT, drift_told(new), objects=len(new))
+
+    def tell_healed(self, app: AppObject, record: Record, view: View, keys: AbstractSet[ResourceKey] | None) -> None:
+        """Tell what a sync has corrected: of these objects, or, for None, what was told to have been changed."""
+        chosen = {key for key, _ in record.drifted} if keys is None else keys
+        corrected = [each for each in view.compared if each.key in chosen]
+        if corrected:
+            self._event(app, HEALED, drift_told(corrected), objects=len(corrected))
 
     def write(
         self,
@@ -98,6 +108,18 @@ class Reporter:
         for each in status.conditions:
             if (each.type, each.message) not in before:
                 self._event(app, each.type, each.message)
+
+
+def _was_there(app: AppObject, record: Record, view: View) -> bool:
+    """Whether the cluster had what Git says now: it was synced last, or found equal without a sync.
+
+    Most commits of a repository are not about an Application, and no operation names them.
+    """
+    now, status = operation.identity(view.commits, app.sources), app.status
+    equal = view.status == "Synced" or now in (record.equal, operation.found_equal(status, app.body["spec"]))
+    record.equal = now if equal else ""
+    last = operation.last_attempt(status, 0)
+    return equal or (last is not None and last.succeeded and last.identity == now)
 
 
 def _is_there(app: AppObject, status: Status, labels: Mapping[str, str], annotations: Mapping[str, str]) -> bool:

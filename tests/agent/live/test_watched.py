@@ -11,7 +11,16 @@ from typing import Any
 
 import pytest
 
-from tests.agent.live.harness import LiveAgent, Repository, conditions_of, config, manifests, phase_of, sync_of
+from tests.agent.live.harness import (
+    LiveAgent,
+    Repository,
+    conditions_of,
+    config,
+    manifests,
+    phase_of,
+    status_of,
+    sync_of,
+)
 from tests.agent.live.program import Programs, definition, programs
 from tests.canaries import Canaries
 
@@ -159,3 +168,20 @@ def test_nothing_that_is_told_holds_a_secret(run, own_agent, repository, place):
     statuses = {name: json.dumps(own_agent.app(name)["status"]) for name in ("shop", "bad", "typed")}
     told = {name: json.dumps(events(own_agent, name)) for name in ("shop", "bad", "typed", "url")}
     birds.assert_silent({"log": program.said, **pages, **statuses, **told})
+
+
+def test_drift_is_told_after_a_commit_that_is_about_something_else(run, own_agent, repository, place):
+    program = run.run("--poll", "1s", repository=repository)
+    settled(own_agent)
+    commit = repository.push({"README.md": "# Something else\n"})
+    own_agent.wait("shop", lambda body: status_of(body).get("sync", {}).get("revision") == commit)
+    own_agent.patch("ConfigMap", place, "settings", {"data": {"colour": "blue"}})
+    own_agent.until(lambda: own_agent.get("ConfigMap", place, "settings")["data"]["colour"] == "red", "healed")
+    own_agent.until(
+        lambda: [line["reason"] for line in program.lines if "reason" in line].count("OperationSucceeded") == 2, "told"
+    )
+    told = [(line["reason"], line["msg"]) for line in program.lines if line.get("reason", "").startswith("Drift")]
+    what = f"ConfigMap/{place}/settings: data.colour"
+    assert told == [("DriftDetected", what), ("DriftHealed", what)]
+    found = samples(program.ask("/metrics")[1])
+    assert found["gitops_bot_drifted_objects_total"] == found["gitops_bot_healed_objects_total"] == 1
