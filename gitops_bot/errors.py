@@ -96,6 +96,6 @@ class ClusterError(BotError):
 
 
 class NotSynced(BotError):
-    """Everything that was due is done, and some Application is not what Git says, or its sync failed."""
+    """Everything that was asked for is done, and some Application is not what Git says, or its sync failed."""
 
     exit_code = 10

@@ -13,7 +13,7 @@ from gitops_bot.agent.application.state import OperationState
 from gitops_bot.cli.agent.asking import Where, cluster, opened, read_application, revisions, tell_agent
 from gitops_bot.doors.cluster.errors import Invalid
 from gitops_bot.doors.cluster.objects import Objects
-from gitops_bot.errors import ClusterError, UsageError
+from gitops_bot.errors import ClusterError, NotSynced, UsageError
 from gitops_bot.text.escape import visible
 
 _LOOK = 0.5
@@ -33,6 +33,7 @@ def command(
     """Ask the agent to sync an Application now.
 
     The agent does it, with its rights and its guards; this only writes the wish (`operation`) into the Application.
+    It exits with 10 when the sync failed, was refused, or has not ended in time.
     """
     with opened(Where(kubeconfig, context, namespace)) as objects:
         found = read_application(objects, namespace, app)
@@ -50,7 +51,7 @@ def command(
     at = revisions(result.revision, result.revisions) if result is not None else ""
     click.echo(f"{done.phase}{f' at {at}' if at else ''}: {visible(done.message)}")
     if done.phase != "Succeeded":
-        raise ClusterError(f"the sync of {app} has failed: {done.message}", hint=f"gitops-bot agent status {app}")
+        raise NotSynced(f"the sync of {app} has failed: {done.message}", hint=f"gitops-bot agent status {app}")
     return 0
 
 
@@ -81,7 +82,7 @@ def _ask(objects: Objects, app: AppObject, *, prune: bool, dry_run: bool) -> Non
 
 
 def _ended(objects: Objects, namespace: str, name: str, before: OperationState | None, end: float) -> OperationState:
-    """The operation once it has ended. Raises ClusterError when that takes too long."""
+    """The operation once it has ended. Raises NotSynced when that takes too long, ClusterError."""
     said = ""
     while time.monotonic() < end:
         now = read_application(objects, namespace, name)
@@ -93,6 +94,7 @@ def _ended(objects: Objects, namespace: str, name: str, before: OperationState |
                 said = state.message
                 click.echo(visible(said), err=True)
         time.sleep(_LOOK)
-    raise ClusterError(
-        f"the sync of {name} has not ended in time", hint="does the agent run? kubectl get pods -n gitops-bot"
+    raise NotSynced(
+        f"the sync of {name} has not ended in time, and goes on",
+        hint=f"`gitops-bot agent status {name}` tells what it waits for, and whether an agent is there",
     )

@@ -12,7 +12,7 @@ import pytest
 from click.testing import CliRunner
 
 from gitops_bot.cli.agent.group import command
-from gitops_bot.errors import ClusterError
+from gitops_bot.errors import ClusterError, NotSynced
 from tests.controlplane.plugin import Installed
 from tests.servers import Server, gives
 
@@ -188,6 +188,14 @@ def test_it_is_told_where_no_agent_is_at_work(run: Run, installed: Installed, ap
     silent = "no agent is at work: pod-1 gave its last sign of life at 2026-01-01 12:00:00 UTC"
     assert run("status", "shop").stderr == f"warning: {silent}; {asked}"
     assert len(json.loads(run("status", "--format", "json").stdout)) == 2
+
+
+def test_a_sync_that_does_not_end_in_time_is_no_fault_of_the_api_server(run):
+    error = run("sync", "empty", "--timeout", "0.2").exception
+    assert isinstance(error, NotSynced)
+    assert error.exit_code != ClusterError.exit_code
+    assert "has not ended in time" in error.message
+    assert "agent status empty" in error.hint
 
 
 def test_it_is_told_what_of_git_cannot_be_followed(run: Run, installed: Installed, applications: str) -> None:
