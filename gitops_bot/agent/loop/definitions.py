@@ -223,7 +223,7 @@ class Definer:
                     f"Application in the cluster with {APPROVED}: the time of now, as RFC 3339"
                 )
                 continue
-            _log.info("removing %s: Git does not define it any more", app.key.name)
+            _log.info("Git does not define %s any more: it is removed", app.key.name)
             self._objects.delete(key_of(*app.key), app.uid, "Background")
             self._note_going(app)
         return problems
