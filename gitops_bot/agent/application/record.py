@@ -258,6 +258,8 @@ class Record:
         self.drifted: frozenset[tuple[ResourceKey, tuple[str, ...]]] = frozenset()
         """What somebody changed in the cluster as it was told last: objects, and the paths of their fields."""
         self.held: Held | None = None
+        self.ending = False
+        """Whether it was told what is deleted with it."""
         self.misses = 0
         """How often in a row something of it could not be compared."""
         self.patience: Patience | None = None

@@ -40,7 +40,7 @@ class Ender:
         handover: Handover,
         reporter: Reporter,
     ) -> None:
-        """Take the doors; ``handover`` knows what others want, ``reporter`` tells what an end waits for."""
+        """Take the doors; ``handover`` knows what others want, ``reporter`` tells what an end waits for and does."""
         self._objects = objects
         self._inventory = inventory
         self._applications = applications
@@ -61,6 +61,9 @@ class Ender:
         if not self._around.cluster.is_meant(app.application.spec.destination):
             # Its objects are in a cluster that nobody here reaches (Argo CD's rule: the finalizer is dropped).
             self._applications.let_go(app, finalizer)
+            self._reporter.tell_deleted(
+                app, (), "its objects stay: they are in a cluster that is not reached from here"
+            )
             return _AGAIN  # it is gone then, unless somebody else's write was in the way
         kinds = group_kinds(app.annotations) | {(each.group, each.kind) for each in app.status.resources}
         if self._around.watch(frozenset(kinds)):
@@ -87,10 +90,12 @@ class Ender:
             return _NOT_TAKEN
         if not ending.delete:
             self._applications.let_go(app, finalizer)
+            self._reporter.tell_deleted(app, [live.key for live, reason in ending.left if reason != "itself"])
             return _AGAIN  # it is gone then, unless somebody else's write was in the way
         if others.waits([live.key for live in ending.delete]) is not None:
             return AGAIN / timedelta(seconds=1)
         self._reporter.write_conditions(app, ())
+        self._reporter.tell_deleting(app, record, ending)
         self._delete(ending.delete, app, record, "Background" if finalizer.endswith("/background") else "Foreground")
         return _AGAIN
 

@@ -15,6 +15,7 @@ from gitops_bot.agent.live.applying import Applier
 from gitops_bot.agent.live.comparison import Compared
 from gitops_bot.agent.live.inventory import Inventory
 from gitops_bot.agent.reconcile.plan import Plan, annotations_of
+from gitops_bot.agent.reports.telling import named
 from gitops_bot.agent.rules.options import ApplicationOptions, Effective, effective
 from gitops_bot.agent.rules.order import Task, Wave, wave_of, waves
 from gitops_bot.agent.values import Live
@@ -391,6 +392,6 @@ def _counted(keys: Sequence[ResourceKey]) -> str:
 
 def _summary(results: Iterable[ResourceResult]) -> str:
     listed = list(results)
-    pruned = sum(each.status == "Pruned" for each in listed)
+    pruned = [each.key for each in listed if each.status == "Pruned"]
     applied = sum(each.status == "Synced" for each in listed)
-    return f"applied {applied:,}, pruned {pruned:,}" if pruned else f"applied {applied:,}"
+    return f"applied {applied:,}" + (f", pruned {len(pruned):,}: {named(pruned)}" if pruned else "")

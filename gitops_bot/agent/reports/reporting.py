@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from datetime import datetime
 from typing import Any
@@ -16,7 +16,7 @@ from gitops_bot.agent.application.bounds import fit
 from gitops_bot.agent.application.record import FAILURES, GUARD, PLAN, AppObject, Record
 from gitops_bot.agent.application.state import OperationState, Status
 from gitops_bot.agent.ownership.identity import GROUP_KINDS, NAMESPACES, TOOLING, group_kinds, parent
-from gitops_bot.agent.reports.telling import DRIFT, HEALED, Tell, drift_told
+from gitops_bot.agent.reports.telling import DELETED, DELETING, DRIFT, HEALED, Tell, drift_told, named
 from gitops_bot.agent.reports.view import View
 from gitops_bot.agent.rules import guards
 from gitops_bot.model.resource import ResourceKey
@@ -52,6 +52,22 @@ class Reporter:
         corrected = [each for each in view.compared if each.key in chosen]
         if corrected:
             self._event(app, HEALED, drift_told(corrected), objects=len(corrected))
+
+    def tell_deleting(self, app: AppObject, record: Record, ending: guards.Ending) -> None:
+        """Tell once what begins to be deleted with the Application, all waves of it, and what allowed that."""
+        going = [live.key for live in ending.delete if not live.deleting]
+        if record.ending or not going:
+            return
+        record.ending = True
+        asked = named([live.key for live in ending.approved])
+        when = app.annotations.get(guards.APPROVED, "")
+        approval = f"; {asked} asked for a confirmation, approved at {when}" if asked else ""
+        self._event(app, DELETING, f"deleting {named(going)}{approval}", objects=len(going))
+
+    def tell_deleted(self, app: AppObject, left: Sequence[ResourceKey], reason: str = "") -> None:
+        """Tell that the Application has ended; which of its objects stay, or why nobody can say."""
+        told = f"what stays: {named(left)}" if left else "none of its objects stays"
+        self._event(app, DELETED, f"the Application has ended; {reason or told}", objects=len(left))
 
     def write(
         self,

@@ -6,7 +6,7 @@ One call for each thing that happens; reasons are words in CamelCase, as those o
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Protocol
 
 from gitops_bot.agent.application.record import AppObject
@@ -14,6 +14,7 @@ from gitops_bot.agent.application.state import told
 from gitops_bot.agent.live.comparison import Compared
 from gitops_bot.agent.reports.events import Recorder
 from gitops_bot.agent.reports.metrics import PHASES, Metrics
+from gitops_bot.model.resource import ResourceKey
 
 STARTED = "OperationStarted"
 ENDED = "Operation"
@@ -22,7 +23,9 @@ REFUSED = "OperationRefused"
 DRIFT = "DriftDetected"
 HEALED = "DriftHealed"
 HELD = "PruneHeldWarning"
-_NORMAL = frozenset((STARTED, f"{ENDED}Succeeded", HEALED, "OperationInterrupted"))
+DELETING = "DeletionStarted"
+DELETED = "DeletionFinished"
+_NORMAL = frozenset((STARTED, f"{ENDED}Succeeded", HEALED, "OperationInterrupted", DELETING, DELETED))
 """Reasons that need nobody's attention."""
 _MOST = 3
 """Objects, and fields of one, that are named; more are counted."""
@@ -63,6 +66,12 @@ class Teller:
             self._metrics.healed(objects)
         elif reason == HELD:
             self._metrics.held()
+
+
+def named(keys: Sequence[ResourceKey]) -> str:
+    """The first objects, and how many more."""
+    more = f" and {len(keys) - _MOST:,} more" if len(keys) > _MOST else ""
+    return ", ".join(map(str, keys[:_MOST])) + more
 
 
 def drift_told(compared: Iterable[Compared]) -> str:

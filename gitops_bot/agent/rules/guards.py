@@ -308,6 +308,8 @@ class Ending(msgspec.Struct, frozen=True, kw_only=True):
     delete: tuple[Live, ...] = ()
     """Nothing, while objects with ``Delete=confirm`` wait for an approval."""
     left: tuple[tuple[Live, Left], ...] = ()
+    approved: tuple[Live, ...] = ()
+    """What of it goes only because that was approved."""
 
     @property
     def asks(self) -> str:
@@ -341,7 +343,10 @@ def ending(
         else:
             left.append((live, reason))
     found = Ending(left=tuple(left))
-    return found if found.asks else msgspec.structs.replace(found, delete=tuple(delete))
+    if found.asks:
+        return found
+    asked = [live for live in delete if effective(options, None, live.annotations).delete == "confirm"]
+    return msgspec.structs.replace(found, delete=tuple(delete), approved=tuple(asked))
 
 
 def _left(

@@ -143,7 +143,7 @@ TAMPERED = {
 
 def test_every_way_to_tamper_is_found_and_put_back(site):
     """All of them one after another on one Application, each healed before the next, within its own back-off."""
-    site.agent.agent.controller._records[site.name].heals = _NoHeals()
+    site.agent.agent.controller._records.find(site.name).heals = _NoHeals()
     for what, (kind, change, how, healed) in TAMPERED.items():
         mark = site.agent.apps.mark(site.name)
         site.patch(kind, change, **how)

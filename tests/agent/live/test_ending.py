@@ -10,6 +10,7 @@ import pytest
 from gitops_bot.agent.ownership.identity import PART_OF
 from tests.agent.live.harness import LiveAgent, conditions_of, config, deployment, manifests, phase_of, service, sync_of
 from tests.agent.live.test_kinds import definition
+from tests.agent.live.test_watched import events
 
 FINALIZER = "resources-finalizer.argocd.argoproj.io"
 OPTIONS, WAVE = "argocd.argoproj.io/sync-options", "argocd.argoproj.io/sync-wave"
@@ -42,6 +43,17 @@ def test_the_highest_wave_goes_first_and_the_next_waits_until_it_is_gone(agent, 
     agent.patch("ConfigMap", place, "wave-1", {"metadata": {"finalizers": None}})
     agent.until_gone("Application", agent.namespace, name)
     assert deletions(agent, place) == ["wave-2", "wave-1", "wave-0"]
+    told = agent.until(lambda: (has := said(agent, name)) and "DeletionFinished" in has and has)
+    assert told["DeletionStarted"].count(f"ConfigMap/{place}/wave-") == 3, "all waves are told at once"
+
+
+def said(agent: LiveAgent, name: str) -> dict[str, str]:
+    """What was told of its end, each once: the reason and the message."""
+    found = [each for each in events(agent, name) if each["reason"] in ("DeletionStarted", "DeletionFinished")]
+    assert [each["count"] for each in found] == [1] * len(found)
+    told = {each["reason"]: each["message"] for each in found}
+    assert len(told) == len(found)
+    return told
 
 
 def deletions(agent: LiveAgent, place: str) -> list[str]:
@@ -61,6 +73,10 @@ def test_what_is_to_outlive_it_stays(agent, place):
     assert set(agent.names("ConfigMap", place)) - {"kube-root-ca.crt"} == {"kept", "helms", "strangers"}
     found = agent.get("CustomResourceDefinition", "", f"teas.{group}")
     assert "deletionTimestamp" not in found["metadata"]
+    told = agent.until(lambda: (has := said(agent, name)) and "DeletionFinished" in has and has)
+    assert told["DeletionStarted"] == f"deleting ConfigMap/{place}/goes"
+    for each in (f"ConfigMap/{place}/kept", f"ConfigMap/{place}/helms", f"teas.{group}"):
+        assert each in told["DeletionFinished"]
     agent.delete("CustomResourceDefinition", "", f"teas.{group}")
 
 
@@ -98,9 +114,13 @@ def test_an_object_that_asks_to_be_confirmed_holds_all_until_it_is(agent, place)
     )
     agent.until(lambda: agent.is_idle)
     assert {"plain", "asks"} <= set(agent.names("ConfigMap", place))
+    assert said(agent, name) == {}
     agent.approve(name)
     agent.until_gone("Application", agent.namespace, name)
     assert set(agent.names("ConfigMap", place)) == {"kube-root-ca.crt"}
+    told = agent.until(lambda: (has := said(agent, name)) and "DeletionFinished" in has and has)
+    assert f"ConfigMap/{place}/asks asked for a confirmation, approved at 20" in told["DeletionStarted"]
+    assert told["DeletionFinished"] == "the Application has ended; none of its objects stays"
 
 
 @pytest.mark.parametrize("background", [True, False])

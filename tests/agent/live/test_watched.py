@@ -185,3 +185,14 @@ def test_drift_is_told_after_a_commit_that_is_about_something_else(run, own_agen
     assert told == [("DriftDetected", what), ("DriftHealed", what)]
     found = samples(program.ask("/metrics")[1])
     assert found["gitops_bot_drifted_objects_total"] == found["gitops_bot_healed_objects_total"] == 1
+
+
+def test_what_was_pruned_is_named(agent, place):
+    name = f"prunes-{place}"
+    repository = agent.repository({"all.yaml": manifests(config("one"), config("two"))})
+    agent.follow(repository, place, name, policy={"automated": {"prune": True}})
+    settled(agent, name)
+    body = agent.push_and_wait(name, repository, {"all.yaml": manifests(config("one"))})
+    what = f"applied 0, pruned 1: ConfigMap/{place}/two"
+    assert status_of(body)["operationState"]["message"] == what
+    agent.until(lambda: what in {each["message"] for each in events(agent, name)}, "told")

@@ -11,6 +11,7 @@ from gitops_bot.agent.application.applications import Applications
 from gitops_bot.agent.application.record import AppObject, Record, as_object
 from gitops_bot.agent.live.comparison import Compared, Status
 from gitops_bot.agent.reports.reporting import Reporter
+from gitops_bot.agent.reports.telling import named
 from gitops_bot.agent.reports.view import View
 from gitops_bot.agent.sources.desired import Desired
 from gitops_bot.doors.cluster.kinds import Kinds
@@ -113,3 +114,9 @@ def test_a_whole_sync_tells_what_of_it_corrected_a_change(reporter: Reporter, to
     reporter.tell_drift(app(sync=found("Synced", "one")), record, differing)
     reporter.tell_healed(app(), record, differing, None)
     assert told == [*DRIFT, ("DriftHealed", "ConfigMap/shop/one: deleted")]
+
+
+def test_of_many_objects_the_first_are_named_and_the_others_counted() -> None:
+    keys = [key(name=name) for name in "abcde"]
+    assert named(keys[:1]) == "ConfigMap/shop/a"
+    assert named(keys) == "ConfigMap/shop/a, ConfigMap/shop/b, ConfigMap/shop/c and 2 more"

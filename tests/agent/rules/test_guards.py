@@ -344,4 +344,4 @@ def test_a_deletion_that_waits_deletes_nothing_until_it_is_approved() -> None:
         for each in (False, True)
     )
     assert (bool(waiting.asks), waiting.delete) == (True, ())
-    assert (approved.asks, approved.delete) == ("", tuple(lives))
+    assert (approved.asks, approved.delete, approved.approved) == ("", tuple(lives), (lives[1],))
