@@ -23,7 +23,7 @@ from gitops_bot.agent.reconcile.looking import Looker
 from gitops_bot.agent.reconcile.plan import annotations_of, plan_of
 from gitops_bot.agent.reconcile.sync import Deadlines, Ended, Supervisor, Syncer
 from gitops_bot.agent.reports.reporting import Reporter
-from gitops_bot.agent.reports.telling import ENDED, REFUSED, STARTED, Tell
+from gitops_bot.agent.reports.telling import ENDED, REFUSED, STARTED, Tell, approval_told
 from gitops_bot.agent.reports.view import View
 from gitops_bot.agent.rules import options, policy
 from gitops_bot.agent.rules.autosync import Full, Nothing, Selective, Situation, decide
@@ -231,7 +231,8 @@ class Operating:
             ended = Ended("Error", view.blocked, ())
         else:
             if selective is None and former is None:
-                self._event(app, STARTED, f"sync to {', '.join(map(_shown, revisions))}")
+                approval = approval_told(app, view.prune.approved if asked.sync.prune else ())
+                self._event(app, STARTED, f"sync to {', '.join(map(_shown, revisions))}{approval}")
             ended = self._carried_out(app, record, view, asked.sync, unwanted, state)
         if ended.phase != "Succeeded" and self._interrupted():
             self._reporter.write(app, view, state=operation.progressed(state, _INTERRUPTED, ended.results))

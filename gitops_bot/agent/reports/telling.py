@@ -14,6 +14,7 @@ from gitops_bot.agent.application.state import told
 from gitops_bot.agent.live.comparison import Compared
 from gitops_bot.agent.reports.events import Recorder
 from gitops_bot.agent.reports.metrics import PHASES, Metrics
+from gitops_bot.agent.rules.guards import APPROVED, Hold
 from gitops_bot.model.resource import ResourceKey
 
 STARTED = "OperationStarted"
@@ -72,6 +73,12 @@ def named(keys: Sequence[ResourceKey]) -> str:
     """The first objects, and how many more."""
     more = f" and {len(keys) - _MOST:,} more" if len(keys) > _MOST else ""
     return ", ".join(map(str, keys[:_MOST])) + more
+
+
+def approval_told(app: AppObject, approved: Sequence[Hold]) -> str:
+    """What a sync prunes only because somebody approved it, to be said behind what it is; ``""`` for nothing."""
+    guards = ", ".join(each.guard for each in approved)
+    return f"; what a guard held ({guards}) was approved at {app.annotations.get(APPROVED, '')}" if guards else ""
 
 
 def drift_told(compared: Iterable[Compared]) -> str:

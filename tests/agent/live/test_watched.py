@@ -119,6 +119,11 @@ def test_a_held_prune_is_told_once(run, own_agent, repository, place):
     (held,) = [each for each in events(own_agent, "shop") if each["reason"] == "PruneHeldWarning"]
     assert held["message"].startswith("11 of 12 objects would go")
     assert held["count"] == 1
+    own_agent.approve("shop")
+    own_agent.until(lambda: any("pruned 11: " in each["message"] for each in events(own_agent, "shop")), "pruned")
+    started = [each["message"] for each in events(own_agent, "shop") if each["reason"] == "OperationStarted"]
+    when = own_agent.app("shop")["metadata"]["annotations"]["argocd.argoproj.io/deletion-approved"]
+    assert started[-1].endswith(f"; what a guard held (too-many) was approved at {when}")
 
 
 def test_nothing_that_is_told_holds_a_secret(run, own_agent, repository, place):
