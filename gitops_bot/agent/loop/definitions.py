@@ -15,6 +15,7 @@ from gitops_bot.agent.loop.removal import removals
 from gitops_bot.agent.loop.terms import Terms
 from gitops_bot.agent.ownership.adoption import take_over
 from gitops_bot.agent.ownership.difference import at_version
+from gitops_bot.agent.reports.telling import RESTORED, Tell
 from gitops_bot.agent.rules.guards import APPROVED, is_approved
 from gitops_bot.agent.sources.keys import Keys
 from gitops_bot.agent.sources.renderers import Renderers
@@ -42,6 +43,14 @@ class Origin(NamedTuple):
     revision: str = "HEAD"
 
 
+class Reading(NamedTuple):
+    """How Git is read."""
+
+    revisions: Revisions
+    renderers: Renderers
+    keys: Keys
+
+
 class Definer:
     """Keeps the objects equal to what a repository defines."""
 
@@ -50,21 +59,19 @@ class Definer:
         origin: Origin,
         objects: Objects,
         applications: Applications,
-        revisions: Revisions,
-        renderers: Renderers,
-        keys: Keys,
+        reading: Reading,
         terms: Terms,
         now: Callable[[], datetime],
+        tell: Tell,
     ) -> None:
-        """Take where they are defined, the doors, where the settings beside them are kept, and the clock."""
+        """Take where they are defined, the doors, where settings are kept, the clock, and who is told."""
         self._origin = origin
         self._objects = objects
         self._applications = applications
-        self._revisions = revisions
-        self._renderers = renderers
-        self._keys = keys
+        self._revisions, self._renderers, self._keys = reading
         self._terms = terms
         self._now = now
+        self._event = tell
         self._kept = Kept(now, self._people)
         self._done = ""
         """The commit whose definitions are in the cluster."""
@@ -196,7 +203,12 @@ class Definer:
         for key, body, live in found:
             self._kept.count(key)
             what = ", ".join(differences(live, body, self._people())) if live is not None else "it is gone"
-            _log.warning("%s is not what Git says (%s): it is put back", key, told(what))
+            message = f"{key} is not what Git says ({what}): it is put back"
+            app = self._applications.find(key.name) if key.kind == "Application" else None
+            if app is not None:
+                self._event(app, RESTORED, message)
+            else:
+                _log.warning("%s", told(message))
             try:
                 self._bring(key, body, live)
             except ClusterError as error:

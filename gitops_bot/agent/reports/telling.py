@@ -24,6 +24,7 @@ REFUSED = "OperationRefused"
 DRIFT = "DriftDetected"
 HEALED = "DriftHealed"
 HELD = "PruneHeldWarning"
+RESTORED = "DefinitionRestored"
 DELETING = "DeletionStarted"
 DELETED = "DeletionFinished"
 _NORMAL = frozenset((STARTED, f"{ENDED}Succeeded", HEALED, "OperationInterrupted", DELETING, DELETED))

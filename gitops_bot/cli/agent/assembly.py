@@ -24,7 +24,7 @@ from gitops_bot.agent.live.inventory import Inventory
 from gitops_bot.agent.live.kindwatch import KindWatch
 from gitops_bot.agent.live.wellness import HealthReader
 from gitops_bot.agent.loop.controller import Controller, Parts
-from gitops_bot.agent.loop.definitions import Definer, Origin
+from gitops_bot.agent.loop.definitions import Definer, Origin, Reading
 from gitops_bot.agent.loop.leading import Leadership
 from gitops_bot.agent.loop.terms import Terms
 from gitops_bot.agent.ownership.identity import PART_OF
@@ -206,7 +206,8 @@ def assembled(wanted: Wanted) -> Iterator[Agent]:
         reporter = Reporter(applications, clock.now, manners.event)
         definer = None
         if wanted.origin is not None:
-            definer = Definer(wanted.origin, objects, applications, revisions, renderers, keys, terms, clock.now)
+            reading = Reading(revisions, renderers, keys)
+            definer = Definer(wanted.origin, objects, applications, reading, terms, clock.now, manners.event)
             definers.append(definer)
         controller = Controller(
             Parts(

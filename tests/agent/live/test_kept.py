@@ -8,6 +8,7 @@ from gitops_bot.agent.loop.definitions import Origin
 from gitops_bot.agent.rules.guards import APPROVED
 from tests.agent.live.harness import LiveAgent, Repository, config, manifests, resources_of, sync_of
 from tests.agent.live.test_definitions import application
+from tests.agent.live.test_watched import events
 
 SKIP, REFRESH = "argocd.argoproj.io/skip-reconcile", "argocd.argoproj.io/refresh"
 PROJECT = {
@@ -72,6 +73,11 @@ def test_what_somebody_changes_of_a_definition_is_put_back_without_a_poll(shop, 
         ),
         "as Git says",
     )
+    if kind == "Application":
+        told = shop.agent.until(
+            lambda: [each for each in events(shop.agent, "shop") if each["reason"] == "DefinitionRestored"], "told"
+        )
+        assert f"Application.argoproj.io/{shop.agent.namespace}/shop is not what Git says (" in told[0]["message"]
     shop.agent.until(lambda: shop.agent.is_idle)
 
 
