@@ -33,6 +33,7 @@ RUN cd /opt/gitops-bot/lib/python3*/site-packages/kubernetes_validate/kubernetes
 # The renderers next, from the few modules that bring them, so that another change of the code downloads nothing anew.
 COPY gitops_bot/__init__.py gitops_bot/__main__.py gitops_bot/errors.py gitops_bot/log.py /src/gitops_bot/
 COPY gitops_bot/cli/__init__.py gitops_bot/cli/lazy.py gitops_bot/cli/main.py gitops_bot/cli/tools.py /src/gitops_bot/cli/
+COPY gitops_bot/model/__init__.py gitops_bot/model/typed.py /src/gitops_bot/model/
 COPY gitops_bot/doors/__init__.py gitops_bot/doors/install.py gitops_bot/doors/process.py gitops_bot/doors/tools.py \
      /src/gitops_bot/doors/
 RUN cd /src \
