@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
+from collections.abc import Set as AbstractSet
 from datetime import timedelta
 
 import msgspec
@@ -110,6 +111,18 @@ class Looker:
         self._handover.found(app, record, view, wanted)
         view = self._with_home(app, view, wish)
         return msgspec.structs.replace(view, conditions=(*view.conditions, *self._sources.told(app, meanings)))
+
+    def meanwhile(self, app: AppObject, record: Record, view: View, applied: AbstractSet[ResourceKey]) -> View:
+        """A look from before an operation, with what that has applied so far as it is by now; nothing is compared."""
+        compared = tuple(
+            msgspec.structs.replace(each, status="Synced", drift=(), live=self._inventory.find(each.key) or each.live)
+            if each.key in applied
+            else each
+            for each in view.compared
+        )
+        lives = [each.live for each in compared if each.live is not None]
+        health = self._health.read(record, app.key.id, [*lives, *view.candidates.prunable])
+        return msgspec.structs.replace(view, compared=compared, health=health)
 
     def has_moved(self, app: AppObject, commits: tuple[str, ...]) -> bool:
         """Whether Git is known to have something newer than these commits; nobody is asked for that."""

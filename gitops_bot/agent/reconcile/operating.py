@@ -294,7 +294,8 @@ class Operating:
         done = state.sync_result.resources if state.sync_result is not None else ()
 
         def told(message: str, results: tuple[ResourceResult, ...]) -> None:
-            now = self._seen_by_now(app, record, view)
+            applied = {each.key for each in results if each.status == "Synced"}
+            now = self._looker.meanwhile(app, record, view, applied)
             self._reporter.write(app, now, state=operation.progressed(state, message, results))
 
         applier = Applier(self._objects, record.memory, self._inventory, self._now, self._people())
@@ -311,14 +312,6 @@ class Operating:
         if sync.prune and view.prune.holds and not sync.resources:
             return Ended("Failed", view.prune.holds[0].message, ())
         return syncer.run(plan)
-
-    def _seen_by_now(self, app: AppObject, record: Record, view: View) -> View:
-        """What there is while an operation goes on; what there was before it where nobody can tell."""
-        try:
-            looked = self._looker.look(app, record, since=0.0)
-        except ClusterError:
-            return view
-        return looked if looked.commits == view.commits and not looked.unknown else view
 
     def _retry(self, app: AppObject, asked: Operation) -> policy.Retry:
         by_itself = asked.initiated_by is not None and asked.initiated_by.automated
